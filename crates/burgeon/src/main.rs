@@ -1,0 +1,2 @@
+//! burgeon
+fn main() {}

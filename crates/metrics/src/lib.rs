@@ -1,0 +1,1 @@
+//! Metric definitions, queries and their results: pure, no I/O, no engine.
