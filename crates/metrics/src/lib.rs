@@ -1,1 +1,3 @@
 //! Metric definitions, queries and their results: pure, no I/O, no engine.
+
+pub mod base;
