@@ -1,0 +1,1 @@
+//! Nothing: this crate only pins one feature set for the whole workspace; see its manifest.
