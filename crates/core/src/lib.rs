@@ -1,1 +1,24 @@
-//! core
+//! The pure heart of Burgeon: time, money, the shapes of records, workspace settings and the revenue fold.
+//!
+//! Nothing here reads a file, a clock or a random number, and no amount of money is ever a float on its
+//! way: integers of minor units in records, integers of [`PARTS`] in facts, exact fractions afterwards.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`time`] | time zone, grains, half-open periods, the clock as a value |
+//! | [`currency`] | ISO 4217 codes and their decimals |
+//! | [`exact`] | exact fractions for everything computed from sums of money |
+//! | [`records`] | the canonical tables and their Arrow schemas, row keys |
+//! | [`text`] | nearest-name help for error messages |
+
+pub mod currency;
+pub mod exact;
+pub mod records;
+pub mod text;
+pub mod time;
+
+/// Recurring amounts inside facts count this many parts to one minor unit of their currency, per month.
+///
+/// 720 720 is the least common multiple of 1 to 16, so that a year, a half-year, a quarter and any term
+/// up to 16 months normalise to a month without a remainder.
+pub const PARTS: i128 = 720_720;
