@@ -152,7 +152,7 @@ impl Exact {
     /// `self × 10^decimals` rounded half away from zero to a whole number.
     fn scaled(&self, decimals: u32) -> BigInt {
         let below = self.0.denom();
-        let twice = self.0.numer().abs() * power_of_ten(decimals) * 2 + below;
+        let twice: BigInt = self.0.numer().abs() * power_of_ten(decimals) * 2 + below;
         let rounded = twice.div_floor(&(below * BigInt::from(2)));
         if self.0.is_negative() { -rounded } else { rounded }
     }

@@ -334,11 +334,11 @@ impl Period {
     pub fn shift(&self, n: i32) -> Period {
         let n = i64::from(n);
         let span = match self.grain {
-            Grain::Day => n.try_days(),
-            Grain::Week => n.try_weeks(),
-            Grain::Month => n.try_months(),
-            Grain::Quarter => (n * 3).try_months(),
-            Grain::Year => n.try_years(),
+            Grain::Day => Span::new().try_days(n),
+            Grain::Week => Span::new().try_weeks(n),
+            Grain::Month => Span::new().try_months(n),
+            Grain::Quarter => Span::new().try_months(n * 3),
+            Grain::Year => Span::new().try_years(n),
         };
         let start = match span {
             Ok(span) => self.start.saturating_add(span),
@@ -410,7 +410,7 @@ pub fn epoch_days(date: Date) -> i32 {
 
 /// The date of an Arrow `Date32`. Out of range gives the nearest date.
 pub fn date_of_epoch_days(days: i32) -> Date {
-    match i64::from(days).try_days() {
+    match Span::new().try_days(i64::from(days)) {
         Ok(span) => Date::constant(1970, 1, 1).saturating_add(span),
         Err(_) if days < 0 => Date::MIN,
         Err(_) => Date::MAX,
