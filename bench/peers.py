@@ -249,7 +249,7 @@ def chdb_question(folder, question):
             query += """select cohort, m, currency, count(), sum(balance) from a
               join (select customer_id, min(m) as cohort from a group by customer_id) f using (customer_id) group by cohort, m, currency"""
         else:
-            query += """select x.m + 12 as month, x.currency, sum(x.balance), sum(y.balance), sum(least(x.balance, y.balance))
+            query += """select x.m + 12 as month, x.currency, sum(x.balance), sum(ifNull(y.balance, 0)), sum(least(x.balance, ifNull(y.balance, 0)))
               from a x left join (select customer_id, m - 12 as m, balance from a where m >= 12) y on y.customer_id = x.customer_id and y.m = x.m
               where x.m + 12 < 60 group by month, x.currency"""
     started = time.perf_counter()
