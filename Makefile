@@ -1,0 +1,112 @@
+# make demo    build everything, fill a company with three years of records, serve its figures on this machine
+# make test    everything that must hold before a change is merged
+# make check   the quick part of it: formatting, lints, types, house rules
+# make bench   benchmarks against DuckDB, Polars and chDB
+# make web     the user interface alone (web/dist)
+# make fmt     format all sources          make book    the book (needs mdbook)
+# make clean   remove what was built
+#
+# Build artefacts lie beside the checkout, so that all worktrees of the repository share one compiled DataFusion.
+# CARGO_TARGET_DIR=... puts them elsewhere, DATA=... puts the demo company elsewhere.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := demo
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CARGO_TARGET_DIR ?= $(shell test -w .. && cd .. && pwd || pwd)/target
+export CARGO_TARGET_DIR
+export CARGO_TERM_PROGRESS_WHEN ?= never
+DATA ?= .data
+BURGEON := $(CARGO_TARGET_DIR)/debug/burgeon
+ROOT := $(filter 0,$(shell id -u))
+
+.PHONY: demo test check bench web fmt clean book build lints rust-tests web-checks web-packages browser-tests \
+	tools tools-browser
+
+# --- what people run -------------------------------------------------------------------------------------------
+
+demo: build
+	$(BURGEON) --data $(DATA) demo
+
+test: check rust-tests browser-tests
+	@echo "make test: all of it holds"
+
+check: lints web-checks
+
+bench: build
+	bench/run $(BENCH)
+
+web: web/dist/index.html
+
+fmt:
+	cargo fmt --all
+
+book:
+	cargo run -q -p xtask -- book
+	mdbook build docs
+
+clean:
+	rm -rf web/dist web/node_modules web/test-results web/playwright-report docs/book
+	cargo clean
+
+# --- Rust ------------------------------------------------------------------------------------------------------
+
+build: tools web
+	cargo build --workspace --bins
+
+# Lints see the same crates and features as the build; xtask knows the rules that no compiler checks.
+lints: tools web
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo run -q -p xtask -- tidy
+	cargo run -q -p xtask -- book --check
+	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences and sources are not checked here"; fi
+
+rust-tests: export INSTA_UPDATE := no
+rust-tests: build
+	@if command -v cargo-nextest >/dev/null; then cargo nextest run --workspace --no-fail-fast; \
+	else cargo test --workspace --no-fail-fast; fi
+	$(BURGEON) --data "$$(mktemp -d)/none" test --built-in
+
+# --- Web -------------------------------------------------------------------------------------------------------
+
+web-packages: web/node_modules/.package-lock.json
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or later" >&2; exit 1; }
+	cd web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
+	@touch $@
+
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/*.mjs web/tsconfig.json openapi.json -type f 2>/dev/null)
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web && npm run --silent build
+
+web-checks: web-packages
+	cd web && npm run --silent check
+
+browser-tests: export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+browser-tests: export BURGEON_BIN := $(BURGEON)
+browser-tests: build tools-browser
+	cd web && npm run --silent e2e
+
+# --- Set-up of a fresh Debian machine --------------------------------------------------------------------------
+
+# $(call debian,COMMAND,PACKAGES): installs PACKAGES when COMMAND is missing.
+define debian
+	@if ! command -v $(1) >/dev/null; then \
+	  if [ -n "$(ROOT)" ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); \
+	  else echo "$(1) is missing; install it (on Debian: apt-get install $(2))" >&2; exit 1; fi; fi
+endef
+
+tools:
+	$(call debian,cc,build-essential)
+	$(call debian,pkg-config,pkg-config)
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later from rustup.rs" >&2; exit 1; }
+
+tools-browser:
+	$(call debian,chromium,chromium fonts-noto-core fonts-noto-cjk)
