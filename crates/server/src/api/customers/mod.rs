@@ -1,0 +1,4 @@
+//! `/customers`.
+
+pub mod get;
+pub mod list;

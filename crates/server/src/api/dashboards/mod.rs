@@ -1,0 +1,4 @@
+//! `/dashboards`.
+
+pub mod get;
+pub mod list;

@@ -1,0 +1,3 @@
+//! `/explain`.
+
+pub mod get;

@@ -1,0 +1,5 @@
+//! `/imports`.
+
+pub mod create;
+pub mod get;
+pub mod list;

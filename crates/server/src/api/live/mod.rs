@@ -1,0 +1,3 @@
+//! `/live`.
+
+pub mod stream;

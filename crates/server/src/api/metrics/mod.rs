@@ -1,0 +1,4 @@
+//! `/metrics`.
+
+pub mod get;
+pub mod list;

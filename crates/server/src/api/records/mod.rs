@@ -1,0 +1,4 @@
+//! `/records`.
+
+pub mod get;
+pub mod write;

@@ -1,0 +1,4 @@
+//! `/rejects`.
+
+pub mod list;
+pub mod replay;

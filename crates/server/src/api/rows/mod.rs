@@ -1,0 +1,3 @@
+//! `/rows`.
+
+pub mod list;

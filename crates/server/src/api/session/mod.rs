@@ -1,0 +1,4 @@
+//! `/session`.
+
+pub mod create;
+pub mod delete;

@@ -1,0 +1,4 @@
+//! `/settings`.
+
+pub mod get;
+pub mod put;

@@ -1,0 +1,3 @@
+//! `/workspace`.
+
+pub mod get;

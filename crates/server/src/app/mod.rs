@@ -1,0 +1,28 @@
+//! The use cases: what the command line and the HTTP interface share. Nothing here knows of HTTP.
+
+pub mod changes;
+pub mod customers;
+pub mod dashboards;
+pub mod definitions;
+pub mod doctor;
+mod error;
+pub mod examples;
+pub mod explain;
+pub mod import;
+pub mod intake;
+pub mod jobs;
+pub mod live;
+pub mod metrics;
+pub mod query;
+pub mod raw;
+pub mod rejects;
+pub mod releases;
+pub mod rows;
+pub mod settings;
+pub mod sql;
+pub mod workspace;
+
+mod cells;
+
+pub use error::{Error, Kind, Result};
+pub use workspace::{OpenOptions, Workspace};
