@@ -7,7 +7,8 @@ use std::process::{Command, ExitCode};
 mod book;
 mod tidy;
 
-const USAGE: &str = "usage: xtask tidy          check the dependency rule, module borders, file lengths, left-overs
+const USAGE: &str =
+    "usage: xtask tidy          check the dependency rule, module borders, file lengths, left-overs
        xtask book          write the generated pages of the book
        xtask book --check  fail when the generated pages are stale";
 
@@ -57,7 +58,11 @@ fn output(program: &str, args: &[&str], folder: &Path) -> Result<String, String>
         .output()
         .map_err(|e| format!("{program} cannot be started: {e}"))?;
     if !done.status.success() {
-        return Err(format!("{program} {}: {}", args.join(" "), String::from_utf8_lossy(&done.stderr)));
+        return Err(format!(
+            "{program} {}: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&done.stderr)
+        ));
     }
     String::from_utf8(done.stdout).map_err(|e| format!("{program} {}: {e}", args.join(" ")))
 }

@@ -1,0 +1,206 @@
+//! `burgeon import`: files to records.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use burgeon_server::app::Workspace;
+use burgeon_server::app::import::{ImportOptions, ImportSummary, Preview, Progress};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::{Format, Global};
+use crate::failure::{Failure, ROWS_REJECTED};
+use crate::output::{self, Rows, cell};
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Files: CSV, JSON lines, Parquet or Excel
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Table or shape to read them as (default: recognised from the header)
+    #[arg(long = "as", value_name = "TABLE")]
+    table: Option<String>,
+    /// Which column feeds which field, over what is guessed: field=column,…
+    #[arg(long, value_name = "FIELD=COLUMN,…")]
+    map: Vec<String>,
+    /// Only show the mapping, the first rows and what would be rejected
+    #[arg(long)]
+    dry_run: bool,
+    /// Where the records come from (default: file:NAME)
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Exit with 4 when a row could not be read
+    #[arg(long)]
+    strict: bool,
+    /// Order of day and month in dates like 01/02/2019: dmy or mdy
+    #[arg(long, value_name = "ORDER")]
+    date: Option<String>,
+    /// Sheet of an Excel file (default: the first)
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+    /// Further options of the reader: decimal, delimiter, encoding, format
+    #[arg(long = "option", value_name = "NAME=VALUE")]
+    options: Vec<String>,
+}
+
+impl Import {
+    fn import_options(&self) -> Result<ImportOptions, Failure> {
+        let mut options = ImportOptions { source: self.source.clone(), ..ImportOptions::default() };
+        if let Some(table) = &self.table {
+            options.set("table", table)?;
+        }
+        for map in &self.map {
+            options.set("map", map)?;
+        }
+        for (name, value) in [("date", &self.date), ("sheet", &self.sheet)] {
+            if let Some(value) = value {
+                options.set(name, value)?;
+            }
+        }
+        for option in &self.options {
+            options.set("options", option)?;
+        }
+        Ok(options)
+    }
+
+    pub async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
+        let options = self.import_options()?;
+        let workspace = global.open().await?;
+        if self.dry_run {
+            let mut rejected = 0;
+            for file in &self.files {
+                let preview = workspace.preview_file(file, &options).await?;
+                rejected += preview.rejected;
+                print_preview(file, &preview, global.format)?;
+            }
+            workspace.close().await?;
+            return Ok(self.code(rejected));
+        }
+        let mut summaries = Vec::new();
+        for file in &self.files {
+            summaries.push(import(&workspace, file, &options).await?);
+        }
+        workspace.close().await?;
+        print_summaries(&summaries, global.format)?;
+        Ok(self.code(summaries.iter().map(|summary| summary.counts.rejected).sum()))
+    }
+
+    fn code(&self, rejected: u64) -> ExitCode {
+        if self.strict && rejected > 0 { ExitCode::from(ROWS_REJECTED) } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Imports one file with a progress bar on standard error, when that is a terminal.
+async fn import(
+    workspace: &Arc<Workspace>,
+    file: &Path,
+    options: &ImportOptions,
+) -> Result<ImportSummary, Failure> {
+    let progress = Arc::new(Progress::default());
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {percent}%  {msg}  {eta}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(name);
+    let watched = {
+        let (bar, progress) = (bar.clone(), progress.clone());
+        tokio::spawn(async move {
+            loop {
+                bar.set_length(progress.total.load(Ordering::Relaxed));
+                bar.set_position(progress.bytes.load(Ordering::Relaxed));
+                let (rows, rejected) =
+                    (progress.rows.load(Ordering::Relaxed), progress.rejected.load(Ordering::Relaxed));
+                bar.set_message(match rejected {
+                    0 => format!("{rows} rows"),
+                    _ => format!("{rows} rows, {rejected} rejected"),
+                });
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
+    };
+    let done = workspace.import_file(file, options, &progress).await;
+    watched.abort();
+    bar.finish_and_clear();
+    Ok(done?)
+}
+
+fn print_summaries(summaries: &[ImportSummary], format: Format) -> Result<(), Failure> {
+    let mut rows = Rows::new(["file", "read as", "rows", "taken", "replaced", "unchanged", "rejected"]);
+    for summary in summaries {
+        let counts = summary.counts;
+        rows.push([
+            summary.file.clone(),
+            summary.shape.clone().unwrap_or_else(|| summary.tables.join(", ")),
+            counts.rows_read.to_string(),
+            counts.taken.to_string(),
+            counts.replaced.to_string(),
+            counts.unchanged.to_string(),
+            counts.rejected.to_string(),
+        ]);
+    }
+    rows.print(format, &summaries)?;
+    for summary in summaries {
+        for (line, reason) in &summary.rejects {
+            eprintln!("{}:{line}: {reason}", summary.file);
+        }
+        if summary.counts.rejected > summary.rejects.len() as u64 {
+            eprintln!(
+                "{}: {} rows rejected in all; they are kept and listed by: burgeon sql \"SELECT * FROM rejects\"",
+                summary.file, summary.counts.rejected
+            );
+        }
+    }
+    Ok(())
+}
+
+fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), Failure> {
+    if format == Format::Json {
+        return output::print_json(preview);
+    }
+    let mut mapping = Rows::new(["field", "column", "sure", "needed"]);
+    for mapped in &preview.mapping {
+        mapping.push([
+            mapped.field.clone(),
+            mapped.column.clone().unwrap_or_default(),
+            mapped.column.as_ref().map(|_| format!("{:.0}%", mapped.confidence * 100.0)).unwrap_or_default(),
+            if mapped.required { "yes" } else { "" }.to_owned(),
+        ]);
+    }
+    if format == Format::Csv {
+        return mapping.print(format, &());
+    }
+    let shape = preview.shape.as_deref().unwrap_or("nothing known");
+    output::print(&format!("{}: read as {shape} into {}\n\n", file.display(), preview.tables.join(", ")))?;
+    mapping.print(format, &())?;
+    let used: Vec<&str> = preview.mapping.iter().filter_map(|mapped| mapped.column.as_deref()).collect();
+    let unused: Vec<&str> =
+        preview.columns.iter().map(|column| column.name.as_str()).filter(|name| !used.contains(name)).collect();
+    if !unused.is_empty() {
+        output::print(&format!("\ncolumns without a field: {}\n", unused.join(", ")))?;
+    }
+    if let Some(first) = preview.sample.first() {
+        output::print("\nfirst records\n")?;
+        let mut sample = Rows::new(first.keys().cloned());
+        for record in &preview.sample {
+            sample.push(first.keys().map(|name| record.get(name).map(cell).unwrap_or_default()));
+        }
+        sample.print(format, &())?;
+    }
+    let mut text = format!("\n{} rows looked at, {} would be rejected\n", preview.rows_seen, preview.rejected);
+    for reject in &preview.rejects {
+        text.push_str(&format!("  line {}: {}\n", reject.line, reject.reason));
+    }
+    for note in &preview.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    for question in &preview.undecided {
+        text.push_str(&format!("to be decided: {question}\n"));
+    }
+    output::print(&text)
+}
