@@ -1,0 +1,9 @@
+//! The server from outside, without a port: requests go through the router.
+
+mod auth;
+mod explain;
+mod imports;
+mod live;
+mod openapi;
+mod records;
+mod support;
