@@ -9,11 +9,13 @@
 //! | [`currency`] | ISO 4217 codes and their decimals |
 //! | [`exact`] | exact fractions for everything computed from sums of money |
 //! | [`records`] | the canonical tables and their Arrow schemas, row keys |
+//! | [`revenue`] | the fold from subscription changes to movements of recurring revenue |
 //! | [`text`] | nearest-name help for error messages |
 
 pub mod currency;
 pub mod exact;
 pub mod records;
+pub mod revenue;
 pub mod text;
 pub mod time;
 
