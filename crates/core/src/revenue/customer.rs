@@ -394,7 +394,7 @@ impl Customer {
             let (old, new) = (&subscription.before, &subscription.now);
             let same = old.amount != 0 && new.amount != 0 && same_segment(&self.texts, old, new);
             if same {
-                if old.amount != new.amount || old.list != new.list || old.quantity != new.quantity {
+                if differs(&self.texts, old, new) {
                     shared.row(subscription, Some(old), Some(new), &self.totals, whole, sink);
                 }
                 continue;
@@ -520,6 +520,7 @@ fn label_of(event: &Event, from: Option<Status>) -> Label {
 fn differs(texts: &str, old: &Counted, new: &Counted) -> bool {
     old.amount != new.amount
         || old.list != new.list
+        || old.discount != new.discount
         || old.quantity != new.quantity
         || !same_segment(texts, old, new)
 }
