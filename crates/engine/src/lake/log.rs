@@ -1,0 +1,164 @@
+//! The intake log: what a client was told is accepted lies here until the Delta tables hold it.
+//!
+//! One redb file. Every table has its own redb table `log:<name>` of position → rows (Arrow IPC stream); positions
+//! are numbered over all tables. The file's lock keeps a second process out of the data directory.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::RecordBatch;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+
+use super::error::{LakeError, Result};
+
+const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+const NEXT: &str = "next_position";
+
+/// The open intake log.
+#[derive(Debug)]
+pub(crate) struct IntakeLog {
+    db: Database,
+    path: PathBuf,
+    next: AtomicU64,
+}
+
+/// One entry to be made durable.
+pub(crate) struct Entry<'a> {
+    pub table: &'a str,
+    pub position: u64,
+    pub rows: &'a RecordBatch,
+}
+
+impl IntakeLog {
+    /// Opens or creates the log. Fails with [`LakeError::Busy`] when another process holds it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let db = Database::builder()
+            .set_cache_size(32 << 20)
+            .create(path)
+            .map_err(|error| LakeError::log(path, error))?;
+        let log = Self { db, path: path.into(), next: AtomicU64::new(1) };
+        let next = log.stored_next()?;
+        log.next.store(next, Ordering::SeqCst);
+        Ok(log)
+    }
+
+    fn fail(&self, error: impl Into<redb::Error>) -> LakeError {
+        LakeError::log(&self.path, error)
+    }
+
+    fn stored_next(&self) -> Result<u64> {
+        let read = self.db.begin_read().map_err(|e| self.fail(e))?;
+        match read.open_table(META) {
+            Ok(meta) => Ok(meta.get(NEXT).map_err(|e| self.fail(e))?.map_or(1, |next| next.value())),
+            Err(TableError::TableDoesNotExist(_)) => Ok(1),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// The stored number of a name; stores `value` when there is none yet.
+    pub fn remember(&self, name: &str, value: u64) -> Result<u64> {
+        let write = self.db.begin_write().map_err(|e| self.fail(e))?;
+        let stored = {
+            let mut meta = write.open_table(META).map_err(|e| self.fail(e))?;
+            let stored = meta.get(name).map_err(|e| self.fail(e))?.map(|stored| stored.value());
+            match stored {
+                Some(stored) => stored,
+                None => {
+                    meta.insert(name, value).map_err(|e| self.fail(e))?;
+                    value
+                }
+            }
+        };
+        write.commit().map_err(|e| self.fail(e))?;
+        Ok(stored)
+    }
+
+    /// Makes sure that positions given out from now on are above `position`.
+    pub fn above(&self, position: u64) {
+        self.next.fetch_max(position + 1, Ordering::SeqCst);
+    }
+
+    /// Takes one position; it is durable with the entry that carries it.
+    pub fn position(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// Takes `count` positions durably and gives the first.
+    pub fn reserve(&self, count: u64) -> Result<u64> {
+        let first = self.next.fetch_add(count, Ordering::SeqCst);
+        self.append(&[])?;
+        Ok(first)
+    }
+
+    /// Makes entries durable in one commit with fsync.
+    pub fn append(&self, entries: &[Entry<'_>]) -> Result<()> {
+        let write = self.db.begin_write().map_err(|e| self.fail(e))?;
+        for entry in entries {
+            let name = table_name(entry.table);
+            let mut table = write.open_table(definition(&name)).map_err(|e| self.fail(e))?;
+            table.insert(entry.position, encode(entry.rows)?.as_slice()).map_err(|e| self.fail(e))?;
+        }
+        {
+            let mut meta = write.open_table(META).map_err(|e| self.fail(e))?;
+            meta.insert(NEXT, self.next.load(Ordering::SeqCst)).map_err(|e| self.fail(e))?;
+        }
+        write.commit().map_err(|e| self.fail(e))
+    }
+
+    /// Entries of a table in order of position.
+    pub fn entries(&self, table: &str) -> Result<Vec<(u64, RecordBatch)>> {
+        let read = self.db.begin_read().map_err(|e| self.fail(e))?;
+        let name = table_name(table);
+        let entries = match read.open_table(definition(&name)) {
+            Ok(entries) => entries,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(self.fail(error)),
+        };
+        let mut out = Vec::new();
+        for entry in entries.iter().map_err(|e| self.fail(e))? {
+            let (position, value) = entry.map_err(|e| self.fail(e))?;
+            let position = position.value();
+            for batch in decode(value.value(), position, &self.path)? {
+                out.push((position, batch));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Drops the entries of a table up to and including `position`.
+    pub fn truncate(&self, table: &str, position: u64) -> Result<()> {
+        let write = self.db.begin_write().map_err(|e| self.fail(e))?;
+        {
+            let name = table_name(table);
+            let mut entries = write.open_table(definition(&name)).map_err(|e| self.fail(e))?;
+            entries.retain_in(..=position, |_, _| false).map_err(|e| self.fail(e))?;
+        }
+        write.commit().map_err(|e| self.fail(e))
+    }
+}
+
+fn table_name(table: &str) -> String {
+    format!("log:{table}")
+}
+
+fn definition(name: &str) -> TableDefinition<'_, u64, &'static [u8]> {
+    TableDefinition::new(name)
+}
+
+fn encode(rows: &RecordBatch) -> Result<Vec<u8>> {
+    let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref())?;
+    writer.write(rows)?;
+    Ok(writer.into_inner()?)
+}
+
+fn decode(bytes: &[u8], position: u64, path: &Path) -> Result<Vec<RecordBatch>> {
+    let damaged = |error| LakeError::Log {
+        path: path.display().to_string(),
+        what: format!("entry {position} cannot be read: {error}"),
+    };
+    let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(damaged)?;
+    reader.collect::<std::result::Result<Vec<_>, _>>().map_err(damaged)
+}

@@ -1,0 +1,414 @@
+//! The lake: where records are kept. Delta Lake tables on disk, an intake log before them, a state in memory over both.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `layout` | schema, buckets, identity and order of a table's rows |
+//! | `log` | the intake log: durable before the answer |
+//! | `append` | the committer: many appends, one fsync |
+//! | `absorb` | what a batch changes: taken, replaced, unchanged |
+//! | `state` | the content of a table at one moment |
+//! | `files`, `delta` | Parquet files; the Delta log that says which of them count |
+//! | `rows`, `fold` | ordering and deduplicating a bucket; writing new base files |
+//! | `bulk` | imports |
+//! | `maintain` | flush, compaction, removal of old files |
+//! | `view`, `scan`, `stream`, `prune` | reading: base files merged with what is newer |
+//! | `check` | what is wrong, in words |
+//! | `raw` | source files as they came |
+//!
+//! Rows of a table are spread over buckets by the hash of their entity. A bucket has at most one *base* file, sorted
+//! by (entity, time, `_seq`), each key once. What is newer stands in overlay files and in the intake log, and in
+//! memory; a reader merges it in, compaction folds it into new base files. Another reader of the Delta tables sees
+//! base and overlay files side by side: there the row with the highest `_seq` of each (entity, `_key`) counts.
+
+mod absorb;
+mod append;
+mod bulk;
+mod check;
+mod delta;
+mod error;
+mod files;
+mod fold;
+mod layout;
+mod log;
+mod maintain;
+mod open;
+mod prune;
+pub mod raw;
+mod rows;
+mod scan;
+mod state;
+mod stream;
+mod view;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use arrow::array::RecordBatch;
+use burgeon_core::time::Clock;
+use datafusion::catalog::TableProvider;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{broadcast, oneshot};
+
+pub use bulk::{BulkSummary, BulkWriter};
+pub use check::{Finding, Severity};
+pub use error::{LakeError, Result};
+pub use scan::{LakeScanExec, LakeTable};
+
+use append::Request;
+use delta::DeltaLog;
+use files::DataFile;
+use layout::{Id, Layout, Merging, entity_hash};
+use log::IntakeLog;
+use state::{MergeMap, TableState, Versions};
+
+/// The table of customer merges.
+const MERGES: &str = "customer_merges";
+/// A version given by the lake is a log position and, in its low bits, the row's number.
+const SEQ_BITS: u32 = 20;
+
+/// The version of the first row at a log position. Versions of the lake are above all that sources may give (2^62).
+fn first_seq(position: u64) -> i64 {
+    (1 << 62) + ((position as i64) << SEQ_BITS)
+}
+
+/// Steps after which a test can make the lake fail, as if the process had been killed there.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultPoint {
+    /// Rows are in the intake log, nothing was answered.
+    LogAppended,
+    /// New Parquet files are written, the Delta log does not name them.
+    FilesWritten,
+    /// The Delta log names the new files, the intake log still has the rows.
+    Committed,
+}
+
+/// How a lake is run.
+#[derive(Debug, Clone)]
+pub struct LakeOptions {
+    /// Number of buckets of tables with an entity; counts only when the data directory is new.
+    pub buckets: usize,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Threads for imports and compaction.
+    pub threads: usize,
+    /// Bytes of rows that an import holds in memory before it spills to disk.
+    pub bulk_memory: usize,
+    /// [`Lake::maintain`] flushes a table with more unflushed rows than this …
+    pub flush_rows: usize,
+    /// … or whose oldest unflushed row waits longer than this, in seconds.
+    pub flush_seconds: i64,
+    /// [`Lake::maintain`] compacts a table with more overlay rows than this (and more than a tenth of its base).
+    pub compact_rows: usize,
+    /// Replaced files are kept this long, in seconds, for other readers of the Delta tables.
+    pub keep_seconds: i64,
+    #[doc(hidden)]
+    pub fail_at: Option<FaultPoint>,
+}
+
+impl LakeOptions {
+    /// The usual options with a clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            buckets: 32,
+            clock,
+            threads: std::thread::available_parallelism().map_or(2, |n| n.get()),
+            bulk_memory: 256 << 20,
+            flush_rows: 20_000,
+            flush_seconds: 60,
+            compact_rows: 100_000,
+            keep_seconds: 600,
+            fail_at: None,
+        }
+    }
+}
+
+/// The answer to an append: the rows are durable and queries see them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Appended {
+    /// Position in the intake log of the table's newest row.
+    pub position: u64,
+    /// Rows of keys that were not there.
+    pub taken: u64,
+    /// Rows that changed the row of their key.
+    pub replaced: u64,
+    /// Rows that made no difference.
+    pub unchanged: u64,
+}
+
+/// A table's content changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// The table.
+    pub table: &'static str,
+    /// Position in the intake log of the change.
+    pub position: u64,
+}
+
+/// The lake of a data directory. Cheap to clone; the directory is released when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Lake(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+    requests: Mutex<Option<Sender<Request>>>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.requests.lock().take();
+        if let Some(committer) = self.committer.lock().take() {
+            committer.join().ok();
+        }
+    }
+}
+
+/// What all parts of an open lake share.
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    options: LakeOptions,
+    log: IntakeLog,
+    tables: BTreeMap<&'static str, Arc<TableShared>>,
+    versions: Versions,
+    /// Held while states are replaced, so that no change is lost.
+    apply: Mutex<()>,
+    changes: broadcast::Sender<Changed>,
+    /// Replaced files with the time of their replacement, in seconds.
+    replaced: Mutex<Vec<(Arc<DataFile>, i64)>>,
+}
+
+/// One table of an open lake.
+#[derive(Debug)]
+struct TableShared {
+    layout: Arc<Layout>,
+    dir: PathBuf,
+    state: RwLock<Arc<TableState>>,
+    /// The Delta log; held for the whole of a flush, compaction or the end of an import.
+    delta: tokio::sync::Mutex<DeltaLog>,
+    /// When rows were last flushed, in seconds.
+    flushed_at: Mutex<i64>,
+    /// Why the table could not be opened.
+    broken: Option<Finding>,
+}
+
+impl TableShared {
+    fn state(&self) -> Arc<TableState> {
+        Arc::clone(&self.state.read())
+    }
+
+    fn publish(&self, state: TableState) {
+        *self.state.write() = Arc::new(state);
+    }
+}
+
+impl Shared {
+    fn table(&self, name: &str) -> Result<&Arc<TableShared>> {
+        let table = self.tables.get(name).ok_or_else(|| LakeError::UnknownTable(name.into()))?;
+        match &table.broken {
+            None => Ok(table),
+            Some(finding) => {
+                Err(LakeError::Damaged { path: table.dir.display().to_string(), what: finding.what.clone() })
+            }
+        }
+    }
+
+    fn fault(&self, point: FaultPoint) -> Result<()> {
+        if self.options.fail_at == Some(point) { Err(LakeError::Fault(point)) } else { Ok(()) }
+    }
+
+    fn announce(&self, change: Changed) {
+        self.changes.send(change).ok(); // nobody listens: fine
+    }
+
+    fn seconds(&self) -> i64 {
+        self.options.clock.now().as_second()
+    }
+
+    /// Reads the merges anew and shows all tables under them. The caller holds the apply lock.
+    fn refresh_merges(&self) -> Result<()> {
+        let Some(table) = self.tables.get(MERGES) else { return Ok(()) };
+        let merges = Arc::new(read_merges(&table.state())?);
+        for table in self.tables.values().filter(|table| table.layout.merges != Merging::None) {
+            let state = table.state();
+            if state.merges != merges {
+                table.publish(state.with_merges(Arc::clone(&merges), &self.versions));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_merges(state: &TableState) -> Result<MergeMap> {
+    use arrow::array::{Array, AsArray};
+    let layout = &state.layout;
+    let mut pairs = HashMap::new();
+    for batch in fold::present(state, 0)? {
+        let column = |name: &str| layout.table.index_of(name).map(|at| batch.column(at).as_string_view().clone());
+        let (Some(from), Some(into)) = (column("from_customer_id"), column("into_customer_id")) else { continue };
+        for row in (0..batch.num_rows()).filter(|row| from.is_valid(*row) && into.is_valid(*row)) {
+            pairs.insert(from.value(row).to_owned(), into.value(row).to_owned());
+        }
+    }
+    Ok(MergeMap::new(&pairs))
+}
+
+impl Lake {
+    /// Opens the lake of a data directory, creating what is missing: reads the Delta logs and replays the intake log.
+    /// Must run on a multi-threaded Tokio runtime, like all async functions of the lake.
+    ///
+    /// A table whose files are damaged does not keep the others from being used: it answers every call with the
+    /// error, and [`Lake::check`] tells what is wrong.
+    ///
+    /// # Errors
+    /// [`LakeError::Busy`] when another process has the directory; [`LakeError::Log`] when the intake log is damaged.
+    pub async fn open(dir: impl AsRef<Path>, options: LakeOptions) -> Result<Self> {
+        let shared = Arc::new(open::open(dir.as_ref(), options).await?);
+        let (sender, receiver) = channel();
+        let worker = Arc::clone(&shared);
+        let committer = std::thread::Builder::new()
+            .name("burgeon-log".into())
+            .spawn(move || append::run(&worker, &receiver))
+            .map_err(|error| LakeError::io(dir.as_ref(), error))?;
+        Ok(Self(Arc::new(Handle {
+            shared,
+            requests: Mutex::new(Some(sender)),
+            committer: Mutex::new(Some(committer)),
+        })))
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.0.shared.dir
+    }
+
+    /// Appends rows to a table. At return they are on disk and queries see them; concurrent appends share one fsync.
+    ///
+    /// The batch's columns may stand in any order; missing optional and system columns are filled in. Rows that
+    /// carry their own `_seq` (not null, below 2^62) compete by it: the highest wins in whatever order they arrive.
+    /// Otherwise the lake numbers rows as they come, so that the newest wins, also over rows with a version of their
+    /// source. A row with `_deleted` removes its key.
+    ///
+    /// # Errors
+    /// [`LakeError::Rows`] when the batch does not fit; [`LakeError::DiskFull`] when nothing was taken for want of space.
+    pub async fn append(&self, table: &str, batch: RecordBatch) -> Result<Appended> {
+        let table = Arc::clone(self.0.shared.table(table)?);
+        let mut total = Appended { position: table.state().position, ..Appended::default() };
+        let most = 1usize << (SEQ_BITS - 1);
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let part = batch.slice(from, most.min(batch.num_rows() - from));
+            from += part.num_rows();
+            let (rows, own) = table.layout.complete(&part, 0)?;
+            let (reply, answer) = oneshot::channel();
+            let request = Request { table: Arc::clone(&table), rows, numbered: !own, reply };
+            let sender = self.0.requests.lock().clone().ok_or(LakeError::Closed)?;
+            sender.send(request).map_err(|_| LakeError::Closed)?;
+            drop(sender);
+            let part = answer.await.map_err(|_| LakeError::Closed)??;
+            total.position = part.position;
+            total.taken += part.taken;
+            total.replaced += part.replaced;
+            total.unchanged += part.unchanged;
+        }
+        Ok(total)
+    }
+
+    /// Starts an import into a table.
+    pub fn bulk(&self, table: &str) -> Result<BulkWriter> {
+        BulkWriter::new(self.clone(), Arc::clone(self.0.shared.table(table)?))
+    }
+
+    /// The table for DataFusion; every scan sees the rows of its moment.
+    pub fn provider(&self, table: &str) -> Result<Arc<dyn TableProvider>> {
+        Ok(Arc::new(LakeTable::new(Arc::clone(self.0.shared.table(table)?))))
+    }
+
+    /// Names of all record tables.
+    pub fn tables(&self) -> Vec<&'static str> {
+        self.0.shared.tables.keys().copied().collect()
+    }
+
+    /// Content version of every table: changes exactly when a table's content changes. Not comparable across restarts.
+    pub fn versions(&self) -> BTreeMap<&'static str, u64> {
+        self.0.shared.tables.iter().map(|(name, table)| (*name, table.state().version())).collect()
+    }
+
+    /// Number of buckets of a table, which is its number of scan partitions; 1 for tables without an entity.
+    pub fn buckets(&self, table: &str) -> usize {
+        self.0.shared.tables.get(table).map_or(1, |table| table.layout.buckets)
+    }
+
+    /// Content version of one bucket: changes exactly when the bucket's content (as queries see it) changes. 0 for
+    /// what does not exist.
+    pub fn bucket_version(&self, table: &str, bucket: usize) -> u64 {
+        let table = self.0.shared.tables.get(table);
+        table.and_then(|table| table.state().buckets.get(bucket).map(|bucket| bucket.version)).unwrap_or_default()
+    }
+
+    /// The bucket of an entity.
+    pub fn bucket_of(&self, table: &str, entity: &str) -> usize {
+        self.0.shared.tables.get(table).map_or(0, |table| match table.layout.entity {
+            Some(_) => table.layout.bucket(entity),
+            None => 0,
+        })
+    }
+
+    /// Every change of content from now on. A slow receiver misses old ones and is told so.
+    pub fn subscribe(&self) -> broadcast::Receiver<Changed> {
+        self.0.shared.changes.subscribe()
+    }
+
+    /// The present row of a key, as stored (one row, full schema); `None` when there is none. The entity may be a
+    /// customer under whom the row is shown after a merge; it is ignored for tables without an entity. Reads files:
+    /// call it where blocking is allowed.
+    pub fn lookup(&self, table: &str, entity: &str, key: u64) -> Result<Option<RecordBatch>> {
+        let table = self.0.shared.table(table)?;
+        let state = table.state();
+        let merged = state.merges.merged_into(entity);
+        for entity in std::iter::once(entity).chain(merged) {
+            if let Some(row) = find_one(&state, entity, key)? {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The present rows of one entity in stored order, rows of merged customers not included. Reads files.
+    pub fn entity(&self, table: &str, entity: &str) -> Result<Vec<RecordBatch>> {
+        view::entity_rows(&self.0.shared.table(table)?.state(), entity)
+    }
+
+    /// The number of rows of a table. Reads files when rows are newer than the base files.
+    pub fn rows_total(&self, table: &str) -> Result<u64> {
+        let state = self.0.shared.table(table)?.state();
+        let mut total = 0i64;
+        for bucket in &state.buckets {
+            total += maintain::bucket_rows(&state.layout, bucket)?;
+        }
+        Ok(total.max(0) as u64)
+    }
+}
+
+fn find_one(state: &TableState, entity: &str, key: u64) -> Result<Option<RecordBatch>> {
+    let layout = &state.layout;
+    let (at, hash) = match layout.entity {
+        Some(_) => (layout.bucket(entity), entity_hash(entity)),
+        None => (0, 0),
+    };
+    let id = Id { entity: hash, key };
+    let bucket = &state.buckets[at];
+    let row = match bucket.overlay.index.get(&id) {
+        Some(slot) => Some(bucket.overlay.chunks[slot.chunk as usize].slice(slot.row as usize, 1)),
+        None => match &bucket.base {
+            Some(base) => base.find(layout, &HashSet::from([id]), &[entity])?.0,
+            None => None,
+        },
+    };
+    Ok(row.filter(|row| !layout.deleted(row).value(0)))
+}

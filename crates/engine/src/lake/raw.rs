@@ -1,0 +1,144 @@
+//! Source files as they came: kept whole, compressed, named by the hash of their content.
+//!
+//! `DATA/raw/<sha256>.zst` is the file, `DATA/raw/<sha256>.json` says what it was. Rows point to it by the first 16
+//! digits of the hash and the line, `<16 hex>:<line>`.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::error::{LakeError, Result};
+
+/// Digits of the hash that rows carry.
+pub const SHORT: usize = 16;
+
+/// What a kept file was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawMeta {
+    /// Name of the file as it was given.
+    pub name: String,
+    /// The record table or shape it was imported as.
+    pub table: String,
+    /// How its columns were read; whatever the importer wants to remember.
+    pub mapping: serde_json::Value,
+    /// When, µs UTC.
+    pub imported_at: i64,
+}
+
+/// Keeps a file: streams it through zstd to `DATA/raw`, durable at return. Gives the SHA-256 of the content in hex. The
+/// same content is kept once; what is said about it is that of the last time.
+///
+/// # Errors
+/// [`LakeError::DiskFull`] when there is no space: then nothing is left behind.
+pub fn put(data: &Path, mut content: impl Read, meta: &RawMeta) -> Result<String> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let dir = data.join("raw");
+    fs::create_dir_all(&dir).map_err(|error| LakeError::io(&dir, error))?;
+    let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let temporary = dir.join(format!("tmp-{unique}.part"));
+    let result = compress(&temporary, &mut content).and_then(|sha| {
+        let path = file(data, &sha);
+        fs::rename(&temporary, &path).map_err(|error| LakeError::io(&path, error))?;
+        describe(data, &sha, meta, &unique)?;
+        super::files::sync_dir(&dir)?;
+        Ok(sha)
+    });
+    if result.is_err() {
+        fs::remove_file(&temporary).ok();
+    }
+    result
+}
+
+fn compress(path: &Path, content: &mut impl Read) -> Result<String> {
+    let fail = |error| LakeError::io(path, error);
+    let out = File::create(path).map_err(fail)?;
+    let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(out), 3).map_err(fail)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let read = content.read(&mut buffer).map_err(fail)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+        encoder.write_all(&buffer[..read]).map_err(fail)?;
+    }
+    let out = encoder.finish().map_err(fail)?.into_inner().map_err(|error| fail(error.into_error()))?;
+    out.sync_all().map_err(fail)?;
+    let mut hex = String::with_capacity(64);
+    for byte in hash.finalize().iter() {
+        write!(hex, "{byte:02x}").ok();
+    }
+    Ok(hex)
+}
+
+fn describe(data: &Path, sha: &str, meta: &RawMeta, unique: &str) -> Result<()> {
+    let path = data.join("raw").join(format!("{sha}.json"));
+    let temporary = data.join("raw").join(format!("meta-{unique}.part"));
+    let fail = |error| LakeError::io(&path, error);
+    let text = serde_json::to_vec_pretty(meta).map_err(|error| LakeError::Internal(error.to_string()))?;
+    let mut out = File::create(&temporary).map_err(fail)?;
+    out.write_all(&text).and_then(|()| out.sync_all()).map_err(fail)?;
+    fs::rename(&temporary, &path).map_err(fail)
+}
+
+fn file(data: &Path, sha: &str) -> PathBuf {
+    data.join("raw").join(format!("{sha}.zst"))
+}
+
+/// The full hash of a kept file from its first digits (at least 8); `None` when there is no such file.
+pub fn resolve(data: &Path, short: &str) -> Option<String> {
+    if short.len() < 8 || !short.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    fs::read_dir(data.join("raw")).ok()?.flatten().find_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let sha = name.strip_suffix(".zst")?;
+        sha.starts_with(short).then(|| sha.to_owned())
+    })
+}
+
+/// What is known about a kept file, by its hash or the first digits of it.
+pub fn meta(data: &Path, sha: &str) -> Option<RawMeta> {
+    let sha = resolve(data, sha)?;
+    serde_json::from_slice(&fs::read(data.join("raw").join(format!("{sha}.json"))).ok()?).ok()
+}
+
+/// The content of a kept file, by its hash or the first digits of it.
+///
+/// # Errors
+/// [`LakeError::Damaged`] when there is no such file.
+pub fn open(data: &Path, sha: &str) -> Result<impl BufRead + use<>> {
+    let path = match resolve(data, sha) {
+        Some(sha) => file(data, &sha),
+        None => return Err(LakeError::reading(&file(data, sha), "there is no such raw file")),
+    };
+    let input = File::open(&path).map_err(|error| LakeError::reading(&path, error))?;
+    let decoder = zstd::stream::read::Decoder::new(input).map_err(|error| LakeError::reading(&path, error))?;
+    Ok(BufReader::new(decoder))
+}
+
+/// Line `number` (from 1) of a kept file without its line end; `None` when the file has fewer lines.
+///
+/// # Errors
+/// [`LakeError::Damaged`] when the file is missing or damaged.
+pub fn line(data: &Path, sha: &str, number: u64) -> Result<Option<Vec<u8>>> {
+    let mut input = open(data, sha)?;
+    let mut line = Vec::new();
+    for _ in 0..number {
+        line.clear();
+        let read = input.read_until(b'\n', &mut line).map_err(|error| LakeError::reading(&file(data, sha), error))?;
+        if read == 0 {
+            return Ok(None);
+        }
+    }
+    while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        line.pop();
+    }
+    Ok(Some(line))
+}
