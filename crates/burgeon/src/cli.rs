@@ -14,8 +14,10 @@ use crate::failure::Failure;
 /// Growth metrics for SaaS companies: records in, trusted figures out, every number open.
 #[derive(Debug, Parser)]
 #[command(name = "burgeon", version, max_term_width = 100, propagate_version = false)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong words on the command line, 3 the data directory is in \
-                        use by another process, 4 `import --strict` met rows that it could not read.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong words on the command line, 3 the data directory is in \
+                        use by another process, 4 `import --strict` met rows that it could not read."
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -27,7 +29,13 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// Data directory; it is made when it is missing
-    #[arg(long, global = true, value_name = "DIR", default_value = "burgeon-data", env = "BURGEON_DATA")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "burgeon-data",
+        env = "BURGEON_DATA"
+    )]
     pub data: PathBuf,
     /// The moment that counts as now, such as 2026-01-31T12:00:00Z (default: the clock)
     #[arg(long, global = true, value_name = "RFC3339", env = "BURGEON_NOW")]
@@ -36,7 +44,13 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     /// What is logged to standard error, such as info or burgeon_engine=debug
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "BURGEON_LOG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        default_value = "warn",
+        env = "BURGEON_LOG"
+    )]
     pub log: String,
     /// Log as JSON, one object a line
     #[arg(long, global = true)]
@@ -97,7 +111,9 @@ impl Global {
             eprintln!("warning: --log {}: {error}; logging warnings", self.log);
             tracing_subscriber::EnvFilter::new("warn")
         });
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr);
         if self.log_json {
             builder.json().init();
         } else {

@@ -18,14 +18,26 @@ pub struct Rows {
 impl Rows {
     /// No rows yet under `columns`.
     pub fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
-        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        Self {
+            columns: columns.into_iter().map(Into::into).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// The rows of a CSV text with a header.
     pub fn from_csv(text: &str) -> Self {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-        let columns = reader.headers().map(|h| h.iter().map(str::to_owned).collect()).unwrap_or_default();
-        let rows = reader.records().flatten().map(|r| r.iter().map(str::to_owned).collect()).collect();
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .from_reader(text.as_bytes());
+        let columns = reader
+            .headers()
+            .map(|h| h.iter().map(str::to_owned).collect())
+            .unwrap_or_default();
+        let rows = reader
+            .records()
+            .flatten()
+            .map(|r| r.iter().map(str::to_owned).collect())
+            .collect();
         Self { columns, rows }
     }
 
@@ -37,15 +49,26 @@ impl Rows {
     /// The text of an aligned table; columns of numbers stand to the right.
     fn table(&self) -> String {
         let columns = self.columns.len();
-        let cell = |row: &[String], column: usize| row.get(column).map_or("", String::as_str).replace(['\n', '\r'], " ");
+        let cell = |row: &[String], column: usize| {
+            row.get(column)
+                .map_or("", String::as_str)
+                .replace(['\n', '\r'], " ")
+        };
         let width = |column: usize| {
             let rows = self.rows.iter().map(|row| cell(row, column).chars().count());
-            rows.chain([self.columns[column].chars().count()]).max().unwrap_or(0)
+            rows.chain([self.columns[column].chars().count()])
+                .max()
+                .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let right: Vec<bool> = (0..columns)
             .map(|column| {
-                let mut values = self.rows.iter().map(|row| cell(row, column)).filter(|v| !v.is_empty()).peekable();
+                let mut values = self
+                    .rows
+                    .iter()
+                    .map(|row| cell(row, column))
+                    .filter(|v| !v.is_empty())
+                    .peekable();
                 values.peek().is_some() && values.all(|v| number(&v))
             })
             .collect();
@@ -77,7 +100,9 @@ impl Rows {
         for row in &self.rows {
             writer.write_record(row).map_err(failed)?;
         }
-        let bytes = writer.into_inner().map_err(|error| Failure::Output(error.into_error()))?;
+        let bytes = writer
+            .into_inner()
+            .map_err(|error| Failure::Output(error.into_error()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -93,7 +118,8 @@ impl Rows {
 
 /// Whether a text reads as a figure: digits, sign, point, percent.
 fn number(text: &str) -> bool {
-    text.chars().any(|c| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || "+-−.%".contains(c))
+    text.chars().any(|c| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || "+-−.%".contains(c))
 }
 
 /// Prints `text` as it is.
@@ -106,7 +132,8 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// Prints a value as indented JSON.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Output(std::io::Error::other(error)))?;
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::Output(std::io::Error::other(error)))?;
     print(&(text + "\n"))
 }
 
@@ -121,7 +148,9 @@ pub fn cell(value: &Value) -> String {
 
 /// A figure in a cell by its unit: money with the decimals of its currency, a percent with one, nothing as "–".
 pub fn figure(value: Option<f64>, unit: &str) -> String {
-    let Some(value) = value else { return "–".to_owned() };
+    let Some(value) = value else {
+        return "–".to_owned();
+    };
     match unit {
         "money" => format!("{value:.2}"),
         "percent" => format!("{:.1}%", value * 100.0),
@@ -143,7 +172,10 @@ mod tests {
         2019-01  Pro        1234.50
         2019-02  Team, old
         ");
-        assert_eq!(rows.csv().unwrap(), "period,plan,mrr\n2019-01,Pro,1234.50\n2019-02,\"Team, old\",\n");
+        assert_eq!(
+            rows.csv().unwrap(),
+            "period,plan,mrr\n2019-01,Pro,1234.50\n2019-02,\"Team, old\",\n"
+        );
     }
 
     #[test]

@@ -15,7 +15,12 @@ pub struct Doctor {}
 
 impl Doctor {
     pub async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let workspace = global.open_existing(OpenOptions { tolerant: true, ..OpenOptions::default() }).await?;
+        let workspace = global
+            .open_existing(OpenOptions {
+                tolerant: true,
+                ..OpenOptions::default()
+            })
+            .await?;
         let findings = workspace.doctor().await?;
         workspace.close().await?;
         if global.format == Format::Table {
@@ -29,11 +34,19 @@ impl Doctor {
         } else {
             let mut rows = output::Rows::new(["part", "severe", "finding"]);
             for finding in &findings {
-                rows.push([finding.part, if finding.severe { "true" } else { "false" }, &finding.text]);
+                rows.push([
+                    finding.part,
+                    if finding.severe { "true" } else { "false" },
+                    &finding.text,
+                ]);
             }
             rows.print(global.format, &findings)?;
         }
         let severe = findings.iter().any(|finding| finding.severe);
-        Ok(if severe { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if severe {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }

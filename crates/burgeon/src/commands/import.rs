@@ -50,7 +50,10 @@ pub struct Import {
 
 impl Import {
     fn import_options(&self) -> Result<ImportOptions, Failure> {
-        let mut options = ImportOptions { source: self.source.clone(), ..ImportOptions::default() };
+        let mut options = ImportOptions {
+            source: self.source.clone(),
+            ..ImportOptions::default()
+        };
         if let Some(table) = &self.table {
             options.set("table", table)?;
         }
@@ -91,7 +94,11 @@ impl Import {
     }
 
     fn code(&self, rejected: u64) -> ExitCode {
-        if self.strict && rejected > 0 { ExitCode::from(ROWS_REJECTED) } else { ExitCode::SUCCESS }
+        if self.strict && rejected > 0 {
+            ExitCode::from(ROWS_REJECTED)
+        } else {
+            ExitCode::SUCCESS
+        }
     }
 }
 
@@ -102,8 +109,16 @@ async fn import(
     options: &ImportOptions,
 ) -> Result<ImportSummary, Failure> {
     let progress = Arc::new(Progress::default());
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(0)
+    } else {
+        ProgressBar::hidden()
+    };
+    let name = file
+        .file_name()
+        .unwrap_or(file.as_os_str())
+        .to_string_lossy()
+        .into_owned();
     if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {percent}%  {msg}  {eta}") {
         bar.set_style(style);
     }
@@ -114,8 +129,10 @@ async fn import(
             loop {
                 bar.set_length(progress.total.load(Ordering::Relaxed));
                 bar.set_position(progress.bytes.load(Ordering::Relaxed));
-                let (rows, rejected) =
-                    (progress.rows.load(Ordering::Relaxed), progress.rejected.load(Ordering::Relaxed));
+                let (rows, rejected) = (
+                    progress.rows.load(Ordering::Relaxed),
+                    progress.rejected.load(Ordering::Relaxed),
+                );
                 bar.set_message(match rejected {
                     0 => format!("{rows} rows"),
                     _ => format!("{rows} rows, {rejected} rejected"),
@@ -131,7 +148,15 @@ async fn import(
 }
 
 fn print_summaries(summaries: &[ImportSummary], format: Format) -> Result<(), Failure> {
-    let mut rows = Rows::new(["file", "read as", "rows", "taken", "replaced", "unchanged", "rejected"]);
+    let mut rows = Rows::new([
+        "file",
+        "read as",
+        "rows",
+        "taken",
+        "replaced",
+        "unchanged",
+        "rejected",
+    ]);
     for summary in summaries {
         let counts = summary.counts;
         rows.push([
@@ -168,7 +193,11 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
         mapping.push([
             mapped.field.clone(),
             mapped.column.clone().unwrap_or_default(),
-            mapped.column.as_ref().map(|_| format!("{:.0}%", mapped.confidence * 100.0)).unwrap_or_default(),
+            mapped
+                .column
+                .as_ref()
+                .map(|_| format!("{:.0}%", mapped.confidence * 100.0))
+                .unwrap_or_default(),
             if mapped.required { "yes" } else { "" }.to_owned(),
         ]);
     }
@@ -176,11 +205,23 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
         return mapping.print(format, &());
     }
     let shape = preview.shape.as_deref().unwrap_or("nothing known");
-    output::print(&format!("{}: read as {shape} into {}\n\n", file.display(), preview.tables.join(", ")))?;
+    output::print(&format!(
+        "{}: read as {shape} into {}\n\n",
+        file.display(),
+        preview.tables.join(", ")
+    ))?;
     mapping.print(format, &())?;
-    let used: Vec<&str> = preview.mapping.iter().filter_map(|mapped| mapped.column.as_deref()).collect();
-    let unused: Vec<&str> =
-        preview.columns.iter().map(|column| column.name.as_str()).filter(|name| !used.contains(name)).collect();
+    let used: Vec<&str> = preview
+        .mapping
+        .iter()
+        .filter_map(|mapped| mapped.column.as_deref())
+        .collect();
+    let unused: Vec<&str> = preview
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .filter(|name| !used.contains(name))
+        .collect();
     if !unused.is_empty() {
         output::print(&format!("\ncolumns without a field: {}\n", unused.join(", ")))?;
     }
@@ -188,11 +229,18 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
         output::print("\nfirst records\n")?;
         let mut sample = Rows::new(first.keys().cloned());
         for record in &preview.sample {
-            sample.push(first.keys().map(|name| record.get(name).map(cell).unwrap_or_default()));
+            sample.push(
+                first
+                    .keys()
+                    .map(|name| record.get(name).map(cell).unwrap_or_default()),
+            );
         }
         sample.print(format, &())?;
     }
-    let mut text = format!("\n{} rows looked at, {} would be rejected\n", preview.rows_seen, preview.rejected);
+    let mut text = format!(
+        "\n{} rows looked at, {} would be rejected\n",
+        preview.rows_seen, preview.rejected
+    );
     for reject in &preview.rejects {
         text.push_str(&format!("  line {}: {}\n", reject.line, reject.reason));
     }

@@ -43,7 +43,14 @@ impl Metrics {
                 let mut rows = Rows::new(["area", "name", "label", "type", "unit", "summary"]);
                 for metric in &list.metrics {
                     let label = metric.label.get("en").cloned().unwrap_or_default();
-                    let row = [&metric.area, &metric.name, &label, &metric.ty, &metric.unit, &metric.summary];
+                    let row = [
+                        &metric.area,
+                        &metric.name,
+                        &label,
+                        &metric.ty,
+                        &metric.unit,
+                        &metric.summary,
+                    ];
                     rows.push(row);
                 }
                 rows.print(global.format, &list)?;

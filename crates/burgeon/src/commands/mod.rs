@@ -7,6 +7,7 @@ use clap::Subcommand;
 use crate::cli::Global;
 use crate::failure::Failure;
 
+mod compact;
 mod demo;
 mod doctor;
 mod explain;
@@ -45,6 +46,8 @@ pub enum Command {
     Settings(settings::Settings),
     /// Run the worked examples of the metric pages
     Test(test::Test),
+    /// Fold what is new into the sorted files, as the server does in the background
+    Compact(compact::Compact),
     /// Merge a customer into another, or undo it; history is recomputed
     Merge(merge::Merge),
 }
@@ -64,6 +67,7 @@ impl Command {
             Self::Doctor(verb) => verb.run(global).await,
             Self::Settings(verb) => verb.run(global).await,
             Self::Test(verb) => verb.run(global).await,
+            Self::Compact(verb) => verb.run(global).await,
             Self::Merge(verb) => verb.run(global).await,
         }
     }

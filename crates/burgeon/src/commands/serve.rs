@@ -39,7 +39,11 @@ impl Serve {
 impl Listen {
     /// Takes the port, prints the address, and serves until the process is asked to stop.
     pub async fn serve(self, workspace: Arc<Workspace>) -> Result<ExitCode, Failure> {
-        let options = ServeOptions { listen: self.listen, token: self.token, ..ServeOptions::default() };
+        let options = ServeOptions {
+            listen: self.listen,
+            token: self.token,
+            ..ServeOptions::default()
+        };
         let server = Server::bind(workspace, &options).await?;
         eprintln!("Burgeon is at http://{}  (Ctrl-C stops it)", server.address());
         server.run(stopped()).await?;

@@ -1,0 +1,10 @@
+//! Everything here drives the built binary from outside, as a person or a script does, so that this test program
+//! links no engine and is built in seconds.
+
+mod book;
+mod disk;
+mod faults;
+mod figures;
+mod help;
+mod kill;
+mod support;
