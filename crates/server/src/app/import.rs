@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use utoipa::ToSchema;
 
 mod preview;
+pub(super) mod rejected;
 mod replay;
 mod run;
 mod upload;

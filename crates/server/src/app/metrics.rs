@@ -1,5 +1,8 @@
 //! The metrics there are, and the definition of each.
 
+mod labels;
+mod list;
+
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;

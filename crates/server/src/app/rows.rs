@@ -1,5 +1,10 @@
 //! The rows behind a figure, and the record behind a row.
 
+mod page;
+mod record;
+
+pub use record::known_table;
+
 use super::sql::TableColumn;
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -2,6 +2,7 @@
 
 use super::customers::CustomerIndex;
 use super::import::Progress;
+use super::raw::Raw;
 use super::settings::SettingsFile;
 use super::{Error, Result};
 use arrow::array::RecordBatch;
@@ -51,6 +52,9 @@ pub(super) struct Stamp {
     day: jiff::civil::Date,
 }
 
+/// Keys of customers' attributes with the version of the customers that they were read from.
+type KeptAttributes = Option<(Option<u64>, Vec<super::metrics::DimensionInfo>)>;
+
 /// Customers with the state that they were computed from.
 type KeptCustomers = Option<(Stamp, Arc<CustomerIndex>)>;
 
@@ -67,8 +71,10 @@ pub struct Workspace {
     pub(super) troubles: Vec<Error>,
     definitions_folder: PathBuf,
     customers: Mutex<KeptCustomers>,
+    attributes: Mutex<KeptAttributes>,
     through: Mutex<Option<(BTreeMap<&'static str, u64>, Option<i64>)>>,
     running: Mutex<HashMap<String, Arc<Progress>>>,
+    raw: Raw,
 }
 
 impl std::fmt::Debug for Workspace {
@@ -157,8 +163,10 @@ impl Workspace {
             troubles,
             definitions_folder,
             customers: Mutex::default(),
+            attributes: Mutex::default(),
             through: Mutex::default(),
             running: Mutex::default(),
+            raw: Raw::open(folder.join("raw"))?,
         }))
     }
 
@@ -219,8 +227,17 @@ impl Workspace {
         &self.running
     }
 
+    /// Files as they came.
+    pub(super) fn raw(&self) -> &Raw {
+        &self.raw
+    }
+
     pub(super) fn kept_customers(&self) -> &Mutex<KeptCustomers> {
         &self.customers
+    }
+
+    pub(super) fn kept_attributes(&self) -> &Mutex<KeptAttributes> {
+        &self.attributes
     }
 
     pub(super) fn stamp(&self) -> Stamp {

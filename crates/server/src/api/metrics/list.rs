@@ -10,5 +10,5 @@ use axum::extract::State;
 #[utoipa::path(get, path = "/api/v1/metrics", tag = "metrics",
     responses((status = 200, body = MetricList)))]
 pub async fn handler(State(context): State<Shared>) -> ApiResult<Json<MetricList>> {
-    Ok(Json(context.workspace.metrics().await?))
+    Ok(Json(context.workspace.metrics_with_attributes().await?))
 }

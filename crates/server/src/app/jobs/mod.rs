@@ -1,7 +1,6 @@
 //! What runs beside the requests: one file for each job, one line in the list.
 
-mod compaction;
-mod flush;
+mod lake;
 
 use super::{Result, Workspace};
 use futures::future::BoxFuture;
@@ -20,7 +19,7 @@ pub struct Job {
 }
 
 /// All jobs.
-pub const JOBS: &[Job] = &[flush::JOB, compaction::JOB];
+pub const JOBS: &[Job] = &[lake::JOB];
 
 /// Runs the jobs until `stop` becomes true; a failed run is logged and tried again at the next turn.
 pub async fn maintain(workspace: Arc<Workspace>, stop: watch::Receiver<bool>) {
