@@ -1,0 +1,65 @@
+//! What the metrics crate has to know of a fact, to check definitions and to resolve dimensions.
+
+/// A fact's schema, as the engine reports it. See `definitions/facts/*.sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactSchema {
+    /// Name, e.g. `mrr_movements`.
+    pub name: String,
+    /// Documentation: the leading comment lines of the SQL file.
+    pub doc: String,
+    /// Columns in order.
+    pub columns: Vec<FactColumn>,
+    /// The entity (`customer`) of which each row has exactly one, in the column `<entity>_id`.
+    pub entity: Option<String>,
+    /// The column that says when a row happened.
+    pub time: String,
+    /// The record tables that the fact is computed from.
+    pub records: Vec<String>,
+}
+
+/// A column of a fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactColumn {
+    /// Name.
+    pub name: String,
+    /// What it holds.
+    pub kind: FactColumnKind,
+}
+
+/// What a fact's column holds, as far as metrics care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactColumnKind {
+    /// Text: may be a dimension.
+    Text,
+    /// True or false: may be a dimension (`true`, `false`).
+    Bool,
+    /// A number: a measure.
+    Number,
+    /// A date or a time.
+    Time,
+    /// Anything else.
+    Other,
+}
+
+impl FactSchema {
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&FactColumn> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// The column that holds the entity, e.g. `customer_id`.
+    pub fn entity_column(&self) -> Option<String> {
+        self.entity.as_ref().map(|e| format!("{e}_id"))
+    }
+
+    /// Columns that may be a dimension.
+    pub fn dimensions(&self) -> impl Iterator<Item = &str> {
+        self.columns
+            .iter()
+            .filter(|c| matches!(c.kind, FactColumnKind::Text | FactColumnKind::Bool))
+            .map(|c| c.name.as_str())
+    }
+}
+
+/// Columns of the `customers` record that may be a dimension of every fact with the entity `customer`.
+pub const CUSTOMER_COLUMNS: [&str; 4] = ["country", "channel", "partner", "name"];
