@@ -10,12 +10,14 @@
 //! | [`exact`] | exact fractions for everything computed from sums of money |
 //! | [`records`] | the canonical tables and their Arrow schemas, row keys |
 //! | [`revenue`] | the fold from subscription changes to movements of recurring revenue |
+//! | [`settings`] | the settings of a workspace, `burgeon.toml` |
 //! | [`text`] | nearest-name help for error messages |
 
 pub mod currency;
 pub mod exact;
 pub mod records;
 pub mod revenue;
+pub mod settings;
 pub mod text;
 pub mod time;
 
