@@ -1,0 +1,235 @@
+//! The engine: a DataFusion session over the records of a workspace.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burgeon_core::currency::Currency;
+use burgeon_core::records;
+use burgeon_core::revenue::RevenueRules;
+use burgeon_core::time::{Clock, Zone};
+use burgeon_metrics::base::{BaseMeasure, BaseRequest, BaseSeries};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::common::cast::{as_date32_array, as_decimal128_array, as_string_view_array};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext, col};
+
+use super::error::EngineError;
+use super::{cohort, single, sums};
+use crate::cache::{CachePartials, CacheStats, PartialCache};
+use crate::exec::rates::{RateBook, RateRow, Rates};
+use crate::exec::{RecordSource, RecordTable};
+use crate::facts::{self, FactFile, FactSchema};
+use crate::functions;
+use crate::functions::cut_off::Moments;
+
+/// What an engine is made from.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The workspace's time zone and first day of the week.
+    pub zone: Zone,
+    /// The display currency of SQL's `convert`; metric requests name their own.
+    pub display: Currency,
+    /// The rules of recurring revenue.
+    pub rules: RevenueRules,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The facts.
+    pub facts: Vec<FactFile>,
+    /// Bytes for stored partial aggregates.
+    pub cache_bytes: usize,
+    /// Bytes that all running queries together may use before they spill or fail.
+    pub memory_bytes: usize,
+    /// Where queries spill; the system's temporary directory when `None`.
+    pub spill_dir: Option<PathBuf>,
+    /// How many buckets one query computes at a time, and DataFusion's target partitions.
+    pub parallel: usize,
+}
+
+impl EngineOptions {
+    /// Options with the usual limits: 256 MB of stored aggregates, 1 GB for running queries, two buckets at a time.
+    pub fn new(zone: Zone, display: Currency, rules: RevenueRules, clock: Arc<dyn Clock>, facts: Vec<FactFile>) -> Self {
+        Self {
+            zone,
+            display,
+            rules,
+            clock,
+            facts,
+            cache_bytes: 256 << 20,
+            memory_bytes: 1 << 30,
+            spill_dir: None,
+            parallel: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+        }
+    }
+}
+
+/// Answers questions over records. Cheap to share behind an `Arc`; changed settings need a new one.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) source: Arc<dyn RecordSource>,
+    pub(super) options: EngineOptions,
+    pub(super) rates: Arc<RateBook>,
+    cache: Arc<PartialCache>,
+    pub(super) context: SessionContext,
+    facts: Vec<FactSchema>,
+}
+
+impl Engine {
+    /// An engine over `source`.
+    ///
+    /// # Errors
+    /// When a record table cannot be opened or a fact does not plan.
+    pub async fn new(source: Arc<dyn RecordSource>, options: EngineOptions) -> Result<Engine, EngineError> {
+        let cache = Arc::new(PartialCache::new(options.cache_bytes));
+        let rates = Arc::new(RateBook::new(Rates::new(options.zone.clone(), 0, [])));
+        let context = SessionContext::new_with_state(state(&options, &cache)?);
+        // Twice: as `payments` and as `records.payments`, since a fact may take the plain name.
+        let catalog = context.catalog("datafusion");
+        let schema = Arc::new(MemorySchemaProvider::new());
+        for table in records::TABLES {
+            let provider = Arc::new(RecordTable::try_new(table.name, Arc::clone(&source))?);
+            context.register_table(table.name, Arc::clone(&provider) as _)?;
+            schema.register_table(table.name.to_owned(), provider)?;
+        }
+        if let Some(catalog) = catalog {
+            catalog.register_schema("records", schema)?;
+        }
+        for function in functions::scalar_functions(&options.zone, &rates, options.display) {
+            context.register_udf(function);
+        }
+        context.register_udtf(
+            functions::movements_fold::NAME,
+            Arc::new(functions::movements_fold::MovementsFold::new(Arc::clone(&source), options.rules)),
+        );
+        let facts = facts::register(&context, &options.facts).await?;
+        Ok(Engine { source, options, rates, cache, context, facts })
+    }
+
+    /// The facts with their columns, for the metrics catalog.
+    pub fn facts(&self) -> &[FactSchema] {
+        &self.facts
+    }
+
+    /// The fact of a name.
+    pub(super) fn fact(&self, name: &str) -> Result<&FactSchema, EngineError> {
+        self.facts.iter().find(|f| f.file.name == name).ok_or_else(|| EngineError::UnknownFact(name.to_owned()))
+    }
+
+    /// Counts and size of the stored partial aggregates.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.cache.stats()
+    }
+
+    /// Forgets all stored partial aggregates; answers stay the same.
+    pub fn clear_cache(&self) {
+        self.cache.clear();
+    }
+
+    /// The options that the engine was made from.
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+
+    /// The moment that counts as now, µs UTC.
+    pub fn now(&self) -> i64 {
+        self.options.clock.now().as_microsecond()
+    }
+
+    /// The rates at the present version of `fx_rates`; read again only when the table changed. The result is a
+    /// [`RateSource`](burgeon_metrics::base::RateSource).
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn rates(&self) -> Result<Arc<Rates>, EngineError> {
+        let version = self.source.bucket_version("fx_rates", 0).saturating_add(1);
+        let current = self.rates.current();
+        if current.version == version {
+            return Ok(current);
+        }
+        let table = self.context.table("fx_rates").await?;
+        let batches =
+            table.select(vec![col("date"), col("base"), col("quote"), col("rate")])?.collect().await?;
+        let mut rows = vec![];
+        for batch in &batches {
+            let (date, base) = (as_date32_array(batch.column(0))?, as_string_view_array(batch.column(1))?);
+            let (quote, rate) = (as_string_view_array(batch.column(2))?, as_decimal128_array(batch.column(3))?);
+            for (((date, base), quote), rate) in date.iter().zip(base).zip(quote).zip(rate) {
+                let pair = base.and_then(Currency::from_code).zip(quote.and_then(Currency::from_code));
+                if let (Some(day), Some((base, quote)), Some(rate)) = (date, pair, rate) {
+                    rows.push(RateRow { day, base, quote, rate });
+                }
+            }
+        }
+        self.rates.replace(Rates::new(self.options.zone.clone(), version, rows));
+        Ok(self.rates.current())
+    }
+
+    /// A context in which a query runs: the moments are fixed.
+    pub(super) fn session(&self, cut_off: i64) -> SessionContext {
+        let mut state = self.context.state();
+        state.config_mut().set_extension(Arc::new(Moments { now: self.now(), cut_off }));
+        SessionContext::new_with_state(state)
+    }
+
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// See [`Engine::run_all`].
+    pub async fn run(&self, request: &BaseRequest) -> Result<BaseSeries, EngineError> {
+        let mut series = self.run_all(std::slice::from_ref(request)).await?;
+        Ok(series.pop().unwrap_or_default())
+    }
+
+    /// Answers requests, in their order. Requests that need the same rows share one scan.
+    ///
+    /// # Errors
+    /// Unknown facts and columns, a missing rate of exchange, and whatever storage reports.
+    pub async fn run_all(&self, requests: &[BaseRequest]) -> Result<Vec<BaseSeries>, EngineError> {
+        self.rates().await?;
+        let mut answers = vec![BaseSeries::default(); requests.len()];
+        let (mut summed, mut cohorts) = (vec![], vec![]);
+        for (at, request) in requests.iter().enumerate() {
+            match &request.measure {
+                BaseMeasure::Cohort { .. } => cohorts.push(at),
+                _ if sums::can(self, request)? => summed.push(at),
+                _ => answers[at] = single::run(self, request).await?,
+            }
+        }
+        for group in sums::group(requests, &summed) {
+            sums::run(self, requests, &group, &mut answers).await?;
+        }
+        for group in cohort::group(requests, &cohorts) {
+            cohort::run(self, requests, &group, &mut answers).await?;
+        }
+        Ok(answers)
+    }
+}
+
+fn state(
+    options: &EngineOptions,
+    cache: &Arc<PartialCache>,
+) -> Result<datafusion::execution::SessionState, EngineError> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(options.parallel.max(2))
+        .with_round_robin_repartition(false)
+        .with_repartition_file_scans(false)
+        .with_information_schema(true);
+    let settings = config.options_mut();
+    // Aggregates over ordered rows keep a running total per entity, which must not be handed out early.
+    settings.execution.skip_partial_aggregation_probe_ratio_threshold = 1.0;
+    // A filter that changes while the query runs would make stored partial aggregates wrong.
+    settings.optimizer.enable_dynamic_filter_pushdown = false;
+    settings.sql_parser.default_null_ordering = "nulls_max".into();
+    let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
+    if let Some(dir) = &options.spill_dir {
+        runtime = runtime.with_temp_file_path(dir);
+    }
+    let rule = CachePartials::new(Arc::clone(cache), options.parallel);
+    Ok(SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(Arc::new(runtime.build()?))
+        .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(rule))
+        .build())
+}

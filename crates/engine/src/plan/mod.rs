@@ -1,0 +1,20 @@
+//! From a request of the metrics crate to a DataFusion plan and back.
+//!
+//! | module | what it plans |
+//! |---|---|
+//! | [`engine`] | the session: tables, facts, functions, rates, limits |
+//! | [`frame`] | the rows of a fact, joined to the customer, filtered, with dimensions as columns |
+//! | [`sums`] | sums, counts, balances and numbers of entities: one scan for all requests that share their rows |
+//! | [`single`] | distinct counts, smallest and largest values |
+//! | [`cohort`] | balances at the start and the end of a span |
+//! | [`rows`] | the rows behind a number |
+//! | [`sql`] | read-only SQL of users |
+
+pub mod cohort;
+pub mod engine;
+pub mod error;
+pub mod frame;
+pub mod rows;
+pub mod single;
+pub mod sql;
+pub mod sums;
