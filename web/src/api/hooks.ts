@@ -1,0 +1,96 @@
+/** The questions the pages ask, each cached under the metrics it depends on so that live changes refetch only those. */
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { get, type Params } from './client';
+import type {
+  Changes, CustomerList, CustomerPage, Dashboard, Explain, ImportRun, Metric, MetricDetail, QueryResult, RecordPage, Reject, Release, Rows, Setting, Workspace,
+} from './types';
+
+const slow = 5 * 60_000;
+
+export const useWorkspace = () =>
+  useQuery({ queryKey: ['workspace'], queryFn: ({ signal }) => get<Workspace>('/workspace', {}, signal), staleTime: 30_000 });
+
+export const useMetrics = () =>
+  useQuery({ queryKey: ['catalog'], queryFn: ({ signal }) => get<{ metrics: Metric[] }>('/metrics', {}, signal).then((r) => r.metrics), staleTime: slow });
+
+export const useMetricDetail = (name: string | undefined) =>
+  useQuery({
+    queryKey: ['catalog', name],
+    queryFn: ({ signal }) => get<MetricDetail>(`/metrics/${encodeURIComponent(name ?? '')}`, {}, signal),
+    enabled: Boolean(name),
+    staleTime: slow,
+  });
+
+export interface QueryArgs {
+  metrics: string[];
+  params: Params;
+  enabled?: boolean;
+}
+
+/** `/query`; the second element of the key is the list of metrics, by which live changes find it. */
+export const useFigures = ({ metrics, params, enabled = true }: QueryArgs) =>
+  useQuery({
+    queryKey: ['figures', metrics, params],
+    queryFn: ({ signal }) => get<QueryResult>('/query', { metrics: metrics.join(','), ...params }, signal),
+    placeholderData: keepPreviousData,
+    enabled: enabled && metrics.length > 0,
+  });
+
+export const useExplain = (metric: string | undefined, params: Params, enabled = true) =>
+  useQuery({
+    queryKey: ['figures', [metric], 'explain', params],
+    queryFn: ({ signal }) => get<Explain>('/explain', { metric, ...params }, signal),
+    placeholderData: keepPreviousData,
+    enabled: Boolean(metric) && enabled,
+  });
+
+export const useRows = (metric: string | undefined, params: Params, enabled = true) =>
+  useQuery({
+    queryKey: ['figures', [metric], 'rows', params],
+    queryFn: ({ signal }) => get<Rows>('/rows', { metric, ...params }, signal),
+    placeholderData: keepPreviousData,
+    enabled: Boolean(metric) && enabled,
+  });
+
+export const useChanges = (grain: string) =>
+  useQuery({ queryKey: ['changes', grain], queryFn: ({ signal }) => get<Changes>('/changes', { grain }, signal), placeholderData: keepPreviousData });
+
+export const useReleases = () =>
+  useQuery({ queryKey: ['releases'], queryFn: ({ signal }) => get<{ releases: Release[] }>('/releases', {}, signal).then((r) => r.releases), staleTime: slow });
+
+export const useCustomers = (params: Params, enabled = true) =>
+  useQuery({ queryKey: ['customers', params], queryFn: ({ signal }) => get<CustomerList>('/customers', params, signal), placeholderData: keepPreviousData, enabled });
+
+export const useCustomer = (id: string) =>
+  useQuery({ queryKey: ['customer', id], queryFn: ({ signal }) => get<CustomerPage>(`/customers/${encodeURIComponent(id)}`, {}, signal) });
+
+export const useRecord = (table: string, entity: string, key: string) =>
+  useQuery({
+    queryKey: ['record', table, entity, key],
+    queryFn: ({ signal }) => get<RecordPage>(`/records/${[table, entity, key].map(encodeURIComponent).join('/')}`, {}, signal),
+  });
+
+export const useImports = () =>
+  useQuery({
+    queryKey: ['imports'],
+    queryFn: ({ signal }) => get<{ imports: ImportRun[] }>('/imports', {}, signal).then((r) => r.imports),
+    refetchInterval: (q) => (q.state.data?.some((i) => isRunning(i.state)) ? 700 : false),
+  });
+
+export const useImportRun = (id: string | null) =>
+  useQuery({
+    queryKey: ['imports', id],
+    queryFn: ({ signal }) => get<ImportRun>(`/imports/${encodeURIComponent(id ?? '')}`, {}, signal),
+    enabled: Boolean(id),
+    refetchInterval: (q) => (q.state.data && !isRunning(q.state.data.state) ? false : 500),
+  });
+
+export const isRunning = (state: string): boolean => !['done', 'failed', 'finished', 'error', 'cancelled', 'canceled', 'interrupted'].includes(state);
+
+export const useRejects = (params: Params) =>
+  useQuery({ queryKey: ['rejects', params], queryFn: ({ signal }) => get<{ rejects: Reject[]; total: number; open: number }>('/rejects', params, signal), placeholderData: keepPreviousData });
+
+export const useSettings = () => useQuery({ queryKey: ['settings'], queryFn: ({ signal }) => get<{ settings: Setting[] }>('/settings', {}, signal) });
+
+export const useDashboard = (name: string) =>
+  useQuery({ queryKey: ['dashboard', name], queryFn: ({ signal }) => get<Dashboard>(`/dashboards/${name}`, {}, signal), staleTime: slow });

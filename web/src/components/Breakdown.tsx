@@ -1,0 +1,29 @@
+/** The choice of a dimension to divide a figure by; `b` opens it. */
+import { Button, Menu } from '@mantine/core';
+import { useMetrics } from '../api/hooks';
+import { useI18n } from '../i18n/context';
+import { useView } from '../state/useView';
+import { Icon } from './Icon';
+import { splitChoices } from './Why';
+
+export function Breakdown({ metric }: { metric: string }) {
+  const { t, text } = useI18n();
+  const view = useView();
+  const about = useMetrics().data?.find((m) => m.name === metric);
+  const choices = splitChoices(about);
+  const label = (name: string) => text(about?.dimensions.find((d) => d.name === name)?.label) || name;
+  if (!choices.length) return null;
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Button variant="default" size="compact-sm" rightSection={<Icon name="down" size={10} />} data-breakdown="">
+          {view.search.by ? t('breakdown.by', { name: label(view.search.by).toLowerCase() }) : t('breakdown.none')}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown mah={320} style={{ overflowY: 'auto' }}>
+        <Menu.Item onClick={() => view.set({ by: undefined })} rightSection={view.search.by ? null : <Icon name="check" size={14} />}>{t('breakdown.whole')}</Menu.Item>
+        {choices.map((d) => <Menu.Item key={d} onClick={() => view.set({ by: d })} rightSection={view.search.by === d ? <Icon name="check" size={14} /> : null}>{label(d)}</Menu.Item>)}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,110 @@
+/** The facts behind a figure, with links to customers and records. */
+import { Button } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { useRows } from '../api/hooks';
+import type { Params } from '../api/client';
+import type { Cell, Rows } from '../api/types';
+import { useI18n } from '../i18n/context';
+import type { Key } from '../i18n/core';
+import { useView } from '../state/useView';
+import { Icon } from './Icon';
+import { Empty, Loaded } from './states';
+
+const PAGE = 25;
+
+export function useCell(): (type: string, column: string, cell: Cell, currency: string) => string {
+  const { value, money, moment, date, dim, t } = useI18n();
+  return (type, column, cell, currency) => {
+    if (cell === null || cell === '') return '–';
+    const kind = type.toLowerCase();
+    if (typeof cell === 'boolean') return t(cell ? 'value.yes' : 'value.no');
+    if (kind.startsWith('timestamp')) return moment(String(cell));
+    if (kind.startsWith('date')) return date(String(cell));
+    if (kind === 'money' && typeof cell === 'number') return money(cell, currency);
+    if (typeof cell === 'number') return column.endsWith('_id') || column.endsWith('_key') ? String(cell) : value(cell, 'number');
+    if (column === 'movement' || column === 'country' || column === 'interval') return dim(column, String(cell));
+    return String(cell);
+  };
+}
+
+const currencyOf = (rows: Rows, values: Cell[], fallback: string): string => {
+  const i = rows.columns.findIndex((c) => c.name === 'currency');
+  const v = i >= 0 ? values[i] : null;
+  return typeof v === 'string' && v.length === 3 ? v : fallback;
+};
+
+export function RowsTable({ metric, params }: { metric: string; params: Params }) {
+  const { t, maybe, money, value } = useI18n();
+  const view = useView();
+  const cell = useCell();
+  const [page, setPage] = useState(0);
+  const query = useRows(metric, { ...params, limit: PAGE, offset: page * PAGE });
+  return (
+    <Loaded query={query} height={320}>
+      {(rows) =>
+        rows.total === 0 ? (
+          <Empty title={t('rows.none')}>{t('rows.none.why')}</Empty>
+        ) : (
+          <>
+            <p className="muted rows-sum">
+              {t('rows.count', { n: rows.total })}
+              {rows.sum !== null && rows.sum !== undefined ? ` · ${t('rows.sum', { sum: rows.columns.some((c) => c.type === 'money') ? money(rows.sum, view.currency) : value(rows.sum, 'number') })}` : ''}
+            </p>
+            <div className="scroll" tabIndex={0}>
+              <table className="data">
+                <caption className="sr-only">{t('rows.caption')}</caption>
+                <thead>
+                  <tr>
+                    {rows.columns.map((c) => <th key={c.name} scope="col" className={isNumber(c.type) ? 'num' : undefined}>{maybe(`column.${c.name}`, c.name.replaceAll('_', ' '))}</th>)}
+                    <th scope="col"><span className="sr-only">{t('rows.record')}</span></th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {rows.rows.map((row, i) => (
+                    <tr key={i}>
+                      {rows.columns.map((c, k) => (
+                        <td key={c.name} className={isNumber(c.type) ? 'num' : undefined}>
+                          {c.name === 'customer_id' && row.values[k] ? (
+                            <Link to="/customers/$id" params={{ id: String(row.values[k]) }} search={view.carry as never}>{String(row.values[k])}</Link>
+                          ) : (
+                            cell(c.type, c.name, row.values[k] ?? null, currencyOf(rows, row.values, view.currency))
+                          )}
+                        </td>
+                      ))}
+                      <td>
+                        {row.record ? (
+                          <Link to="/records/$table/$entity/$key" params={{ table: row.record.table, entity: row.record.entity, key: String(row.record.key) }} search={view.carry as never} aria-label={t('rows.record')} title={t('rows.record')}>
+                            <Icon name="link" size={14} />
+                          </Link>
+                        ) : null}
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+            <Pager page={page} size={PAGE} total={rows.total} onPage={setPage} />
+          </>
+        )
+      }
+    </Loaded>
+  );
+}
+
+const isNumber = (type: string): boolean => /^(money|int|float|decimal|minor|number|count|double)/i.test(type);
+
+export function Pager({ page, size, total, onPage }: { page: number; size: number; total: number; onPage: (page: number) => void }) {
+  const { t } = useI18n();
+  if (total <= size) return null;
+  const last = Math.ceil(total / size) - 1;
+  return (
+    <nav className="pager" aria-label={t('pager.label')}>
+      <Button size="compact-sm" variant="default" disabled={page <= 0} onClick={() => onPage(page - 1)}>{t('pager.back')}</Button>
+      <span className="muted">{t('pager.at', { from: page * size + 1, to: Math.min(total, (page + 1) * size), total })}</span>
+      <Button size="compact-sm" variant="default" disabled={page >= last} onClick={() => onPage(page + 1)}>{t('pager.next')}</Button>
+    </nav>
+  );
+}
+
+export type { Key };

@@ -1,0 +1,27 @@
+/** A row of compact figures above a page's charts. */
+import { useFigures, useMetrics } from '../api/hooks';
+import { step, startOf } from '../state/dates';
+import { useView } from '../state/useView';
+import { Card } from './Card';
+import { Loaded } from './states';
+
+export function Strip({ metrics }: { metrics: string[] }) {
+  const view = useView();
+  const catalog = useMetrics().data;
+  const shown = metrics.filter((m) => catalog?.some((k) => k.name === m));
+  const from = view.compare === 'previous' ? startOf(step(view.span.from, view.span.grain, -1), view.span.grain) : view.span.from;
+  const query = useFigures({ metrics: shown, params: { ...view.params, from, compare: view.compare === 'year_ago' ? 'year_ago' : undefined }, enabled: Boolean(catalog) });
+  return (
+    <Loaded query={query} height={104}>
+      {(result) => (
+        <div className="cards strip">
+          {shown.map((name) => {
+            const metric = catalog?.find((m) => m.name === name);
+            const series = result.series.find((s) => s.metric === name);
+            return metric && series ? <Card key={name} metric={metric} result={result} series={series} /> : null;
+          })}
+        </div>
+      )}
+    </Loaded>
+  );
+}

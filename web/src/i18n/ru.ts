@@ -1,0 +1,3 @@
+import type { Messages } from './core';
+import { en } from './en';
+export const ru: Messages = { ...en };

@@ -1,0 +1,118 @@
+/** Monday at nine: what changed, why, and every figure on one screen. */
+import { Button } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import { useChanges, useDashboard, useFigures, useMetrics, useWorkspace } from '../api/hooks';
+import type { Change, Changes, Metric, Text } from '../api/types';
+import { Card } from '../components/Card';
+import { Delta } from '../components/Delta';
+import { Empty, Loaded, Waiting } from '../components/states';
+import { labelOf } from '../components/Why';
+import { useI18n } from '../i18n/context';
+import { useOpenPanel } from '../state/panel';
+import { step, startOf } from '../state/dates';
+import { useView } from '../state/useView';
+
+export function NoData() {
+  const { t } = useI18n();
+  return (
+    <Empty title={t('empty.title')} action={<Button component={Link} to="/data" size="sm">{t('empty.import')}</Button>}>
+      <p>{t('empty.why')}</p>
+      <p><code>burgeon import FILE… </code> · <code>burgeon demo</code></p>
+    </Empty>
+  );
+}
+
+function ChangeLine({ change, changes, metric }: { change: Change; changes: Changes; metric: Metric | undefined }) {
+  const { t, text, value, dim } = useI18n();
+  const open = useOpenPanel();
+  const unit = metric?.unit ?? 'count';
+  const { cause } = change;
+  const amount = (v: number): string => (unit === 'percent' ? t('unit.points', { value: value(v * 100, 'ratio', 'short', true) }) : value(v, unit, 'short', true));
+  const cut = metric?.dimensions.find((d) => d.name === cause?.dimension)?.label;
+  return (
+    <li>
+      <button type="button" className="what" onClick={() => open({ metric: change.metric, period: labelOf(changes.period), against: labelOf(changes.against), split: cause && cause.dimension !== 'movement' ? cause.dimension : 'parts' })}>
+        <span className="what-name">{metric ? text(metric.label) : change.metric}</span>
+        <span className="what-change">
+          <Delta before={change.before} after={change.after} unit={unit} better={metric?.better} />
+          {unit !== 'percent' && change.change !== null ? <span className="muted"> ({value(change.change, unit, 'short', true)})</span> : null}
+        </span>
+        <span className="what-cause muted">
+          {cause
+            ? cause.customers
+              ? t('pulse.cause.customers', { n: cause.customers, dimension: (text(cut) || cause.dimension).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
+              : t('pulse.cause', { dimension: (text(cut) || cause.dimension).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
+            : ''}
+        </span>
+        {change.unusual ? <span className="mark">{t('card.unusual')}</span> : null}
+      </button>
+    </li>
+  );
+}
+
+export function Pulse() {
+  const { t, text, period } = useI18n();
+  const view = useView();
+  const workspace = useWorkspace();
+  const catalog = useMetrics();
+  const dashboard = useDashboard('pulse');
+  const known = new Set(catalog.data?.map((m) => m.name));
+  const sections = (dashboard.data?.sections ?? [])
+    .map((s) => ({ name: s.name, label: s.label as Text, metrics: s.items.filter((i) => i.chart === 'card').flatMap((i) => i.metrics).filter((m) => known.has(m)) }))
+    .filter((s) => s.metrics.length);
+  const metrics = sections.flatMap((s) => s.metrics);
+  // One period more than the range, so that the first comparison exists even for short ranges.
+  const from = view.compare === 'previous' ? startOf(step(view.span.from, view.span.grain, -1), view.span.grain) : view.span.from;
+  const query = useFigures({ metrics, params: { ...view.params, from, compare: view.compare === 'year_ago' ? 'year_ago' : undefined } });
+  const changes = useChanges(view.span.grain);
+  const empty = workspace.data && !(workspace.data.tables['subscription_changes'] ?? 0);
+
+  if (workspace.error && !workspace.data) return <Loaded query={workspace} height={200}>{() => null}</Loaded>;
+  if (empty) return <div className="page"><h1>{t('page.pulse')}</h1><NoData /></div>;
+  return (
+    <div className="page pulse" data-page="pulse">
+      <h1 className="sr-only">{t('page.pulse')}</h1>
+      <section className="panel changes" aria-label={t('pulse.changes')}>
+        <Loaded query={changes} height={132}>
+          {(c) => (
+            <>
+              <header className="panel-head">
+                <div className="panel-title">
+                  <h2>{t('pulse.changes')}</h2>
+                  <p className="muted">{t('pulse.changes.between', { period: period(labelOf(c.period)), against: period(labelOf(c.against)) })}</p>
+                </div>
+              </header>
+              {c.changes.length ? (
+                <ul className="whats">{c.changes.slice(0, 5).map((x) => <ChangeLine key={x.metric} change={x} changes={c} metric={catalog.data?.find((m) => m.name === x.metric)} />)}</ul>
+              ) : (
+                <p className="muted">{t('pulse.calm')}</p>
+              )}
+            </>
+          )}
+        </Loaded>
+      </section>
+      {catalog.data && dashboard.data ? (
+        <Loaded query={query} height={520}>
+          {(result) => (
+            <>
+              {sections.map((section) => (
+                <section key={section.name} className="section" aria-label={text(section.label)}>
+                  <h2>{text(section.label)}</h2>
+                  <div className="cards">
+                    {section.metrics.map((name) => {
+                      const metric = catalog.data.find((m) => m.name === name);
+                      const series = result.series.find((s) => s.metric === name);
+                      return metric && series ? <Card key={name} metric={metric} result={result} series={series} unusual={changes.data?.changes.some((c) => c.metric === name && c.unusual) ?? false} /> : null;
+                    })}
+                  </div>
+                </section>
+              ))}
+            </>
+          )}
+        </Loaded>
+      ) : (
+        <Waiting height={520} />
+      )}
+    </div>
+  );
+}
