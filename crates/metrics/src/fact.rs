@@ -9,7 +9,7 @@ pub struct FactSchema {
     pub doc: String,
     /// Columns in order.
     pub columns: Vec<FactColumn>,
-    /// The entity (`customer`) of which each row has exactly one, in the column `<entity>_id`.
+    /// The column of the entity of which each row has exactly one, e.g. `customer_id`; `None` without an entity.
     pub entity: Option<String>,
     /// The column that says when a row happened.
     pub time: String,
@@ -24,6 +24,10 @@ pub struct FactColumn {
     pub name: String,
     /// What it holds.
     pub kind: FactColumnKind,
+    /// Whether all rows of an entity have the same value (`first_paid_at`).
+    pub of_entity: bool,
+    /// Whether equal values belong to one entity (`movement_id`), so that distinct values add up over entities.
+    pub entity_id: bool,
 }
 
 /// What a fact's column holds, as far as metrics care.
@@ -45,11 +49,6 @@ impl FactSchema {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&FactColumn> {
         self.columns.iter().find(|c| c.name == name)
-    }
-
-    /// The column that holds the entity, e.g. `customer_id`.
-    pub fn entity_column(&self) -> Option<String> {
-        self.entity.as_ref().map(|e| format!("{e}_id"))
     }
 
     /// Columns that may be a dimension.

@@ -10,8 +10,14 @@
 //! | a change is explained | [`insight`] | trees, splits, sentences |
 
 pub mod base;
+pub mod catalog;
 pub mod definition;
 pub mod example;
 pub mod fact;
 pub mod formula;
 pub mod page;
+pub mod query;
+mod sql;
+
+pub use catalog::Catalog;
+pub use definition::{BandLimit, Metric};
