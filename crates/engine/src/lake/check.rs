@@ -68,7 +68,13 @@ pub(crate) fn broken(table: &str, error: &LakeError) -> Finding {
         ),
         _ => (PathBuf::from(format!("lake/{table}")), "see the message; the other tables can be used".to_owned()),
     };
-    Finding { severity: Severity::Error, table: Some(table.into()), path, what: error.to_string(), mend }
+    Finding {
+        severity: Severity::Error,
+        table: Some(table.into()),
+        path,
+        what: error.to_string(),
+        mend,
+    }
 }
 
 async fn check_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Vec<Finding> {
@@ -91,30 +97,59 @@ async fn check_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Vec<Find
     }
     if let Err(error) = shared.log.entries(name) {
         let mend = "restore log.redb from a backup; rows that are not flushed yet are only there";
-        findings.push(finding(Severity::Error, shared.dir.join("log.redb"), error.to_string(), mend));
+        findings.push(finding(
+            Severity::Error,
+            shared.dir.join("log.redb"),
+            error.to_string(),
+            mend,
+        ));
     }
-    let Ok(delta) = table.delta.try_lock() else { return findings }; // being written: look another time
+    let Ok(delta) = table.delta.try_lock() else {
+        return findings;
+    }; // being written: look another time
     if let (Some(found), Ok(expected)) = (delta.columns(), delta.expected()) {
         for (column, ty) in &expected {
             let what = match found.iter().find(|(other, _)| other == column) {
-                None => format!("the Delta table has no column \"{column}\"; it was made by an older version"),
+                None => {
+                    format!("the Delta table has no column \"{column}\"; it was made by an older version")
+                }
                 Some((_, other)) if other != ty => format!("column \"{column}\" is {other} instead of {ty}"),
                 Some(_) => continue,
             };
             let mend = "export the table's rows and import them into a new data directory";
-            findings.push(finding(Severity::Warning, delta.dir.join("_delta_log"), what, mend));
+            findings.push(finding(
+                Severity::Warning,
+                delta.dir.join("_delta_log"),
+                what,
+                mend,
+            ));
         }
     }
     match orphans(table) {
         Err(error) => {
-            findings.push(finding(Severity::Error, table.dir.clone(), error.to_string(), "make the directory readable"));
+            findings.push(finding(
+                Severity::Error,
+                table.dir.clone(),
+                error.to_string(),
+                "make the directory readable",
+            ));
         }
         Ok(orphans) => {
-            let replaced: HashSet<PathBuf> =
-                shared.replaced.lock().iter().map(|(file, _)| file.path.clone()).collect();
-            let left: Vec<PathBuf> = orphans.into_iter().filter(|path| !replaced.contains(path)).collect();
+            let replaced: HashSet<PathBuf> = shared
+                .replaced
+                .lock()
+                .iter()
+                .map(|(file, _)| file.path.clone())
+                .collect();
+            let left: Vec<PathBuf> = orphans
+                .into_iter()
+                .filter(|path| !replaced.contains(path))
+                .collect();
             if let Some(first) = left.first() {
-                let what = format!("{} file(s) belong to no version of the table; a crash left them", left.len());
+                let what = format!(
+                    "{} file(s) belong to no version of the table; a crash left them",
+                    left.len()
+                );
                 let mend = "nothing is lost; they are removed by the next vacuum (`burgeon doctor --mend`)";
                 findings.push(finding(Severity::Notice, first.clone(), what, mend));
             }
@@ -127,14 +162,22 @@ async fn check_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Vec<Find
 fn check_file(table: &TableShared, file: &DataFile) -> Result<(), String> {
     let size = match std::fs::metadata(&file.path) {
         Ok(meta) => meta.len() as i64,
-        Err(error) => return Err(format!("the table's log names this file, but it cannot be read: {error}")),
+        Err(error) => {
+            return Err(format!(
+                "the table's log names this file, but it cannot be read: {error}"
+            ));
+        }
     };
     if size != file.size {
         return Err(format!("the file has {size} bytes instead of {}", file.size));
     }
     let fresh = DataFile::new(&table.dir, file.name.clone(), file.size);
     let misfits = fresh.misfits(&table.layout).map_err(|error| error.to_string())?;
-    if misfits.is_empty() { Ok(()) } else { Err(format!("columns do not fit the table: {}", misfits.join(", "))) }
+    if misfits.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("columns do not fit the table: {}", misfits.join(", ")))
+    }
 }
 
 /// Parquet files in a table's directories that its present state does not use.

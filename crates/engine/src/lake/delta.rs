@@ -50,7 +50,11 @@ pub(crate) struct Change {
 impl DeltaLog {
     /// The log of a table in `dir`; the table need not exist yet.
     pub fn new(layout: Arc<Layout>, dir: PathBuf) -> Self {
-        Self { layout, dir, table: None }
+        Self {
+            layout,
+            dir,
+            table: None,
+        }
     }
 
     fn fail(&self, error: deltalake::DeltaTableError) -> LakeError {
@@ -65,7 +69,11 @@ impl DeltaLog {
         let url = ensure_table_uri(self.dir.to_string_lossy()).map_err(|e| self.fail(e))?;
         let builder = DeltaTableBuilder::from_url(url).map_err(|e| self.fail(e))?;
         let table = builder.build().map_err(|e| self.fail(e))?;
-        if !table.verify_deltatable_existence().await.map_err(|e| self.fail(e))? {
+        if !table
+            .verify_deltatable_existence()
+            .await
+            .map_err(|e| self.fail(e))?
+        {
             return Ok(Listed::default()); // a crash before the first commit
         }
         let mut table = table;
@@ -76,10 +84,15 @@ impl DeltaLog {
             .iter()
             .map(|file| DataFile::new(&self.dir, file.path().into_owned(), file.size()))
             .collect();
-        let flushed =
-            snapshot.transaction_version(table.log_store().as_ref(), APP).await.map_err(|e| self.fail(e))?;
+        let flushed = snapshot
+            .transaction_version(table.log_store().as_ref(), APP)
+            .await
+            .map_err(|e| self.fail(e))?;
         self.table = Some(table);
-        Ok(Listed { files, flushed: flushed.map_or(0, |position| position.max(0) as u64) })
+        Ok(Listed {
+            files,
+            flushed: flushed.map_or(0, |position| position.max(0) as u64),
+        })
     }
 
     /// Version of the Delta table; `None` before its first commit.
@@ -90,16 +103,30 @@ impl DeltaLog {
     /// The columns that the Delta log says the table has, as name and type in words.
     pub fn columns(&self) -> Option<Vec<(String, String)>> {
         let snapshot = self.table.as_ref()?.snapshot().ok()?;
-        Some(snapshot.schema().fields().map(|field| (field.name().clone(), field.data_type().to_string())).collect())
+        Some(
+            snapshot
+                .schema()
+                .fields()
+                .map(|field| (field.name().clone(), field.data_type().to_string()))
+                .collect(),
+        )
     }
 
     /// The columns that the table should have, in the same form.
     pub fn expected(&self) -> Result<Vec<(String, String)>> {
-        Ok(self.schema()?.fields().map(|field| (field.name().clone(), field.data_type().to_string())).collect())
+        Ok(self
+            .schema()?
+            .fields()
+            .map(|field| (field.name().clone(), field.data_type().to_string()))
+            .collect())
     }
 
     fn schema(&self) -> Result<StructType> {
-        self.layout.stored.as_ref().try_into_kernel().map_err(LakeError::from)
+        self.layout
+            .stored
+            .as_ref()
+            .try_into_kernel()
+            .map_err(LakeError::from)
     }
 
     /// Makes a change and waits until it is durable.
@@ -110,9 +137,16 @@ impl DeltaLog {
         let table = self.table.as_mut().ok_or(LakeError::Closed)?;
         let name = self.layout.name();
         let operation = if change.content {
-            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
+            DeltaOperation::Write {
+                mode: SaveMode::Append,
+                partition_by: None,
+                predicate: None,
+            }
         } else {
-            DeltaOperation::Optimize { predicate: None, target_size: 0 }
+            DeltaOperation::Optimize {
+                predicate: None,
+                target_size: 0,
+            }
         };
         let mut properties = CommitProperties::default();
         if let Some(position) = change.flushed {
@@ -180,6 +214,8 @@ fn actions(change: &Change) -> Vec<Action> {
 fn sync_commit(dir: &Path, version: u64) -> Result<()> {
     let log = dir.join("_delta_log");
     let path = log.join(format!("{version:020}.json"));
-    File::open(&path).and_then(|file| file.sync_all()).map_err(|error| LakeError::io(&path, error))?;
+    File::open(&path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| LakeError::io(&path, error))?;
     super::files::sync_dir(&log)
 }

@@ -20,13 +20,17 @@ pub enum LakeError {
         dir: String,
     },
     /// The disk is full. Nothing was half-written: files of the failed step are not part of any table.
-    #[error("disk full while writing {path}; nothing was lost or half-written: free some space and try again")]
+    #[error(
+        "disk full while writing {path}; nothing was lost or half-written: free some space and try again"
+    )]
     DiskFull {
         /// The file that could not be written.
         path: String,
     },
     /// A file of the lake cannot be read.
-    #[error("{path} is damaged or missing: {what}; restore it from a backup, or run `burgeon doctor` for what to do")]
+    #[error(
+        "{path} is damaged or missing: {what}; restore it from a backup, or run `burgeon doctor` for what to do"
+    )]
     Damaged {
         /// The file.
         path: String,
@@ -87,7 +91,11 @@ impl LakeError {
     /// An I/O error at a path; recognises a full disk.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.display().to_string();
-        if is_full(&source) { LakeError::DiskFull { path } } else { LakeError::Io { path, source } }
+        if is_full(&source) {
+            LakeError::DiskFull { path }
+        } else {
+            LakeError::Io { path, source }
+        }
     }
 
     /// An error while writing `path`; recognises a full disk anywhere in the chain of causes.
@@ -96,21 +104,32 @@ impl LakeError {
         if full_in_chain(error) {
             LakeError::DiskFull { path: shown }
         } else {
-            LakeError::Io { path: shown, source: io::Error::other(error.to_string()) }
+            LakeError::Io {
+                path: shown,
+                source: io::Error::other(error.to_string()),
+            }
         }
     }
 
     /// An error while reading `path`.
     pub(crate) fn reading(path: &Path, error: impl std::fmt::Display) -> Self {
-        LakeError::Damaged { path: path.display().to_string(), what: error.to_string() }
+        LakeError::Damaged {
+            path: path.display().to_string(),
+            what: error.to_string(),
+        }
     }
 
     /// An error of a table's Delta log; recognises a full disk.
     pub(crate) fn delta(table: &str, error: deltalake::DeltaTableError) -> Self {
         if full_in_chain(&error) {
-            return LakeError::DiskFull { path: format!("the Delta log of {table}") };
+            return LakeError::DiskFull {
+                path: format!("the Delta log of {table}"),
+            };
         }
-        LakeError::Delta { table: table.into(), what: error.to_string() }
+        LakeError::Delta {
+            table: table.into(),
+            what: error.to_string(),
+        }
     }
 
     /// An error of the intake log; recognises a full disk and a log that another process holds.
@@ -122,7 +141,10 @@ impl LakeError {
                 LakeError::Busy { dir }
             }
             redb::Error::Io(error) if is_full(&error) => LakeError::DiskFull { path: shown },
-            error => LakeError::Log { path: shown, what: error.to_string() },
+            error => LakeError::Log {
+                path: shown,
+                what: error.to_string(),
+            },
         }
     }
 }
@@ -140,7 +162,10 @@ impl From<LakeError> for DataFusionError {
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 fn full_in_chain(error: &(dyn StdError + 'static)) -> bool {

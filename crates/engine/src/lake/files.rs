@@ -7,12 +7,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array, new_null_array};
+use arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array, new_null_array,
+};
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelection,
 };
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::Compression;
@@ -56,7 +59,12 @@ pub(crate) struct Group {
 impl DataFile {
     pub fn new(dir: &Path, name: String, size: i64) -> Self {
         let path = dir.join(&name);
-        Self { name, path, size, meta: OnceLock::new() }
+        Self {
+            name,
+            path,
+            size,
+            meta: OnceLock::new(),
+        }
     }
 
     /// The bucket in a base file's name, `base/b07-….parquet`.
@@ -75,8 +83,9 @@ impl DataFile {
     fn load(&self, layout: &Layout) -> Result<FileMeta> {
         let file = self.open()?;
         let damaged = |error: parquet::errors::ParquetError| LakeError::reading(&self.path, error);
-        let plain = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new().with_skip_arrow_metadata(true))
-            .map_err(damaged)?;
+        let plain =
+            ArrowReaderMetadata::load(&file, ArrowReaderOptions::new().with_skip_arrow_metadata(true))
+                .map_err(damaged)?;
         let fields: Vec<Field> = plain
             .schema()
             .fields()
@@ -87,23 +96,42 @@ impl DataFile {
             })
             .collect();
         let schema = Arc::new(Schema::new(fields));
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(Arc::clone(&schema));
+        let options = ArrowReaderOptions::new()
+            .with_skip_arrow_metadata(true)
+            .with_schema(Arc::clone(&schema));
         let arrow = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).map_err(damaged)?;
-        let columns: Vec<Option<usize>> =
-            layout.stored.fields().iter().map(|field| schema.index_of(field.name()).ok()).collect();
+        let columns: Vec<Option<usize>> = layout
+            .stored
+            .fields()
+            .iter()
+            .map(|field| schema.index_of(field.name()).ok())
+            .collect();
         let bounds = |group: usize, at: Option<usize>| {
-            let statistics = arrow.metadata().row_group(group).column(columns[at?]?).statistics()?;
-            Some((statistics.min_bytes_opt()?.to_vec(), statistics.max_bytes_opt()?.to_vec()))
+            let statistics = arrow
+                .metadata()
+                .row_group(group)
+                .column(columns[at?]?)
+                .statistics()?;
+            Some((
+                statistics.min_bytes_opt()?.to_vec(),
+                statistics.max_bytes_opt()?.to_vec(),
+            ))
         };
         let groups = (0..arrow.metadata().num_row_groups())
             .map(|group| Group {
                 rows: arrow.metadata().row_group(group).num_rows() as usize,
                 entity: bounds(group, layout.entity),
-                time: bounds(group, layout.time).and_then(|(min, max)| Some((integer(&min)?, integer(&max)?))),
+                time: bounds(group, layout.time)
+                    .and_then(|(min, max)| Some((integer(&min)?, integer(&max)?))),
             })
             .collect();
         let rows = arrow.metadata().file_metadata().num_rows() as usize;
-        Ok(FileMeta { arrow, columns, groups, rows })
+        Ok(FileMeta {
+            arrow,
+            columns,
+            groups,
+            rows,
+        })
     }
 
     fn open(&self) -> Result<File> {
@@ -130,8 +158,14 @@ impl DataFile {
             .zip(&meta.columns)
             .filter_map(|(field, at)| {
                 let found = meta.arrow.schema().field((*at)?);
-                (found.data_type() != field.data_type())
-                    .then(|| format!("{} is {} instead of {}", field.name(), found.data_type(), field.data_type()))
+                (found.data_type() != field.data_type()).then(|| {
+                    format!(
+                        "{} is {} instead of {}",
+                        field.name(),
+                        found.data_type(),
+                        field.data_type()
+                    )
+                })
             })
             .collect())
     }
@@ -153,18 +187,26 @@ impl DataFile {
             .iter()
             .map(|at| meta.columns[*at].and_then(|column| wanted.binary_search(&column).ok()))
             .collect();
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, meta.arrow.clone())
-            .with_projection(ProjectionMask::roots(meta.arrow.parquet_schema(), wanted))
-            .with_batch_size(batch);
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, meta.arrow.clone())
+                .with_projection(ProjectionMask::roots(meta.arrow.parquet_schema(), wanted))
+                .with_batch_size(batch);
         if let Some(groups) = groups {
             builder = builder.with_row_groups(groups);
         }
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
-        let reader = builder.build().map_err(|error| LakeError::reading(&self.path, error))?;
+        let reader = builder
+            .build()
+            .map_err(|error| LakeError::reading(&self.path, error))?;
         let schema = Arc::new(layout.schema.project(columns)?);
-        Ok(FileRows { reader, schema, places, path: self.path.clone() })
+        Ok(FileRows {
+            reader,
+            schema,
+            places,
+            path: self.path.clone(),
+        })
     }
 
     /// All rows with all columns.
@@ -239,7 +281,10 @@ impl DataFile {
             };
             for row in spans.into_iter().flatten() {
                 let entity = names.map_or(0, |names| entity_hash(names.value(row)));
-                let id = Id { entity, key: keys.value(row) };
+                let id = Id {
+                    entity,
+                    key: keys.value(row),
+                };
                 if wanted.contains(&id) {
                     hits.push((first + row, id));
                 }
@@ -251,7 +296,9 @@ impl DataFile {
 
     /// All rows of some entities, sorted as in the file; `entities` must be sorted.
     pub fn find_entities(&self, layout: &Layout, entities: &[&str]) -> Result<Vec<RecordBatch>> {
-        let Some(entity) = layout.entity else { return Ok(Vec::new()) };
+        let Some(entity) = layout.entity else {
+            return Ok(Vec::new());
+        };
         let all: Vec<usize> = (0..layout.schema.fields().len()).collect();
         let mut out = Vec::new();
         for (number, group) in self.meta(layout)?.groups.iter().enumerate() {
@@ -275,7 +322,9 @@ fn touches(group: &Group, entities: &[&str]) -> bool {
         None => true,
         Some((min, max)) => {
             let next = entities.partition_point(|entity| entity.as_bytes() < min.as_slice());
-            entities.get(next).is_some_and(|entity| entity.as_bytes() <= max.as_slice())
+            entities
+                .get(next)
+                .is_some_and(|entity| entity.as_bytes() <= max.as_slice())
         }
     }
 }
@@ -313,7 +362,11 @@ pub(crate) fn lower_bound(names: &arrow::array::StringViewArray, from: usize, en
     let (mut low, mut high) = (from, names.len());
     while low < high {
         let middle = low + (high - low) / 2;
-        if names.value(middle) < entity { low = middle + 1 } else { high = middle }
+        if names.value(middle) < entity {
+            low = middle + 1
+        } else {
+            high = middle
+        }
     }
     low
 }
@@ -343,11 +396,15 @@ impl Iterator for FileRows {
             Err(error) => return Some(Err(LakeError::reading(&self.path, error))),
         };
         let rows = batch.num_rows();
-        let columns = self.places.iter().zip(self.schema.fields()).map(|(place, field)| match place {
-            None => new_null_array(field.data_type(), rows),
-            Some(at) if field.data_type() == &DataType::UInt64 => unsigned(batch.column(*at)),
-            Some(at) => Arc::clone(batch.column(*at)),
-        });
+        let columns = self
+            .places
+            .iter()
+            .zip(self.schema.fields())
+            .map(|(place, field)| match place {
+                None => new_null_array(field.data_type(), rows),
+                Some(at) if field.data_type() == &DataType::UInt64 => unsigned(batch.column(*at)),
+                Some(at) => Arc::clone(batch.column(*at)),
+            });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         Some(
             RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.collect(), &options)
@@ -358,12 +415,18 @@ impl Iterator for FileRows {
 
 fn unsigned(column: &ArrayRef) -> ArrayRef {
     let signed = column.as_primitive::<Int64Type>();
-    Arc::new(UInt64Array::new(ScalarBuffer::from(signed.values().inner().clone()), signed.nulls().cloned()))
+    Arc::new(UInt64Array::new(
+        ScalarBuffer::from(signed.values().inner().clone()),
+        signed.nulls().cloned(),
+    ))
 }
 
 fn signed(column: &ArrayRef) -> ArrayRef {
     let unsigned = column.as_primitive::<UInt64Type>();
-    Arc::new(Int64Array::new(ScalarBuffer::from(unsigned.values().inner().clone()), unsigned.nulls().cloned()))
+    Arc::new(Int64Array::new(
+        ScalarBuffer::from(unsigned.values().inner().clone()),
+        unsigned.nulls().cloned(),
+    ))
 }
 
 /// How a table's files are written: LZ4, dictionaries only where values repeat, bounds only where reads prune.
@@ -378,13 +441,20 @@ pub(crate) fn properties(layout: &Layout) -> WriterProperties {
     for at in layout.entity.into_iter().chain(layout.time) {
         builder = builder.set_column_statistics_enabled(path(at), EnabledStatistics::Chunk);
     }
-    let identifying = layout.table.key.last().and_then(|name| layout.table.index_of(name)).filter(|at| {
-        layout.table.key.len() > 1 && Some(*at) != layout.entity
-    });
+    let identifying = layout
+        .table
+        .key
+        .last()
+        .and_then(|name| layout.table.index_of(name))
+        .filter(|at| layout.table.key.len() > 1 && Some(*at) != layout.entity);
     let unique = ["source_event", "attributes", "email", "bytes", "_origin", "_raw"]
         .iter()
         .filter_map(|name| layout.schema.index_of(name).ok());
-    for at in unique.chain(identifying).chain(layout.time).chain([layout.key, layout.seq, layout.deleted]) {
+    for at in unique
+        .chain(identifying)
+        .chain(layout.time)
+        .chain([layout.key, layout.seq, layout.deleted])
+    {
         builder = builder.set_column_dictionary_enabled(path(at), false);
     }
     builder = builder.set_column_compression(path(layout.key), Compression::UNCOMPRESSED);
@@ -405,7 +475,10 @@ pub(crate) fn write(
         std::fs::remove_file(&path).ok();
     }
     let (rows, size) = result?;
-    Ok(Written { file: DataFile::new(dir, name, size), rows })
+    Ok(Written {
+        file: DataFile::new(dir, name, size),
+        rows,
+    })
 }
 
 /// A file that was written and is durable, but is not part of the table yet.
@@ -421,11 +494,20 @@ fn write_to(
     properties: WriterProperties,
     batches: impl Iterator<Item = Result<RecordBatch>>,
 ) -> Result<(usize, i64)> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| LakeError::io(path, error))?;
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer =
-        ArrowWriter::try_new_with_options(BufWriter::with_capacity(1 << 20, file), Arc::clone(&layout.stored), options)
-            .map_err(|error| LakeError::writing(path, &error))?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|error| LakeError::io(path, error))?;
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties)
+        .with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(
+        BufWriter::with_capacity(1 << 20, file),
+        Arc::clone(&layout.stored),
+        options,
+    )
+    .map_err(|error| LakeError::writing(path, &error))?;
     let mut rows = 0;
     for batch in batches {
         let batch = batch?;
@@ -433,10 +515,16 @@ fn write_to(
         let mut columns = batch.columns().to_vec();
         columns[layout.key] = signed(&columns[layout.key]);
         let batch = RecordBatch::try_new(Arc::clone(&layout.stored), columns)?;
-        writer.write(&batch).map_err(|error| LakeError::writing(path, &error))?;
+        writer
+            .write(&batch)
+            .map_err(|error| LakeError::writing(path, &error))?;
     }
-    let buffered = writer.into_inner().map_err(|error| LakeError::writing(path, &error))?;
-    let file = buffered.into_inner().map_err(|error| LakeError::io(path, error.into_error()))?;
+    let buffered = writer
+        .into_inner()
+        .map_err(|error| LakeError::writing(path, &error))?;
+    let file = buffered
+        .into_inner()
+        .map_err(|error| LakeError::io(path, error.into_error()))?;
     file.sync_all().map_err(|error| LakeError::io(path, error))?;
     let size = file.metadata().map_err(|error| LakeError::io(path, error))?.len() as i64;
     Ok((rows, size))
@@ -444,5 +532,7 @@ fn write_to(
 
 /// Makes the names of new files in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| LakeError::io(path, error))
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|error| LakeError::io(path, error))
 }

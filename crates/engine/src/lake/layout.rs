@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray, UInt64Array, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray, UInt64Array,
+    new_null_array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -82,7 +83,12 @@ impl Layout {
             })
             .collect();
         let own = table.columns.len();
-        let at = |name: &str| own + system::ALL.iter().position(|other| *other == name).unwrap_or_default();
+        let at = |name: &str| {
+            own + system::ALL
+                .iter()
+                .position(|other| *other == name)
+                .unwrap_or_default()
+        };
         let merges = match (table.name, table.entity) {
             ("customers", _) => Merging::Hide,
             (_, Some("customer_id")) => Merging::Move,
@@ -145,9 +151,14 @@ impl Layout {
         let keys = self.keys(batch).values();
         match self.entities(batch) {
             None => keys.iter().map(|key| Id { entity: 0, key: *key }).collect(),
-            Some(entities) => {
-                keys.iter().enumerate().map(|(i, key)| Id { entity: entity_hash(entities.value(i)), key: *key }).collect()
-            }
+            Some(entities) => keys
+                .iter()
+                .enumerate()
+                .map(|(i, key)| Id {
+                    entity: entity_hash(entities.value(i)),
+                    key: *key,
+                })
+                .collect(),
         }
     }
 
@@ -171,7 +182,10 @@ impl Layout {
             };
             if !field.is_nullable() && column.null_count() > 0 {
                 let row = (0..rows).find(|row| column.is_null(*row)).unwrap_or_default();
-                return Err(self.misfit(format!("column \"{}\" is empty in row {row} of the batch", field.name())));
+                return Err(self.misfit(format!(
+                    "column \"{}\" is empty in row {row} of the batch",
+                    field.name()
+                )));
             }
             columns.push(column);
         }
@@ -194,19 +208,29 @@ impl Layout {
                     column
                 } else {
                     Arc::new(Int64Array::from_iter_values(
-                        values.iter().enumerate().map(|(row, seq)| seq.unwrap_or(first_seq + row as i64)),
+                        values
+                            .iter()
+                            .enumerate()
+                            .map(|(row, seq)| seq.unwrap_or(first_seq + row as i64)),
                     ))
                 }
             }
         };
         let deleted: ArrayRef = match given(system::DELETED) {
             None => Arc::new(BooleanArray::from(vec![false; rows])),
-            Some(column) => {
-                Arc::new(column.as_boolean().iter().map(|deleted| Some(deleted.unwrap_or(false))).collect::<BooleanArray>())
-            }
+            Some(column) => Arc::new(
+                column
+                    .as_boolean()
+                    .iter()
+                    .map(|deleted| Some(deleted.unwrap_or(false)))
+                    .collect::<BooleanArray>(),
+            ),
         };
         columns.extend([key, seq, deleted]);
-        Ok((RecordBatch::try_new(Arc::clone(&self.schema), columns)?, own_seq.is_some()))
+        Ok((
+            RecordBatch::try_new(Arc::clone(&self.schema), columns)?,
+            own_seq.is_some(),
+        ))
     }
 
     /// The batch with new versions: `first_seq` plus the row's number.
@@ -221,11 +245,15 @@ impl Layout {
         if column.data_type() == field.data_type() {
             return Ok(Arc::clone(column));
         }
-        cast(column, field.data_type()).map_err(|error| self.misfit(format!("column \"{}\": {error}", field.name())))
+        cast(column, field.data_type())
+            .map_err(|error| self.misfit(format!("column \"{}\": {error}", field.name())))
     }
 
     fn misfit(&self, what: String) -> LakeError {
-        LakeError::Rows { table: self.name().into(), what }
+        LakeError::Rows {
+            table: self.name().into(),
+            what,
+        }
     }
 
     fn hash_keys(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
@@ -244,7 +272,9 @@ impl Layout {
 
 /// A view column that repeats one value.
 fn constant(value: &str, rows: usize) -> ArrayRef {
-    Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(value, rows)))
+    Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(
+        value, rows,
+    )))
 }
 
 enum KeyColumn<'a> {
@@ -287,7 +317,9 @@ impl Times {
     pub fn of(column: &ArrayRef) -> Self {
         match column.data_type() {
             DataType::Date32 => Times::Days(column.as_primitive::<Date32Type>().clone()),
-            DataType::Timestamp(..) => Times::Micros(column.as_primitive::<TimestampMicrosecondType>().clone()),
+            DataType::Timestamp(..) => {
+                Times::Micros(column.as_primitive::<TimestampMicrosecondType>().clone())
+            }
             _ => Times::None,
         }
     }
@@ -310,8 +342,14 @@ mod tests {
     fn buckets_never_move() {
         // Stored files are named by bucket: a change here orphans every lake.
         let layout = Layout::new(records::table("customers").expect("exists"), 32);
-        assert_eq!(layout.bucket("cus_1"), (XxHash3_64::oneshot(b"cus_1") % 32) as usize);
+        assert_eq!(
+            layout.bucket("cus_1"),
+            (XxHash3_64::oneshot(b"cus_1") % 32) as usize
+        );
         assert_eq!(layout.buckets, 32);
-        assert_eq!(Layout::new(records::table("fx_rates").expect("exists"), 32).buckets, 1);
+        assert_eq!(
+            Layout::new(records::table("fx_rates").expect("exists"), 32).buckets,
+            1
+        );
     }
 }

@@ -51,7 +51,13 @@ impl Lake {
 
     /// Writes all rows that are only in the intake log to the Delta tables, each exactly once whatever happens.
     pub async fn flush(&self) -> Result<()> {
-        for table in self.0.shared.tables.values().filter(|table| table.broken.is_none()) {
+        for table in self
+            .0
+            .shared
+            .tables
+            .values()
+            .filter(|table| table.broken.is_none())
+        {
             flush_table(&self.0.shared, table).await?;
         }
         Ok(())
@@ -59,7 +65,13 @@ impl Lake {
 
     /// Folds all overlay rows into new base files: one Delta commit for each table that has any.
     pub async fn compact(&self) -> Result<()> {
-        for table in self.0.shared.tables.values().filter(|table| table.broken.is_none()) {
+        for table in self
+            .0
+            .shared
+            .tables
+            .values()
+            .filter(|table| table.broken.is_none())
+        {
             self.compact_table(table).await?;
         }
         Ok(())
@@ -73,7 +85,8 @@ impl Lake {
             return Ok(());
         }
         let stamp = shared.log.reserve(1)?;
-        let (job_shared, job_table, job_state) = (Arc::clone(&shared), Arc::clone(table), Arc::clone(&snapshot));
+        let (job_shared, job_table, job_state) =
+            (Arc::clone(&shared), Arc::clone(table), Arc::clone(&snapshot));
         let done = blocking(move || {
             let job = Job {
                 table: &job_table,
@@ -109,7 +122,9 @@ impl Lake {
             for path in super::check::orphans(table)? {
                 let now = Duration::from_secs(shared.seconds().max(0) as u64);
                 let written = std::fs::metadata(&path).and_then(|meta| meta.modified());
-                let old = written.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+                let old = written
+                    .ok()
+                    .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
                 if old.is_none_or(|at| at + age <= now) {
                     std::fs::remove_file(&path).map_err(|error| LakeError::io(&path, error))?;
                     removed += 1;
@@ -172,7 +187,9 @@ fn overlay_file(
     let layout = &state.layout;
     let mut sources = Vec::new();
     for bucket in &state.buckets {
-        let (batch, slots) = bucket.overlay.select(layout, |slot| slot.position > state.flushed)?;
+        let (batch, slots) = bucket
+            .overlay
+            .select(layout, |slot| slot.position > state.flushed)?;
         if !slots.is_empty() {
             sources.push(batch);
         }
@@ -223,7 +240,9 @@ pub(crate) fn bucket_rows(layout: &Layout, bucket: &Bucket) -> Result<i64> {
 }
 
 /// Runs work that blocks, outside of the async threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(LakeError::Internal(format!("a background task failed: {error}"))),

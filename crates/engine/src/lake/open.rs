@@ -40,7 +40,10 @@ pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Shared> {
             }
             Err(error) => {
                 tracing::error!(table = table.name, %error, "table cannot be opened");
-                (TableState::empty(Arc::clone(&layout), &versions), Some(check::broken(table.name, &error)))
+                (
+                    TableState::empty(Arc::clone(&layout), &versions),
+                    Some(check::broken(table.name, &error)),
+                )
             }
         };
         log.above(state.flushed.max(state.position));
@@ -87,7 +90,10 @@ async fn load(
             }
             Some(at) => {
                 let what = format!("bucket {at} has two base files, or the table has no such bucket");
-                return Err(LakeError::Damaged { path: file.path.display().to_string(), what });
+                return Err(LakeError::Damaged {
+                    path: file.path.display().to_string(),
+                    what,
+                });
             }
         }
     }
@@ -97,8 +103,11 @@ async fn load(
             spread(layout, &batch, &mut newer)?;
         }
     }
-    let buckets =
-        bases.into_iter().zip(newer).map(|(base, overlay)| Bucket::new(versions.next(), base, overlay)).collect();
+    let buckets = bases
+        .into_iter()
+        .zip(newer)
+        .map(|(base, overlay)| Bucket::new(versions.next(), base, overlay))
+        .collect();
     let mut state = TableState {
         layout: Arc::clone(layout),
         buckets,
@@ -116,9 +125,18 @@ fn spread(layout: &Layout, batch: &arrow::array::RecordBatch, overlays: &mut [Ov
     let ids = layout.ids(batch);
     let mut parts: Vec<Vec<usize>> = vec![Vec::new(); overlays.len()];
     for (row, id) in ids.iter().enumerate() {
-        parts[if layout.entity.is_some() { layout.bucket_of_hash(id.entity) } else { 0 }].push(row);
+        parts[if layout.entity.is_some() {
+            layout.bucket_of_hash(id.entity)
+        } else {
+            0
+        }]
+        .push(row);
     }
-    for (overlay, rows) in overlays.iter_mut().zip(parts).filter(|(_, rows)| !rows.is_empty()) {
+    for (overlay, rows) in overlays
+        .iter_mut()
+        .zip(parts)
+        .filter(|(_, rows)| !rows.is_empty())
+    {
         let order: Vec<At> = rows.iter().map(|row| (0, *row)).collect();
         let chunk = super::rows::gather_one(layout, std::slice::from_ref(batch), &order)?;
         let ids: Vec<_> = rows.iter().map(|row| ids[*row]).collect();
@@ -131,10 +149,16 @@ fn spread(layout: &Layout, batch: &arrow::array::RecordBatch, overlays: &mut [Ov
 fn replay(state: &mut TableState, log: &IntakeLog, versions: &Versions) -> Result<()> {
     let layout = Arc::clone(&state.layout);
     let entries = log.entries(layout.name())?;
-    if entries.first().is_some_and(|(position, _)| *position <= state.flushed) {
+    if entries
+        .first()
+        .is_some_and(|(position, _)| *position <= state.flushed)
+    {
         log.truncate(layout.name(), state.flushed)?;
     }
-    for (position, rows) in entries.into_iter().filter(|(position, _)| *position > state.flushed) {
+    for (position, rows) in entries
+        .into_iter()
+        .filter(|(position, _)| *position > state.flushed)
+    {
         let (rows, _) = layout.complete(&rows, 0)?;
         let absorbed = absorb(state, &rows, false)?;
         apply(state, &rows, &absorbed, position, versions)?;

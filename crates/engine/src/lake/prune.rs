@@ -19,7 +19,10 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub fn of(layout: &Layout, filters: &[Expr]) -> Self {
-        let mut bounds = Self { entities: None, time: (i64::MIN, i64::MAX) };
+        let mut bounds = Self {
+            entities: None,
+            time: (i64::MIN, i64::MAX),
+        };
         for filter in filters {
             bounds.narrow(layout, filter);
         }
@@ -38,7 +41,11 @@ impl Bounds {
             _ => false,
         };
         match filter {
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::And,
+                right,
+            }) => {
                 self.narrow(layout, left);
                 self.narrow(layout, right);
             }
@@ -63,7 +70,8 @@ impl Bounds {
                 }
             }
             Expr::Between(between) if !between.negated && is(&between.expr, layout.time) => {
-                if let (Expr::Literal(low, _), Expr::Literal(high, _)) = (between.low.as_ref(), between.high.as_ref())
+                if let (Expr::Literal(low, _), Expr::Literal(high, _)) =
+                    (between.low.as_ref(), between.high.as_ref())
                     && let (Some((low, _)), Some((_, high))) = (moment(low), moment(high))
                 {
                     self.within(low, high);
@@ -101,18 +109,22 @@ impl Bounds {
     /// Whether a bucket can hold matching rows.
     pub fn bucket(&self, layout: &Layout, at: usize) -> bool {
         match &self.entities {
-            Some(entities) if layout.entity.is_some() => entities.iter().any(|entity| layout.bucket(entity) == at),
+            Some(entities) if layout.entity.is_some() => {
+                entities.iter().any(|entity| layout.bucket(entity) == at)
+            }
             _ => true,
         }
     }
 
     /// Whether a row group can hold matching rows.
     pub fn group(&self, group: &Group) -> bool {
-        let in_time = group.time.is_none_or(|(min, max)| min <= self.time.1 && max >= self.time.0);
+        let in_time = group
+            .time
+            .is_none_or(|(min, max)| min <= self.time.1 && max >= self.time.0);
         let entity = match (&self.entities, &group.entity) {
-            (Some(entities), Some((min, max))) => {
-                entities.iter().any(|entity| min.as_slice() <= entity.as_bytes() && entity.as_bytes() <= max.as_slice())
-            }
+            (Some(entities), Some((min, max))) => entities
+                .iter()
+                .any(|entity| min.as_slice() <= entity.as_bytes() && entity.as_bytes() <= max.as_slice()),
             _ => true,
         };
         in_time && entity

@@ -39,7 +39,11 @@ pub fn put(data: &Path, mut content: impl Read, meta: &RawMeta) -> Result<String
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let dir = data.join("raw");
     fs::create_dir_all(&dir).map_err(|error| LakeError::io(&dir, error))?;
-    let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let unique = format!(
+        "{}-{}",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    );
     let temporary = dir.join(format!("tmp-{unique}.part"));
     let result = compress(&temporary, &mut content).and_then(|sha| {
         let path = file(data, &sha);
@@ -68,7 +72,11 @@ fn compress(path: &Path, content: &mut impl Read) -> Result<String> {
         hash.update(&buffer[..read]);
         encoder.write_all(&buffer[..read]).map_err(fail)?;
     }
-    let out = encoder.finish().map_err(fail)?.into_inner().map_err(|error| fail(error.into_error()))?;
+    let out = encoder
+        .finish()
+        .map_err(fail)?
+        .into_inner()
+        .map_err(|error| fail(error.into_error()))?;
     out.sync_all().map_err(fail)?;
     let mut hex = String::with_capacity(64);
     for byte in hash.finalize().iter() {
@@ -119,7 +127,8 @@ pub fn open(data: &Path, sha: &str) -> Result<impl BufRead + use<>> {
         None => return Err(LakeError::reading(&file(data, sha), "there is no such raw file")),
     };
     let input = File::open(&path).map_err(|error| LakeError::reading(&path, error))?;
-    let decoder = zstd::stream::read::Decoder::new(input).map_err(|error| LakeError::reading(&path, error))?;
+    let decoder =
+        zstd::stream::read::Decoder::new(input).map_err(|error| LakeError::reading(&path, error))?;
     Ok(BufReader::new(decoder))
 }
 
@@ -132,7 +141,9 @@ pub fn line(data: &Path, sha: &str, number: u64) -> Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     for _ in 0..number {
         line.clear();
-        let read = input.read_until(b'\n', &mut line).map_err(|error| LakeError::reading(&file(data, sha), error))?;
+        let read = input
+            .read_until(b'\n', &mut line)
+            .map_err(|error| LakeError::reading(&file(data, sha), error))?;
         if read == 0 {
             return Ok(None);
         }

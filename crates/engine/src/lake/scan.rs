@@ -12,11 +12,15 @@ use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, StatisticsArgs};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, StatisticsArgs,
+};
 
 use super::TableShared;
 use super::prune::Bounds;
@@ -109,17 +113,31 @@ impl LakeScanExec {
                 .flatten()
                 .map(|expr| PhysicalSortExpr::new_default(Arc::clone(expr)))
                 .collect(),
-            (None, _) => time.iter().map(|expr| PhysicalSortExpr::new_default(Arc::clone(expr))).collect(),
+            (None, _) => time
+                .iter()
+                .map(|expr| PhysicalSortExpr::new_default(Arc::clone(expr)))
+                .collect(),
         };
         let equivalence = EquivalenceProperties::new_with_orderings(schema, LexOrdering::new(order));
         let partitioning = match entity {
             Some(entity) => Partitioning::Hash(vec![entity], layout.buckets),
             None => Partitioning::UnknownPartitioning(layout.buckets),
         };
-        let properties =
-            PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded);
+        let properties = PlanProperties::new(
+            equivalence,
+            partitioning,
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { properties: Arc::new(properties), state, projection, bounds, limit, metrics })
+        Ok(Self {
+            properties: Arc::new(properties),
+            state,
+            projection,
+            bounds,
+            limit,
+            metrics,
+        })
     }
 
     /// The record table that is read.
@@ -136,7 +154,11 @@ impl LakeScanExec {
         buckets
             .iter()
             .map(|bucket| {
-                bucket.base.as_ref().and_then(|base| base.rows(layout).ok()).unwrap_or_default()
+                bucket
+                    .base
+                    .as_ref()
+                    .and_then(|base| base.rows(layout).ok())
+                    .unwrap_or_default()
                     + bucket.overlay.index.len()
             })
             .sum()
@@ -146,7 +168,11 @@ impl LakeScanExec {
 impl DisplayAs for LakeScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schema = self.schema();
-        let fields: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let fields: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         write!(f, "LakeScanExec: {} [{}]", self.table(), fields.join(", "))?;
         if let Some(entities) = &self.bounds.entities {
             write!(f, ", entities={}", entities.len())?;
@@ -194,14 +220,21 @@ impl ExecutionPlan for LakeScanExec {
         );
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let measured = Measured { rows, metrics };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), futures::stream::iter(measured))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            futures::stream::iter(measured),
+        )))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
 
-    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
         statistics.num_rows = Precision::Inexact(self.rows(args.partition()));
         Ok(Arc::new(statistics))
@@ -235,4 +268,3 @@ impl Iterator for Measured {
         }
     }
 }
-

@@ -81,32 +81,61 @@ fn make(state: &TableState, at: usize, bucket: &Bucket) -> Result<View> {
         }
         sources[0] = without_merged(layout, &sources[0], &state.merges.into)?;
         if layout.merges == Merging::Move {
-            for (from, into) in state.merges.into.iter().filter(|(_, into)| layout.bucket(into) == at) {
+            for (from, into) in state
+                .merges
+                .into
+                .iter()
+                .filter(|(_, into)| layout.bucket(into) == at)
+            {
                 sources.extend(moved(state, from, into)?);
             }
         }
     }
     let merged = rows::merge(layout, &sources, sources.len(), true)?;
     if merged.order.is_empty() {
-        let touched = masks.into_iter().map(|(entity, mask)| Touched { entity: entity.into(), mask, live: 0..0 });
-        return Ok(View { live: None, touched: touched.collect() });
+        let touched = masks.into_iter().map(|(entity, mask)| Touched {
+            entity: entity.into(),
+            mask,
+            live: 0..0,
+        });
+        return Ok(View {
+            live: None,
+            touched: touched.collect(),
+        });
     }
     let live = rows::gather_one(layout, &sources, &merged.order)?;
     let mut ranges = ranges(layout.entities(&live), live.num_rows());
     for entity in ranges.keys() {
-        masks.entry(entity.clone()).or_insert_with(|| Mask::Keys(HashSet::new()));
+        masks
+            .entry(entity.clone())
+            .or_insert_with(|| Mask::Keys(HashSet::new()));
     }
     let touched = masks.into_iter().map(|(entity, mask)| {
         let live = ranges.remove(&entity).unwrap_or(0..0);
-        Touched { entity: entity.into(), mask, live }
+        Touched {
+            entity: entity.into(),
+            mask,
+            live,
+        }
     });
-    Ok(View { touched: touched.collect(), live: Some(live) })
+    Ok(View {
+        touched: touched.collect(),
+        live: Some(live),
+    })
 }
 
 /// Rows whose entity is not merged away.
-fn without_merged(layout: &Layout, batch: &RecordBatch, into: &HashMap<String, String>) -> Result<RecordBatch> {
-    let Some(entities) = layout.entities(batch) else { return Ok(batch.clone()) };
-    let keep = (0..batch.num_rows()).map(|row| Some(!into.contains_key(entities.value(row)))).collect();
+fn without_merged(
+    layout: &Layout,
+    batch: &RecordBatch,
+    into: &HashMap<String, String>,
+) -> Result<RecordBatch> {
+    let Some(entities) = layout.entities(batch) else {
+        return Ok(batch.clone());
+    };
+    let keep = (0..batch.num_rows())
+        .map(|row| Some(!into.contains_key(entities.value(row))))
+        .collect();
     Ok(arrow::compute::filter_record_batch(batch, &keep)?)
 }
 
@@ -114,11 +143,16 @@ fn without_merged(layout: &Layout, batch: &RecordBatch, into: &HashMap<String, S
 fn moved(state: &TableState, from: &str, into: &str) -> Result<Vec<RecordBatch>> {
     let layout = &state.layout;
     let rows = entity_rows(state, from)?;
-    let Some(entity) = layout.entity else { return Ok(Vec::new()) };
+    let Some(entity) = layout.entity else {
+        return Ok(Vec::new());
+    };
     rows.into_iter()
         .map(|batch| {
             let mut columns = batch.columns().to_vec();
-            columns[entity] = Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(into, batch.num_rows())));
+            columns[entity] = Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(
+                into,
+                batch.num_rows(),
+            )));
             Ok(RecordBatch::try_new(Arc::clone(&layout.schema), columns)?)
         })
         .collect()
@@ -152,7 +186,9 @@ pub(crate) fn entity_rows(state: &TableState, entity: &str) -> Result<Vec<Record
 
 /// The row range of each entity in a sorted batch; everything under "" for tables without entities.
 fn ranges(entities: Option<&StringViewArray>, rows: usize) -> HashMap<String, Range<usize>> {
-    let Some(entities) = entities else { return HashMap::from([(String::new(), 0..rows)]) };
+    let Some(entities) = entities else {
+        return HashMap::from([(String::new(), 0..rows)]);
+    };
     let mut out = HashMap::new();
     let mut start = 0;
     while start < entities.len() {

@@ -1,0 +1,3 @@
+//! The engine's integration tests: one binary, since linking DataFusion is what hurts.
+
+mod lake;
