@@ -157,3 +157,20 @@ impl From<burgeon_connectors::Error> for Error {
         }
     }
 }
+
+impl From<burgeon_engine::EngineError> for Error {
+    fn from(error: burgeon_engine::EngineError) -> Self {
+        use burgeon_engine::EngineError as E;
+        let text = error.to_string();
+        match error {
+            E::MissingRate(_) => Self::new(Kind::Unprocessable, "missing_rate", text),
+            E::Fact(_) | E::UnknownFact(_) | E::Request { .. } => Self::invalid("bad_definition", text),
+            E::ReadOnly(_) => Self::invalid("read_only", text),
+            E::Query(_) => Self::invalid("bad_query", text),
+            E::Timeout(_) => Self::new(Kind::Timeout, "timeout", text),
+            E::Memory(_) => Self::new(Kind::Unprocessable, "out_of_memory", text)
+                .mend("ask for a shorter range or fewer dimensions"),
+            E::Store(_) => storage(text),
+        }
+    }
+}

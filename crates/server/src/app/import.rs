@@ -3,7 +3,7 @@
 use super::{Error, Result, Workspace};
 use burgeon_connectors::options::Options;
 use burgeon_state::{Import, ImportCounts};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use utoipa::ToSchema;
 
@@ -16,7 +16,8 @@ mod upload;
 pub use upload::{Upload, Uploaded};
 
 /// What a person says about an import; everything else is guessed from the file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ImportOptions {
     /// Record table or shape to read it as.
     pub table: Option<String>,
@@ -51,6 +52,16 @@ impl ImportOptions {
 
     fn check(&self, name: &str) -> Result<()> {
         self.fill(Options::default()).map(drop).map_err(|error| error.param(name))
+    }
+
+    /// The options as the ledger and the kept file remember them.
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The options that the ledger remembers; what it does not know is left at its default.
+    fn from_json(value: &serde_json::Value) -> Self {
+        serde_json::from_value(value.clone()).unwrap_or_default()
     }
 
     /// The reader's options with these over the workspace's.
@@ -142,6 +153,8 @@ pub struct Preview {
     pub tables: Vec<String>,
     /// Which column feeds which field.
     pub mapping: Vec<Mapped>,
+    /// Format of the file, with encoding and delimiter where they matter.
+    pub format: String,
     /// Columns of the file.
     pub columns: Vec<FileColumn>,
     /// The first records, by field.
@@ -168,6 +181,8 @@ pub struct Mapped {
     pub column: Option<String>,
     /// How sure the guess is, 0 to 1; 1 where it was said.
     pub confidence: f64,
+    /// Why it was guessed.
+    pub why: String,
     /// Whether a row needs it.
     pub required: bool,
     /// What the field is.
@@ -184,6 +199,8 @@ pub struct FileColumn {
     pub ty: String,
     /// Some of its values.
     pub examples: Vec<String>,
+    /// Whether a field or an attribute reads it.
+    pub read: bool,
 }
 
 /// A row that would be rejected.

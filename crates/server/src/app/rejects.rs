@@ -51,6 +51,9 @@ pub struct Replay {
     /// All of this import.
     #[serde(default)]
     pub import_id: Option<String>,
+    /// Options of the reader over those of the import, such as `date` or `map`.
+    #[serde(default)]
+    pub options: std::collections::BTreeMap<String, String>,
 }
 
 /// What became of the rejects.

@@ -2,6 +2,7 @@
 
 use super::cells;
 use super::{Result, Workspace};
+use burgeon_engine::plan::sql::SqlLimits;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -14,6 +15,8 @@ pub struct Table {
     /// Rows; large numbers and decimals are text, so that no digit is lost.
     #[schema(value_type = Vec<Vec<Object>>)]
     pub rows: Vec<Vec<Value>>,
+    /// Whether there were more rows.
+    pub truncated: bool,
 }
 
 /// A column of an answer.
@@ -52,14 +55,15 @@ pub(crate) fn type_name(ty: &arrow::datatypes::DataType) -> String {
 }
 
 impl Workspace {
-    /// Runs one read-only statement over the records and facts.
+    /// Runs one read-only statement over the records and facts; at most 10,000 rows.
     pub async fn sql(&self, statement: &str) -> Result<Table> {
-        let (schema, batches) = self.run_sql(statement).await?;
-        let columns = schema
+        let result = self.engine().sql(statement, SqlLimits::default()).await?;
+        let columns = result
+            .schema
             .fields()
             .iter()
             .map(|field| TableColumn { name: field.name().clone(), ty: type_name(field.data_type()) })
             .collect();
-        Ok(Table { columns, rows: cells::rows(&batches) })
+        Ok(Table { columns, rows: cells::rows(&result.batches), truncated: result.truncated })
     }
 }

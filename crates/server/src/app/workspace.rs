@@ -1,17 +1,18 @@
 //! A data directory, open: the lake, the state, the definitions and the settings over them.
 
 use super::customers::CustomerIndex;
+use super::definitions::Files;
 use super::import::Progress;
-use super::raw::Raw;
 use super::settings::SettingsFile;
 use super::{Error, Result};
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use burgeon_core::settings::Settings;
 use burgeon_core::time::{Clock, Period, Zone};
-use burgeon_engine::Engine;
+use burgeon_engine::plan::sql::SqlLimits;
+use burgeon_engine::{Engine, EngineOptions, FactFile, FactSchema};
 use burgeon_engine::lake::{Changed, Lake, LakeOptions};
-use burgeon_metrics::Catalog;
+use burgeon_metrics::catalog::Catalog;
+use burgeon_metrics::fact;
 use burgeon_state::State;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
@@ -74,7 +75,6 @@ pub struct Workspace {
     attributes: Mutex<KeptAttributes>,
     through: Mutex<Option<(BTreeMap<&'static str, u64>, Option<i64>)>>,
     running: Mutex<HashMap<String, Arc<Progress>>>,
-    raw: Raw,
 }
 
 impl std::fmt::Debug for Workspace {
@@ -166,7 +166,6 @@ impl Workspace {
             attributes: Mutex::default(),
             through: Mutex::default(),
             running: Mutex::default(),
-            raw: Raw::open(folder.join("raw"))?,
         }))
     }
 
@@ -227,11 +226,6 @@ impl Workspace {
         &self.running
     }
 
-    /// Files as they came.
-    pub(super) fn raw(&self) -> &Raw {
-        &self.raw
-    }
-
     pub(super) fn kept_customers(&self) -> &Mutex<KeptCustomers> {
         &self.customers
     }
@@ -270,14 +264,10 @@ impl Workspace {
         Ok(self.state.has_tokens().await?)
     }
 
-    /// Runs one read-only statement of a use case.
+    /// Runs one read-only statement of a use case, without a limit of rows.
     pub(super) async fn select(&self, statement: &str) -> Result<Vec<RecordBatch>> {
-        Ok(self.run_sql(statement).await?.1)
-    }
-
-    pub(super) async fn run_sql(&self, statement: &str) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-        let engine = self.engine();
-        Ok(engine.sql(statement, self.now()).await?)
+        let limits = SqlLimits { rows: usize::MAX, ..SqlLimits::default() };
+        Ok(self.engine().sql(statement, limits).await?.batches)
     }
 
     /// Puts new settings in force: the engine is made anew under them, so that history follows.
@@ -403,5 +393,69 @@ fn clear_uploads(folder: &Path) {
         if let Err(error) = std::fs::remove_file(entry.path()) {
             tracing::warn!(path = %entry.path().display(), "an old upload could not be removed: {error}");
         }
+    }
+}
+
+/// Makes the engine and the catalog from the definitions under `folder` and the built-in ones.
+async fn load(
+    lake: &Lake,
+    settings: &Settings,
+    folder: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Engine, Definitions)> {
+    let files = if folder.as_os_str().is_empty() { Files::built_in()? } else { Files::with_overrides(folder)? };
+    let mut facts = Vec::new();
+    for file in files.under("facts", "sql") {
+        let name = file.path.trim_start_matches("facts/").trim_end_matches(".sql");
+        facts.push(FactFile::parse(name, &file.text).map_err(|error| bad_definition(file, &error))?);
+    }
+    let options =
+        EngineOptions::new(settings.zone.clone(), settings.currency, settings.rules, clock.clone(), facts);
+    let engine = Engine::new(Arc::new(lake.clone()), options).await?;
+    let page = |file: &super::definitions::File| (file.place(), file.text.clone());
+    let (own, built_in): (Vec<_>, Vec<_>) = files.under("metrics", "md").partition(|file| file.origin.is_some());
+    let facts = engine.facts().iter().map(fact_schema).collect();
+    let catalog = Catalog::new(built_in.into_iter().map(page), own.into_iter().map(page), facts)
+        .map_err(|errors| {
+            let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Error::invalid("bad_definition", texts.join("\n"))
+        })?;
+    let dashboards =
+        super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
+    Ok((engine, Definitions { catalog: Arc::new(catalog), dashboards }))
+}
+
+fn bad_definition(file: &super::definitions::File, error: &dyn std::fmt::Display) -> Error {
+    let text = error.to_string();
+    let place = file.place();
+    // Errors that name the file already are not named twice.
+    let text = if text.contains(&place) || text.contains(&file.path) { text } else { format!("{place}: {text}") };
+    Error::invalid("bad_definition", text)
+}
+
+/// A fact as the catalog sees it.
+fn fact_schema(schema: &FactSchema) -> fact::FactSchema {
+    use arrow::datatypes::DataType as T;
+    let file = &schema.file;
+    let columns = schema.columns.iter().map(|column| fact::FactColumn {
+        name: column.name.clone(),
+        kind: match &column.data_type {
+            T::Utf8 | T::Utf8View | T::LargeUtf8 | T::Dictionary(_, _) => fact::FactColumnKind::Text,
+            T::Boolean => fact::FactColumnKind::Bool,
+            T::Date32 | T::Date64 | T::Timestamp(_, _) => fact::FactColumnKind::Time,
+            numeric if numeric.is_numeric() => fact::FactColumnKind::Number,
+            _ => fact::FactColumnKind::Other,
+        },
+        of_entity: column.of_entity,
+        // Ids are given per customer: one subscription, invoice or movement never belongs to two.
+        entity_id: file.entity.is_some() && column.name.ends_with("_id"),
+    });
+    fact::FactSchema {
+        name: file.name.clone(),
+        doc: file.doc.clone(),
+        columns: columns.collect(),
+        entity: file.entity.clone(),
+        time: file.time.clone(),
+        records: file.records.clone(),
     }
 }

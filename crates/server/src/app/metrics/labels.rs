@@ -4,7 +4,16 @@ use super::Label;
 use burgeon_metrics::base::Dimension;
 
 /// Settings of the revenue fold: every metric over its movements obeys them.
-pub const FOLD_SETTINGS: &[&str] = &[];
+pub const FOLD_SETTINGS: &[&str] = &[
+    "mrr_amount",
+    "one_time_coupons",
+    "usage_in_mrr",
+    "pause",
+    "past_due_churn_days",
+    "churn_date",
+    "netting_window_minutes",
+    "reactivation_gap_days",
+];
 
 /// Names by language of the dimensions that Burgeon itself has.
 const KNOWN: &[(&str, [&str; 3])] = &[

@@ -3,7 +3,7 @@
 use super::{Band, DimensionInfo, MetricDetail, MetricHead, MetricList};
 use crate::app::cells::Columns;
 use crate::app::{Error, Result, Workspace};
-use burgeon_metrics::Metric;
+use burgeon_metrics::definition::Metric;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many keys of the customers' attributes are offered as dimensions.
@@ -42,7 +42,7 @@ impl Workspace {
             let known: BTreeSet<String> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
             dimensions.extend(attributes.iter().filter(|one| !known.contains(&one.name)).cloned());
         }
-        let bound = |limit: &Option<burgeon_metrics::BandLimit>| limit.as_ref().and_then(|l| l.0.to_f64(6));
+        let bound = |limit: &Option<burgeon_metrics::definition::BandLimit>| limit.as_ref().and_then(|l| l.0.to_f64(6));
         MetricHead {
             name: metric.name.clone(),
             label: metric.label.0.clone(),
@@ -79,84 +79,45 @@ impl Workspace {
                 .param("name"));
         };
         let attributes = self.attribute_dimensions().await?;
-        let facts = self.facts_under(name);
         let settings = self.setting_list().settings;
-        let obeyed = self.settings_under(name);
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         Ok(MetricDetail {
             head: self.head(metric, &attributes),
             formula: metric.formula_text(),
             prose: metric.prose.clone(),
             definition: metric.definition.clone(),
-            depends_on: metric.kind.parts().into_iter().map(str::to_owned).collect(),
-            used_by: catalog
-                .metrics()
-                .filter(|other| other.kind.parts().contains(&name))
-                .map(|other| other.name.clone())
-                .collect(),
+            depends_on: owned(catalog.depends_on(name)),
+            used_by: owned(catalog.used_by(name)),
             fact: metric.kind.fact().map(str::to_owned),
-            records: self.records_of_facts(&facts),
-            settings: settings.into_iter().filter(|setting| obeyed.contains(&setting.name)).collect(),
+            records: owned(catalog.records(name)),
+            settings: settings.into_iter().filter(|setting| self.obeys(name, &setting.name)).collect(),
             file: metric.file.clone(),
         })
     }
 
-    /// The facts that a metric is computed over, directly or through others.
-    fn facts_under(&self, name: &str) -> BTreeSet<String> {
-        let catalog = self.catalog();
-        let (mut facts, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![name.to_owned()]);
-        while let Some(name) = open.pop() {
-            let Some(metric) = catalog.metric(&name).filter(|_| seen.insert(name.clone())) else { continue };
-            facts.extend(metric.kind.fact().map(str::to_owned));
-            open.extend(metric.kind.parts().into_iter().map(str::to_owned));
-        }
-        facts
-    }
-
-    /// The record tables under facts; money under any of them is converted, so the rates belong to them.
-    fn records_of_facts(&self, facts: &BTreeSet<String>) -> Vec<String> {
-        let engine = self.engine();
-        let schemas = engine.facts().iter().filter(|schema| facts.contains(&schema.file.name));
-        let tables: BTreeSet<String> =
-            schemas.flat_map(|schema| schema.file.records.iter().cloned()).collect();
-        tables.into_iter().collect()
-    }
-
     /// The metrics whose figures may differ when `tables` change.
     pub(in crate::app) fn metrics_of_tables(&self, tables: &[String]) -> Vec<String> {
-        // Merged accounts change every history of customers, customers every breakdown, rates every sum of money.
+        // Merged accounts change every history, customers every breakdown, rates every sum of money.
         let everywhere = ["customer_merges", "customers", "fx_rates"];
         let all = tables.iter().any(|table| everywhere.contains(&table.as_str()));
         let catalog = self.catalog();
-        let mut metrics: Vec<String> = catalog
+        catalog
             .metrics()
             .filter(|metric| {
-                all || self
-                    .records_of_facts(&self.facts_under(&metric.name))
-                    .iter()
-                    .any(|record| tables.contains(record))
+                all || catalog.records(&metric.name).iter().any(|record| tables.iter().any(|t| t == record))
             })
             .map(|metric| metric.name.clone())
-            .collect();
-        metrics.sort();
-        metrics
+            .collect()
     }
 
-    /// Names of the settings that a metric obeys.
-    fn settings_under(&self, name: &str) -> BTreeSet<String> {
+    /// Whether a metric obeys a setting.
+    fn obeys(&self, metric: &str, setting: &str) -> bool {
         let catalog = self.catalog();
-        let mut names: BTreeSet<String> = ["timezone", "week_start", "currency"].map(str::to_owned).into();
-        let (mut seen, mut open) = (BTreeSet::new(), vec![name.to_owned()]);
-        while let Some(name) = open.pop() {
-            let Some(metric) = catalog.metric(&name).filter(|_| seen.insert(name.clone())) else { continue };
-            for part in metric.definition.split("setting(").skip(1) {
-                names.extend(part.split(')').next().map(|name| name.trim().to_owned()));
-            }
-            if metric.kind.fact() == Some("mrr_movements") {
-                names.extend(super::labels::FOLD_SETTINGS.iter().map(|name| (*name).to_owned()));
-            }
-            open.extend(metric.kind.parts().into_iter().map(str::to_owned));
-        }
-        names
+        let everywhere = ["timezone", "week_start", "currency", "constant_rate_date"];
+        everywhere.contains(&setting)
+            || catalog.settings(metric).contains(&setting)
+            || (super::labels::FOLD_SETTINGS.contains(&setting)
+                && catalog.records(metric).contains(&"subscription_changes"))
     }
 
     /// The keys of the customers' attributes, the most frequent first.

@@ -2,7 +2,8 @@
 
 use super::{RecordDetail, RecordSource};
 use crate::app::cells;
-use crate::app::raw::Raw;
+use crate::app::raw;
+use burgeon_engine::lake::raw as kept;
 use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
 use arrow::array::RecordBatch;
@@ -64,35 +65,33 @@ impl Workspace {
         };
         found.line = line.parse().ok();
         let (Some(line), false) = (found.line, found.raw.is_some()) else { return Ok(found) };
-        let (raw, short) = (self.raw().clone(), short.to_owned());
-        let read = blocking(move || match raw.find(&short)? {
-            None => Ok(None),
-            Some((path, note)) => {
-                let name = note.map(|note| note.name);
-                let row = raw_row(&path, name.as_deref().unwrap_or_default(), line)?;
-                Ok(Some((name, row)))
-            }
+        let (folder, short) = (self.folder().to_owned(), short.to_owned());
+        let (name, row) = blocking(move || {
+            let name = kept::meta(&folder, &short).map(|meta| meta.name);
+            let row = match kept::resolve(&folder, &short) {
+                Some(sha) => raw_row(&folder, &sha, name.as_deref().unwrap_or_default(), line)?,
+                None => None,
+            };
+            Ok((name, row))
         })
         .await?;
-        if let Some((name, row)) = read {
-            found.file = found.file.or(name);
-            found.raw = row;
-        }
+        found.file = found.file.or(name);
+        found.raw = row;
         Ok(found)
     }
 }
 
 /// The row of a kept file: text as it stands, under its header where it is delimited text.
-fn raw_row(path: &Path, name: &str, line: u64) -> Result<Option<Value>> {
+fn raw_row(folder: &Path, sha: &str, name: &str, line: u64) -> Result<Option<Value>> {
     let lower = name.to_lowercase();
     if [".parquet", ".xlsx", ".xls", ".xlsb", ".ods"].iter().any(|ending| lower.ends_with(ending)) {
         // A row of a binary file has no text of its own; the record and the line number say where it stands.
         return Ok(None);
     }
-    let Some(text) = Raw::line(path, line)? else { return Ok(None) };
+    let Some(text) = raw::row(folder, sha, line)? else { return Ok(None) };
     if let Ok(value @ Value::Object(_)) = serde_json::from_str(text.trim().trim_end_matches(',')) {
         return Ok(Some(value));
     }
-    let header = if line > 1 { Raw::line(path, 1)? } else { None };
+    let header = if line > 1 { raw::row(folder, sha, 1)? } else { None };
     Ok(Some(serde_json::json!({ "header": header, "row": text })))
 }

@@ -1,0 +1,239 @@
+//! An import: kept whole, read in bounded memory, written all or not at all.
+
+use super::rejected::{self, Origin};
+use super::{Counts, ImportOptions, ImportStatus, ImportSummary, Progress, Uploaded};
+use crate::app::workspace::blocking;
+use crate::app::{Error, Result, Workspace};
+use burgeon_connectors::{Input, Options, Reader, Reject};
+use burgeon_engine::lake::{BulkWriter, raw};
+use burgeon_state::NewImport;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Rejects that the command line prints.
+const SHOWN_REJECTS: usize = 10;
+/// Rejects that are gathered before they are handed to the lake.
+const REJECTS_AT_ONCE: usize = 10_000;
+
+/// A file on its way in.
+struct Job {
+    import_id: String,
+    name: String,
+    sha256: String,
+    source: String,
+    at: i64,
+    input: Input,
+    options: Options,
+    progress: Arc<Progress>,
+}
+
+/// What reading a file gave, before it is committed.
+struct ReadOut {
+    shape: String,
+    writers: BTreeMap<&'static str, BulkWriter>,
+    rejects: BulkWriter,
+    counts: Counts,
+    shown: Vec<(u64, String)>,
+}
+
+impl Workspace {
+    /// Imports the file at `path` and waits for its end. `progress` can be read meanwhile.
+    pub async fn import_file(
+        self: &Arc<Self>,
+        path: &Path,
+        options: &ImportOptions,
+        progress: &Arc<Progress>,
+    ) -> Result<ImportSummary> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let job = self.begin(path, &name, options, progress.clone()).await?;
+        self.run_import(job).await
+    }
+
+    /// Starts to import an upload and returns at once; [`Workspace::import_status`] tells how far it is.
+    pub async fn start_import(
+        self: Arc<Self>,
+        upload: Uploaded,
+        options: ImportOptions,
+    ) -> Result<ImportStatus> {
+        let name = upload.name().to_owned();
+        let job = self.begin(upload.path(), &name, &options, Arc::default()).await?;
+        let id = job.import_id.clone();
+        let workspace = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = workspace.run_import(job).await {
+                tracing::warn!(file = name, "an import failed: {error}");
+            }
+            // The file is needed until here.
+            drop(upload);
+        });
+        self.import_status(&id).await
+    }
+
+    /// Keeps the file, checks that it can be read, and enters it in the ledger.
+    async fn begin(
+        &self,
+        path: &Path,
+        name: &str,
+        options: &ImportOptions,
+        progress: Arc<Progress>,
+    ) -> Result<Job> {
+        let input = Input::path(path).named(name);
+        let filled = options.fill(self.reader_options())?;
+        let at = self.now().as_microsecond();
+        let (folder, path, meta) = (
+            self.folder().to_owned(),
+            path.to_owned(),
+            raw::RawMeta {
+                name: name.to_owned(),
+                table: options.table.clone().unwrap_or_default(),
+                mapping: options.to_json(),
+                imported_at: at,
+            },
+        );
+        let (checked, checked_options) = (input.clone(), filled.clone());
+        let (sha256, bytes, shape, tables) = blocking(move || {
+            // What cannot be read at all is refused before anything is kept.
+            let reader = Reader::open(&checked, &checked_options)?;
+            let (shape, tables) = (reader.shape().to_owned(), reader.tables());
+            let file = File::open(&path).map_err(|error| Error::io(&path, &error))?;
+            let bytes = file.metadata().map_err(|error| Error::io(&path, &error))?.len();
+            Ok((raw::put(&folder, file, &meta)?, bytes, shape, tables))
+        })
+        .await?;
+        progress.total.store(bytes, Ordering::Relaxed);
+        let import_id = format!("{}-{}", self.next_import_id(at), &sha256[..8]);
+        let new = NewImport {
+            import_id: import_id.clone(),
+            file: name.to_owned(),
+            sha256: sha256.clone(),
+            table: tables.first().map(|table| (*table).to_owned()),
+            shape: Some(shape),
+            mapping: options.to_json(),
+        };
+        self.state().begin_import(&new, at).await?;
+        self.running_imports().lock().insert(import_id.clone(), progress.clone());
+        Ok(Job {
+            import_id,
+            name: name.to_owned(),
+            sha256,
+            source: options.source.clone().unwrap_or_else(|| format!("file:{name}")),
+            at,
+            input,
+            options: filled,
+            progress,
+        })
+    }
+
+    async fn run_import(&self, job: Job) -> Result<ImportSummary> {
+        let (id, name) = (job.import_id.clone(), job.name.clone());
+        let progress = job.progress.clone();
+        let done = self.write_import(job).await;
+        let at = self.now().as_microsecond();
+        let noted = match &done {
+            Ok(summary) => self.state().finish_import(&id, summary.counts.into(), at).await,
+            Err(error) => {
+                let counts = Counts { rows_read: progress.rows.load(Ordering::Relaxed), ..Counts::default() };
+                self.state().fail_import(&id, counts.into(), &error.to_string(), at).await
+            }
+        };
+        self.running_imports().lock().remove(&id);
+        if let Ok(summary) = &done {
+            let Counts { rows_read, taken, replaced, unchanged, rejected } = summary.counts;
+            tracing::info!(
+                import = id, file = name, rows_read, taken, replaced, unchanged, rejected, "a file was imported"
+            );
+        }
+        noted?;
+        done
+    }
+
+    /// Reads the file into the lake's writers, then commits them; a failure before leaves nothing.
+    async fn write_import(&self, job: Job) -> Result<ImportSummary> {
+        let (import_id, file) = (job.import_id.clone(), job.name.clone());
+        let lake = self.lake().clone();
+        let mut out = blocking(move || read(&lake, &job)).await?;
+        let mut tables = Vec::new();
+        for (table, writer) in std::mem::take(&mut out.writers) {
+            let summary = writer.finish().await?;
+            out.counts.taken += summary.taken;
+            out.counts.replaced += summary.replaced;
+            out.counts.unchanged += summary.unchanged;
+            tables.push(table.to_owned());
+        }
+        out.rejects.finish().await?;
+        Ok(ImportSummary {
+            import_id,
+            file,
+            shape: Some(out.shape),
+            tables,
+            counts: out.counts,
+            rejects: out.shown,
+        })
+    }
+
+    /// The reader's options of this workspace.
+    pub(in crate::app) fn reader_options(&self) -> Options {
+        let settings = self.settings();
+        Options { zone: settings.zone.clone(), currency: Some(settings.currency), ..Options::default() }
+    }
+}
+
+/// Reads all rows of the file. Blocking.
+fn read(lake: &burgeon_engine::lake::Lake, job: &Job) -> Result<ReadOut> {
+    let reader = Reader::open(&job.input, &job.options)?;
+    let shape = reader.shape().to_owned();
+    let origin = Origin {
+        source: &job.source,
+        content: &job.sha256,
+        table: Some(&shape),
+        import_id: Some(&job.import_id),
+        at: job.at,
+    };
+    let mut out = ReadOut {
+        shape: shape.clone(),
+        writers: BTreeMap::new(),
+        rejects: lake.bulk("rejects")?,
+        counts: Counts::default(),
+        shown: Vec::new(),
+    };
+    let mut waiting: Vec<Reject> = Vec::new();
+    for output in reader {
+        let output = output?;
+        out.counts.rows_read += output.rows_read;
+        out.counts.rejected += output.rejects.len() as u64;
+        for batch in &output.batches {
+            let writer = match out.writers.entry(batch.table.name) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(lake.bulk(batch.table.name)?)
+                }
+            };
+            writer.write(&batch.with_origin(&job.source, &job.sha256[..raw::SHORT]))?;
+        }
+        for reject in output.rejects {
+            if out.shown.len() < SHOWN_REJECTS {
+                out.shown.push((reject.line, reject.reason.clone()));
+            }
+            waiting.push(reject);
+        }
+        if waiting.len() >= REJECTS_AT_ONCE {
+            keep(&out.rejects, &origin, &mut waiting)?;
+        }
+        job.progress.rows.store(out.counts.rows_read, Ordering::Relaxed);
+        job.progress.rejected.store(out.counts.rejected, Ordering::Relaxed);
+        job.progress.bytes.fetch_add(output.bytes_read, Ordering::Relaxed);
+    }
+    keep(&out.rejects, &origin, &mut waiting)?;
+    Ok(out)
+}
+
+fn keep(writer: &BulkWriter, origin: &Origin<'_>, waiting: &mut Vec<Reject>) -> Result<()> {
+    if let Some(batch) = rejected::batch(origin, waiting)? {
+        writer.write(&batch)?;
+    }
+    waiting.clear();
+    Ok(())
+}
