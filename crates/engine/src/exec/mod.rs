@@ -1,5 +1,6 @@
 //! Physical operators of Burgeon and what they read from.
 
+mod lake_source;
 pub mod movements;
 pub mod rates;
 mod scan;

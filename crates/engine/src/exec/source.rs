@@ -15,7 +15,7 @@ pub trait RecordSource: Debug + Send + Sync {
     /// The provider of `table`. Fails when the table is unknown or cannot be opened.
     fn provider(&self, table: &str) -> Result<Arc<dyn TableProvider>>;
 
-    /// A number that grows whenever the content of this bucket of `table` changes.
+    /// A number that is another one whenever the content of this bucket of `table` has changed.
     fn bucket_version(&self, table: &str, bucket: usize) -> u64;
 
     /// The number of buckets of tables with an entity.

@@ -181,6 +181,20 @@ impl Engine {
         Ok(series.pop().unwrap_or_default())
     }
 
+    /// The physical plans of requests that sum, as indented text: one for each scan.
+    ///
+    /// # Errors
+    /// See [`Engine::run_all`].
+    pub async fn explain(&self, requests: &[BaseRequest]) -> Result<Vec<String>, EngineError> {
+        self.rates().await?;
+        let all: Vec<usize> = (0..requests.len()).collect();
+        let mut plans = vec![];
+        for group in sums::group(requests, &all) {
+            plans.push(sums::explain(self, requests, &group).await?);
+        }
+        Ok(plans)
+    }
+
     /// Answers requests, in their order. Requests that need the same rows share one scan.
     ///
     /// # Errors

@@ -8,10 +8,13 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
 use burgeon_metrics::base::{Aggregate, BaseMeasure, BaseRequest, BaseRow, BaseSeries, Money, Span};
 use datafusion::common::ScalarValue;
+use datafusion::physical_plan::displayable;
+use datafusion::prelude::SessionContext;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, ExprSchemable, cast, lit, when};
 
 use super::engine::Engine;
 use super::error::EngineError;
+use crate::facts::FactSchema;
 use super::frame::{Dim, Frame, column, value_of};
 use crate::functions::{convert, positive_entities, span_distinct, span_sums};
 
@@ -93,20 +96,28 @@ enum Cell {
     Counts,
 }
 
-/// Runs one scan and adds its rows to the answers of its members.
-pub(super) async fn run(
-    engine: &Engine,
-    requests: &[BaseRequest],
-    group: &Group,
-    answers: &mut [BaseSeries],
-) -> Result<(), EngineError> {
-    let members: Vec<&BaseRequest> = group.members.iter().map(|at| &requests[*at]).collect();
+/// A scan ready to run.
+struct Prepared<'a> {
+    session: SessionContext,
+    frame: Frame,
+    keys: Vec<Expr>,
+    aggregates: Vec<Expr>,
+    cells: Vec<Cell>,
+    dims: Vec<Dim>,
+    /// The fact, when an aggregate needs whole entities.
+    entity: Option<&'a FactSchema>,
+}
+
+async fn prepare<'a>(
+    engine: &'a Engine,
+    members: &[&BaseRequest],
+    bounds: &Arc<[i64]>,
+) -> Result<Prepared<'a>, EngineError> {
     let first = members[0];
     let zone = &engine.options.zone;
     let session = engine.session(first.cut_off);
     let mut frame = Frame::new(engine, &session, first).await?;
     let fact = engine.fact(&first.fact)?;
-    let bounds: Arc<[i64]> = group.bounds.as_slice().into();
 
     // What all members leave out is left out once, before grouping.
     let running = members.iter().any(|m| matches!(m.measure, BaseMeasure::PositiveEntities { .. }));
@@ -134,7 +145,7 @@ pub(super) async fn run(
     let mut aggregates = vec![];
     let mut cells = vec![];
     for (number, request) in members.iter().enumerate() {
-        let (aggregate, cell) = aggregate(engine, &frame, request, &bounds)?;
+        let (aggregate, cell) = aggregate(engine, &frame, request, bounds)?;
         let filter = match (&request.filter, shared) {
             (Some(filter), false) => Some(frame.definition_filter(engine, request, filter)?),
             _ => None,
@@ -148,9 +159,32 @@ pub(super) async fn run(
         aggregates.push(aggregate.alias(format!("__value_{number}")));
         cells.push(cell);
     }
-    let entity = if needs_entity { Some(fact) } else { None };
-    let batches = frame.aggregate(&session, keys, aggregates, entity).await?;
+    let entity = needs_entity.then_some(fact);
+    Ok(Prepared { session, frame, keys, aggregates, cells, dims, entity })
+}
 
+/// The physical plan of one scan as text.
+pub(super) async fn explain(engine: &Engine, requests: &[BaseRequest], group: &Group) -> Result<String, EngineError> {
+    let members: Vec<&BaseRequest> = group.members.iter().map(|at| &requests[*at]).collect();
+    let bounds: Arc<[i64]> = group.bounds.as_slice().into();
+    let scan = prepare(engine, &members, &bounds).await?;
+    let plan = scan.frame.rows.clone().aggregate(scan.keys, scan.aggregates)?.create_physical_plan().await?;
+    Ok(displayable(plan.as_ref()).indent(false).to_string())
+}
+
+/// Runs one scan and adds its rows to the answers of its members.
+pub(super) async fn run(
+    engine: &Engine,
+    requests: &[BaseRequest],
+    group: &Group,
+    answers: &mut [BaseSeries],
+) -> Result<(), EngineError> {
+    let members: Vec<&BaseRequest> = group.members.iter().map(|at| &requests[*at]).collect();
+    let zone = &engine.options.zone;
+    let bounds: Arc<[i64]> = group.bounds.as_slice().into();
+    let Prepared { session, frame, keys, aggregates, cells, dims, entity } =
+        prepare(engine, &members, &bounds).await?;
+    let batches = frame.aggregate(&session, keys, aggregates, entity).await?;
     for batch in &batches {
         let texts = (0..dims.len()).map(|i| batch.column(i).as_string_view_opt()).collect::<Vec<_>>();
         for row in 0..batch.num_rows() {

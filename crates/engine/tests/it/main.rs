@@ -1,3 +1,4 @@
 //! The engine's integration tests: one binary, since linking DataFusion is what hurts.
 
 mod lake;
+mod queries;
