@@ -5,6 +5,5 @@ mod book;
 mod disk;
 mod faults;
 mod figures;
-mod help;
 mod kill;
 mod support;
