@@ -67,9 +67,11 @@ lints: tools web
 
 rust-tests: export INSTA_UPDATE := no
 rust-tests: build
-	@if command -v cargo-nextest >/dev/null; then cargo nextest run --workspace --no-fail-fast; \
+	@if command -v cargo-nextest >/dev/null; then \
+	  cargo nextest run --workspace --no-fail-fast; \
+	  cargo test --doc -q -p burgeon-core -p burgeon-metrics -p burgeon-connectors; \
 	else cargo test --workspace --no-fail-fast; fi
-	$(BURGEON) --data "$$(mktemp -d)/none" test --built-in
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; $(BURGEON) --data "$$folder" test
 
 # --- Web -------------------------------------------------------------------------------------------------------
 

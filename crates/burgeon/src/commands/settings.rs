@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use burgeon_server::app::settings::Scalar;
 use clap::Args;
 
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::output::Rows;
+use crate::output::{Rows, cell};
 
 /// Options of `settings`.
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ impl Settings {
             let (name, value) = change
                 .split_once('=')
                 .ok_or_else(|| Failure::Usage(format!("{change}: write NAME=VALUE")))?;
-            values.insert(name.trim().to_owned(), value.trim().to_owned());
+            values.insert(name.trim().to_owned(), Scalar::Text(value.trim().to_owned()));
         }
         let workspace = global.open().await?;
         if !values.is_empty() {
@@ -34,7 +35,12 @@ impl Settings {
         workspace.close().await?;
         let mut rows = Rows::new(["name", "value", "default", "doc"]);
         for setting in &list.settings {
-            rows.push([&setting.name, &setting.value, &setting.default, &setting.doc]);
+            rows.push([
+                &setting.name,
+                &cell(&setting.value),
+                &cell(&setting.default),
+                &setting.doc,
+            ]);
         }
         rows.print(global.format, &list)?;
         Ok(ExitCode::SUCCESS)
