@@ -12,12 +12,19 @@
 pub mod base;
 pub mod catalog;
 pub mod definition;
+pub mod evaluate;
 pub mod example;
 pub mod fact;
 pub mod formula;
 pub mod page;
+pub mod plan;
 pub mod query;
+pub mod result;
 mod sql;
 
 pub use catalog::Catalog;
 pub use definition::{BandLimit, Metric};
+pub use evaluate::evaluate;
+pub use plan::{Plan, plan};
+pub use query::{Context, Query};
+pub use result::QueryResult;

@@ -1,0 +1,383 @@
+//! From the engine's answers to figures: running balances, conversion at the period's end, ratios, formulas.
+//!
+//! Everything is exact here. A value that cannot be computed (a division by zero) is empty and carries its reason.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use burgeon_core::currency::Currency;
+use burgeon_core::exact::Exact;
+use burgeon_core::time::{Grain, Period};
+use jiff::civil::Date;
+
+use crate::base::{BaseRow, BaseSeries, MissingRate, MoneyUnit, RateSource};
+use crate::definition::{Kind, Metric};
+use crate::formula::{Expr, Operator};
+use crate::plan::{Leaf, LeafKey, Plan, Shape, effective_end, fixed_grain, whole};
+use crate::result::{QueryResult, assemble};
+
+/// A figure, or why there is none.
+pub type Cell = Result<Exact, String>;
+
+/// The answers cannot be put together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluateError {
+    /// A rate of exchange is missing.
+    #[error(transparent)]
+    Rate(#[from] MissingRate),
+    /// The engine's answers do not fit the plan.
+    #[error("the plan has {expected} requests but {got} answers were given")]
+    Answers {
+        /// Requests of the plan.
+        expected: usize,
+        /// Answers given.
+        got: usize,
+    },
+    /// A sum does not fit.
+    #[error("a sum of {0} is too large to be exact")]
+    Overflow(String),
+}
+
+/// Puts the engine's answers, one for each of [`Plan::bases`] in its order, together to the result.
+///
+/// # Errors
+/// [`EvaluateError`] for a missing rate of exchange or answers that do not fit.
+pub fn evaluate(plan: &Plan, answers: &[BaseSeries], rates: &dyn RateSource) -> Result<QueryResult, EvaluateError> {
+    Ok(assemble(&Evaluator::new(plan, answers, rates)?))
+}
+
+/// Values of a leaf: for each group (or the whole) one for each of its periods.
+struct LeafValues {
+    starts: Vec<Date>,
+    values: HashMap<usize, Vec<Cell>>,
+    /// What a group without rows has.
+    empty: Cell,
+}
+
+/// Computes any metric of a plan for any planned period and group.
+pub(crate) struct Evaluator<'a> {
+    pub plan: &'a Plan,
+    /// Values of the dimensions of each group, ascending.
+    pub groups: Vec<Vec<Option<String>>>,
+    leaves: HashMap<LeafKey, LeafValues>,
+    memo: RefCell<HashMap<(usize, Period, Option<usize>), Cell>>,
+    ids: HashMap<&'a str, usize>,
+}
+
+/// A group by its number; `None` is the undivided whole.
+pub(crate) type Group = Option<usize>;
+
+impl<'a> Evaluator<'a> {
+    pub fn new(plan: &'a Plan, answers: &[BaseSeries], rates: &dyn RateSource) -> Result<Self, EvaluateError> {
+        if answers.len() != plan.bases.len() {
+            return Err(EvaluateError::Answers { expected: plan.bases.len(), got: answers.len() });
+        }
+        let divided = plan.leaves.iter().filter(|(key, _)| !key.total);
+        let bases: BTreeSet<usize> = divided.flat_map(|(_, leaf)| leaf.shape.bases()).collect();
+        let mut found: BTreeSet<&[Option<String>]> = BTreeSet::new();
+        for base in bases {
+            found.extend(answers[base].rows.iter().map(|row| row.dims.as_slice()));
+        }
+        if plan.query.by.is_empty() {
+            found.insert(&[]);
+        }
+        let number: HashMap<&[Option<String>], usize> =
+            found.iter().enumerate().map(|(i, dims)| (*dims, i)).collect();
+        let mut converter = Converter { plan, rates, known: HashMap::new() };
+        let mut leaves = HashMap::new();
+        for (key, leaf) in &plan.leaves {
+            let values = leaf_values(key, leaf, answers, &number, &mut converter)?;
+            leaves.insert(key.clone(), values);
+        }
+        let groups = found.into_iter().map(<[_]>::to_vec).collect();
+        let ids = plan.catalog.metrics().enumerate().map(|(i, m)| (m.name.as_str(), i)).collect();
+        Ok(Evaluator { plan, groups, leaves, memo: RefCell::default(), ids })
+    }
+
+    /// The value of a metric in a period.
+    pub fn metric(&self, name: &str, period: &Period, group: Group) -> Cell {
+        let Some(metric) = self.plan.catalog.metric(name) else { return Err(format!("there is no metric {name}")) };
+        let period = match metric.grain {
+            Some(grain) if grain != period.grain => {
+                &fixed_grain(*period, grain, &self.plan.query, &self.plan.context)
+            }
+            _ => period,
+        };
+        if metric.kind.fact().is_some() {
+            return self.leaf(name, period, group);
+        }
+        let id = self.ids.get(name).copied().unwrap_or(usize::MAX);
+        let key = (id, *period, group);
+        if let Some(cell) = self.memo.borrow().get(&key) {
+            return cell.clone();
+        }
+        let cell = self.compute(metric, period, group);
+        self.memo.borrow_mut().insert(key, cell.clone());
+        cell
+    }
+
+    fn compute(&self, metric: &Metric, period: &Period, group: Group) -> Cell {
+        match &metric.kind {
+            Kind::Ratio { numerator, denominator } => {
+                let above = self.metric(numerator, period, group)?;
+                let below = self.metric(denominator, period, group)?;
+                above.checked_div(&below).ok_or_else(|| {
+                    let label = self.plan.catalog.metric(denominator).map_or(&**denominator, |m| m.label.en());
+                    reason(metric, label)
+                })
+            }
+            Kind::Revaluation { of, flows, less } => {
+                let mut value = self.metric(of, period, group)? - self.metric(of, &period.previous(), group)?;
+                for flow in flows {
+                    value -= &self.metric(flow, period, group)?;
+                }
+                for flow in less {
+                    value += &self.metric(flow, period, group)?;
+                }
+                Ok(value)
+            }
+            Kind::Formula { expr, .. } => self.expr(expr, metric, period, group),
+            _ => self.leaf(&metric.name, period, group),
+        }
+    }
+
+    /// The value of a part of a metric's formula.
+    pub fn expr(&self, expr: &Expr, metric: &Metric, period: &Period, group: Group) -> Cell {
+        let context = &self.plan.context;
+        match expr {
+            Expr::Number(n) => Ok(n.clone()),
+            Expr::Setting(name) => context.settings.number(name).ok_or_else(|| format!("the setting {name} is not set")),
+            Expr::Metric(name) => self.metric(name, period, group),
+            Expr::Negate(a) => Ok(-self.expr(a, metric, period, group)?),
+            Expr::Binary(a, op, b) => {
+                let left = self.expr(a, metric, period, group)?;
+                let right = self.expr(b, metric, period, group)?;
+                match op {
+                    Operator::Add => Ok(left + right),
+                    Operator::Subtract => Ok(left - right),
+                    Operator::Multiply => Ok(left * right),
+                    Operator::Divide => left.checked_div(&right).ok_or_else(|| reason(metric, &b.to_string())),
+                }
+            }
+            Expr::Opening(a) => self.expr(a, metric, &period.previous(), group),
+            Expr::Shift(a, n) => {
+                let n = whole(n, context).map_err(|e| e.to_string())?;
+                self.expr(a, metric, &period.shift(-n), group)
+            }
+            Expr::TrailingAvg(a, n) => {
+                let n = whole(n, context).map_err(|e| e.to_string())?.max(1);
+                let (mut sum, mut count, mut why) = (Exact::zero(), 0i64, None);
+                for i in 0..n {
+                    match self.expr(a, metric, &period.shift(-i), group) {
+                        Ok(value) => {
+                            sum += value;
+                            count += 1;
+                        }
+                        Err(e) => why = why.or(Some(e)),
+                    }
+                }
+                sum.checked_div(&Exact::from_int(count)).ok_or_else(|| why.unwrap_or_else(|| reason(metric, &a.to_string())))
+            }
+            Expr::NullIf(a, b) => {
+                let left = self.expr(a, metric, period, group)?;
+                match self.expr(b, metric, period, group) {
+                    Ok(right) if right == left => Err(reason(metric, &a.to_string())),
+                    _ => Ok(left),
+                }
+            }
+            Expr::Coalesce(all) => {
+                let mut why = None;
+                for e in all {
+                    match self.expr(e, metric, period, group) {
+                        Ok(value) => return Ok(value),
+                        Err(e) => why = why.or(Some(e)),
+                    }
+                }
+                Err(why.unwrap_or_default())
+            }
+            Expr::Share(a) => {
+                let part = self.expr(a, metric, period, group)?;
+                let whole = self.expr(a, metric, period, None)?;
+                part.checked_div(&whole).ok_or_else(|| reason(metric, &a.to_string()))
+            }
+        }
+    }
+
+    fn leaf(&self, name: &str, period: &Period, group: Group) -> Cell {
+        let key = |total| LeafKey { metric: name.to_owned(), grain: period.grain, total };
+        // Without dimensions the only group is the whole.
+        let whole = (self.plan.query.by.is_empty()).then(|| self.leaves.get(&key(false))).flatten();
+        let leaf = match group {
+            Some(_) => self.leaves.get(&key(false)),
+            None => self.leaves.get(&key(true)).or(whole),
+        };
+        let Some(leaf) = leaf else { return Err(format!("{name} was not planned")) };
+        let Ok(i) = leaf.starts.binary_search(&period.start) else {
+            return Err(format!("{name} was not planned for {period}"));
+        };
+        let values = leaf.values.get(&group.unwrap_or(0));
+        values.and_then(|v| v.get(i)).unwrap_or(&leaf.empty).clone()
+    }
+}
+
+/// Why a value is empty: the metric's own words, or what is zero.
+fn reason(metric: &Metric, below: &str) -> String {
+    match &metric.null_reason {
+        Some(reason) => reason.en().to_owned(),
+        None => format!("{below} is zero"),
+    }
+}
+
+impl Shape {
+    fn bases(&self) -> Vec<usize> {
+        match self {
+            Shape::Plain { base, .. } | Shape::Balance { base } | Shape::Trailing { base, .. } => vec![*base],
+            Shape::Average { sum, count } => vec![*sum, *count],
+        }
+    }
+}
+
+/// Amounts by currency and scale, so that they are added up as whole numbers and converted once.
+type Amounts = BTreeMap<(Option<Currency>, u8), i128>;
+
+struct Converter<'a> {
+    plan: &'a Plan,
+    rates: &'a dyn RateSource,
+    known: HashMap<(Currency, Date), Exact>,
+}
+
+impl Converter<'_> {
+    /// The sum of amounts as a figure: major units of the display currency, or a plain number.
+    fn value(&mut self, amounts: &Amounts, leaf: &Leaf, period: Option<&Period>) -> Result<Exact, MissingRate> {
+        let display = self.plan.query.currency;
+        let mut sum = Exact::zero();
+        for (&(currency, scale), &amount) in amounts {
+            if amount == 0 {
+                continue;
+            }
+            let Some(money) = leaf.money else {
+                sum += Exact::from_decimal(amount, u32::from(scale));
+                continue;
+            };
+            let own = currency.unwrap_or(display);
+            let major = match money.unit() {
+                MoneyUnit::Parts => Exact::from_parts_decimal(amount, u32::from(scale), own),
+                MoneyUnit::Minor => Exact::from_decimal(amount, u32::from(scale) + own.exponent()),
+            };
+            match period {
+                Some(period) if own != display => {
+                    let end = effective_end(period, &self.plan.query, &self.plan.context);
+                    let date = end.yesterday().unwrap_or(end);
+                    let rate = match self.known.get(&(own, date)) {
+                        Some(rate) => rate,
+                        None => {
+                            let rate = self.rates.rate(own, display, date)?;
+                            self.known.entry((own, date)).or_insert(rate)
+                        }
+                    };
+                    sum += &major * rate;
+                }
+                _ => sum += major,
+            }
+        }
+        Ok(if leaf.negate { -sum } else { sum })
+    }
+}
+
+fn leaf_values(
+    key: &LeafKey,
+    leaf: &Leaf,
+    answers: &[BaseSeries],
+    number: &HashMap<&[Option<String>], usize>,
+    converter: &mut Converter<'_>,
+) -> Result<LeafValues, EvaluateError> {
+    let overflow = || EvaluateError::Overflow(key.metric.clone());
+    // Sums for each group and span.
+    let gather = |base: usize| -> Result<HashMap<usize, Vec<Amounts>>, EvaluateError> {
+        let spans = converter.plan.bases[base].spans.len();
+        let mut sums: HashMap<usize, Vec<Amounts>> = HashMap::new();
+        for BaseRow { span, dims, currency, value, scale } in &answers[base].rows {
+            let group = if key.total { Some(0) } else { number.get(dims.as_slice()).copied() };
+            let Some(group) = group else { continue };
+            let series = sums.entry(group).or_insert_with(|| vec![Amounts::new(); spans]);
+            let Some(amounts) = series.get_mut(*span) else { continue };
+            let amount = amounts.entry((*currency, *scale)).or_insert(0);
+            *amount = amount.checked_add(*value).ok_or_else(overflow)?;
+        }
+        Ok(sums)
+    };
+    let n = leaf.periods.len();
+    let mut values: HashMap<usize, Vec<Cell>> = HashMap::new();
+    let mut empty = Ok(Exact::zero());
+    let no_rows = || Err("there is no row in the period".to_owned());
+    match &leaf.shape {
+        Shape::Plain { base, zero } => {
+            if !zero {
+                empty = no_rows();
+            }
+            for (group, spans) in gather(*base)? {
+                let mut cells = Vec::with_capacity(n);
+                for (amounts, period) in spans.iter().zip(&leaf.periods) {
+                    cells.push(match amounts.is_empty() && !zero {
+                        true => no_rows(),
+                        false => Ok(converter.value(amounts, leaf, Some(period))?),
+                    });
+                }
+                values.insert(group, cells);
+            }
+        }
+        Shape::Average { sum, count } => {
+            empty = no_rows();
+            let counts = gather(*count)?;
+            for (group, spans) in gather(*sum)? {
+                let mut cells = Vec::with_capacity(n);
+                for (i, (amounts, period)) in spans.iter().zip(&leaf.periods).enumerate() {
+                    let sum = converter.value(amounts, leaf, Some(period))?;
+                    let count: i128 = counts.get(&group).and_then(|c| c.get(i)).map_or(0, |c| c.values().sum());
+                    cells.push(sum.checked_div(&Exact::from_int(count)).map_or_else(no_rows, Ok));
+                }
+                values.insert(group, cells);
+            }
+        }
+        Shape::Balance { base } => {
+            for (group, spans) in gather(*base)? {
+                let mut cells = Vec::with_capacity(n);
+                let mut running = Amounts::new();
+                for (i, amounts) in spans.iter().enumerate() {
+                    for (key, amount) in amounts {
+                        let sum = running.entry(*key).or_insert(0);
+                        *sum = sum.checked_add(*amount).ok_or_else(overflow)?;
+                    }
+                    if let Some(period) = i.checked_sub(1).and_then(|i| leaf.periods.get(i)) {
+                        cells.push(Ok(converter.value(&running, leaf, Some(period))?));
+                    }
+                }
+                values.insert(group, cells);
+            }
+        }
+        Shape::Trailing { base, ranges } => {
+            for (group, spans) in gather(*base)? {
+                let mut cells = Vec::with_capacity(n);
+                for &(from, to) in ranges {
+                    let mut sum = Exact::zero();
+                    for amounts in spans.get(from..to).unwrap_or_default() {
+                        sum += converter.value(amounts, leaf, None)?;
+                    }
+                    cells.push(Ok(sum));
+                }
+                values.insert(group, cells);
+            }
+        }
+    }
+    Ok(LeafValues { starts: leaf.periods.iter().map(|p| p.start).collect(), values, empty })
+}
+
+/// Whether a period is over: by the clock, and not cut short by `--at`.
+pub(crate) fn is_complete(plan: &Plan, period: &Period) -> bool {
+    period.is_complete(plan.context.now, &plan.context.zone) && plan.query.until.is_none_or(|d| period.end <= d)
+}
+
+/// The grain's name is part of answers.
+pub(crate) fn grain_name(grain: Grain) -> &'static str {
+    grain.as_str()
+}

@@ -1,0 +1,331 @@
+//! The answer to a question, as JSON and as CSV. Numbers are rounded here, once, half away from zero.
+
+use burgeon_core::currency::Currency;
+use burgeon_core::exact::Exact;
+use burgeon_core::time::Period;
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeStruct, Serializer};
+
+use crate::definition::Unit;
+use crate::evaluate::{Cell, Evaluator, grain_name, is_complete};
+use crate::plan::Plan;
+use crate::query::Compare;
+
+/// The answer to a question.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueryResult {
+    /// Length of a period.
+    pub grain: &'static str,
+    /// Currency of all money.
+    pub currency: Currency,
+    /// Time zone of the periods.
+    pub timezone: String,
+    /// The moment of the answer, RFC 3339.
+    pub as_of: String,
+    /// The periods, ascending.
+    pub periods: Vec<PeriodInfo>,
+    /// The periods compared with, in the same order.
+    pub compare_periods: Option<Vec<PeriodInfo>>,
+    /// Names of the dimensions.
+    #[serde(skip)]
+    pub by: Vec<String>,
+    /// How the comparison is called in CSV headers.
+    #[serde(skip)]
+    pub compare_name: &'static str,
+    /// One for each metric and group: metrics in the order of the query, groups by their values.
+    pub series: Vec<Series>,
+    /// Over all groups, for metrics that add up over them; empty without dimensions.
+    pub totals: Vec<Series>,
+    /// What the reader has to know.
+    pub warnings: Vec<String>,
+}
+
+/// A period of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeriodInfo {
+    /// `2026-01`
+    pub label: String,
+    /// First date.
+    pub start: String,
+    /// First date after.
+    pub end: String,
+    /// Whether it is over, so that its figures grow no more by time alone.
+    pub complete: bool,
+}
+
+/// The values of one metric in one group. Serialised as `{metric, unit, dimensions, values, reasons, compare}`
+/// with rounded numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Metric.
+    pub metric: String,
+    /// Unit.
+    pub unit: Unit,
+    /// Decimals of the rounded numbers.
+    pub decimals: u32,
+    /// Dimensions and their values; `None` where the record has none.
+    pub dimensions: Vec<(String, Option<String>)>,
+    /// Whether this is the rest of a limited answer, all other groups together.
+    pub other: bool,
+    /// Exact values, one for each period.
+    pub values: Vec<Cell>,
+    /// Exact values compared with.
+    pub compare: Option<Vec<Cell>>,
+}
+
+impl Serialize for Series {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Dimensions<'a>(&'a [(String, Option<String>)]);
+        impl Serialize for Dimensions<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(Some(self.0.len()))?;
+                for (name, value) in self.0 {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+        }
+        let reasons: Vec<Option<&str>> = self.values.iter().map(|c| c.as_ref().err().map(String::as_str)).collect();
+        let mut s = serializer.serialize_struct("Series", 7)?;
+        s.serialize_field("metric", &self.metric)?;
+        s.serialize_field("unit", &self.unit)?;
+        s.serialize_field("dimensions", &Dimensions(&self.dimensions))?;
+        s.serialize_field("other", &self.other)?;
+        s.serialize_field("values", &self.numbers())?;
+        s.serialize_field("reasons", &reasons)?;
+        s.serialize_field("compare", &self.compare_numbers())?;
+        s.end()
+    }
+}
+
+impl Series {
+    /// The rounded values for charts and JSON; `None` where there is none.
+    pub fn numbers(&self) -> Vec<Option<f64>> {
+        self.values.iter().map(|c| number(c, self.decimals)).collect()
+    }
+
+    /// Why a value is empty, one for each period.
+    pub fn reasons(&self) -> Vec<Option<String>> {
+        self.values.iter().map(|c| c.as_ref().err().cloned()).collect()
+    }
+
+    /// The rounded values compared with.
+    pub fn compare_numbers(&self) -> Option<Vec<Option<f64>>> {
+        self.compare.as_ref().map(|all| all.iter().map(|c| number(c, self.decimals)).collect())
+    }
+}
+
+fn number(cell: &Cell, decimals: u32) -> Option<f64> {
+    cell.as_ref().ok().and_then(|v| v.to_f64(decimals))
+}
+
+/// The text of a value as CSV and the CLI show it: money with its currency's decimals, else up to six decimals.
+pub fn format_value(value: &Exact, unit: Unit, currency: Currency) -> String {
+    match unit {
+        Unit::Money => value.to_money(currency),
+        _ => value.to_decimal(6),
+    }
+}
+
+/// Decimals that a value of a unit is rounded to.
+pub fn decimals(unit: Unit, currency: Currency) -> u32 {
+    if unit == Unit::Money { currency.exponent() } else { 6 }
+}
+
+impl QueryResult {
+    /// The answer as CSV with a header `period,<dimensions…>,<metrics…>`; with a comparison each metric is followed
+    /// by `<metric>_previous` or `<metric>_year_ago`. Rows by period, then by dimension values.
+    pub fn to_csv(&self) -> String {
+        let mut metrics: Vec<&str> = Vec::new();
+        let mut groups: Vec<&[(String, Option<String>)]> = Vec::new();
+        let mut cells = std::collections::HashMap::new();
+        for series in &self.series {
+            if !metrics.contains(&series.metric.as_str()) {
+                metrics.push(&series.metric);
+            }
+            if cells.insert((series.metric.as_str(), &series.dimensions[..]), series).is_none()
+                && metrics.len() == 1
+            {
+                groups.push(&series.dimensions);
+            }
+        }
+        let mut csv = String::from("period");
+        for name in &self.by {
+            csv.push(',');
+            csv.push_str(&field(name));
+        }
+        for metric in &metrics {
+            csv.push(',');
+            csv.push_str(metric);
+            if self.compare_periods.is_some() {
+                csv.push_str(&format!(",{metric}_{}", self.compare_name));
+            }
+        }
+        csv.push('\n');
+        for (i, period) in self.periods.iter().enumerate() {
+            for group in &groups {
+                csv.push_str(&period.label);
+                for (_, value) in *group {
+                    csv.push(',');
+                    csv.push_str(&field(value.as_deref().unwrap_or("")));
+                }
+                for metric in &metrics {
+                    let series = cells.get(&(*metric, *group));
+                    let mut put = |cell: Option<&Cell>| {
+                        csv.push(',');
+                        if let (Some(Ok(value)), Some(series)) = (cell, series) {
+                            csv.push_str(&format_value(value, series.unit, self.currency));
+                        }
+                    };
+                    put(series.and_then(|s| s.values.get(i)));
+                    if self.compare_periods.is_some() {
+                        put(series.and_then(|s| s.compare.as_ref()).and_then(|c| c.get(i)));
+                    }
+                }
+                csv.push('\n');
+            }
+        }
+        csv
+    }
+}
+
+/// A CSV field, quoted where it must be.
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+fn info(plan: &Plan, period: &Period) -> PeriodInfo {
+    PeriodInfo {
+        label: period.label(),
+        start: period.start.to_string(),
+        end: period.end.to_string(),
+        complete: is_complete(plan, period),
+    }
+}
+
+/// Collects the values of all metrics, periods and groups.
+pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
+    let plan = evaluator.plan;
+    let query = &plan.query;
+    let divided = !query.by.is_empty();
+    let mut warnings = Vec::new();
+    let additive: Vec<bool> = query
+        .metrics
+        .iter()
+        .map(|m| query.by.iter().all(|d| plan.catalog.additive_over(m, d)))
+        .collect();
+    let value = |metric: &str, periods: &[Period], group| -> Vec<Cell> {
+        periods.iter().map(|p| evaluator.metric(metric, p, Some(group))).collect()
+    };
+    // A row for each group that has something to show.
+    let mut rows: Vec<(usize, Vec<Series>)> = Vec::new();
+    for (group, dims) in evaluator.groups.iter().enumerate() {
+        let mut seen = !divided;
+        let mut row = Vec::with_capacity(query.metrics.len());
+        for (name, additive) in query.metrics.iter().zip(&additive) {
+            let unit = plan.catalog.metric(name).map_or(Unit::Count, |m| m.unit);
+            let series = Series {
+                metric: name.clone(),
+                unit,
+                decimals: decimals(unit, query.currency),
+                dimensions: query.by.iter().cloned().zip(dims.iter().cloned()).collect(),
+                other: false,
+                values: value(name, &query.periods, group),
+                compare: plan.compare_periods.as_ref().map(|periods| value(name, periods, group)),
+            };
+            let mut all = series.values.iter().chain(series.compare.iter().flatten());
+            seen = seen || all.any(|c| c.as_ref().is_ok_and(|v| !v.is_zero() || !additive));
+            row.push(series);
+        }
+        if seen {
+            rows.push((group, row));
+        }
+    }
+    let mut totals = Vec::new();
+    if divided && !rows.is_empty() {
+        for (i, name) in query.metrics.iter().enumerate().filter(|(i, _)| additive[*i]) {
+            totals.extend(sum(rows.iter().map(|(_, row)| &row[i]), name, Vec::new(), false));
+        }
+    }
+    if let Some(limit) = query.limit.filter(|limit| divided && *limit < rows.len()) {
+        let size = |row: &[Series]| -> Exact {
+            row.first().map(|s| s.values.iter().filter_map(|c| c.as_ref().ok()).map(Exact::abs).sum()).unwrap_or_default()
+        };
+        let mut ranked: Vec<(Exact, (usize, Vec<Series>))> = rows.into_iter().map(|r| (size(&r.1), r)).collect();
+        ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.cmp(&b.1.0)));
+        let rest = ranked.split_off(limit);
+        rows = ranked.into_iter().map(|(_, row)| row).collect();
+        rows.sort_by_key(|(group, _)| *group);
+        let dimensions: Vec<(String, Option<String>)> =
+            query.by.iter().map(|d| (d.clone(), Some("other".to_owned()))).collect();
+        let mut other = Vec::new();
+        for (i, name) in query.metrics.iter().enumerate() {
+            let of = rest.iter().map(|(_, (_, row))| &row[i]);
+            match additive[i] {
+                true => other.extend(sum(of, name, dimensions.clone(), true)),
+                false => warnings.push(format!(
+                    "{name} does not add up over {}, so the other {} values are left out",
+                    query.by.join(", "),
+                    rest.len()
+                )),
+            }
+        }
+        rows.push((usize::MAX, other));
+    }
+    // Metric by metric, groups in order.
+    let mut series = Vec::new();
+    for name in &query.metrics {
+        for (_, row) in &rows {
+            series.extend(row.iter().filter(|s| s.metric == *name).cloned());
+        }
+    }
+    if query.periods.iter().any(|p| p.start > plan.context.zone.date_of(plan.context.now.as_microsecond())) {
+        warnings.push("some periods have not begun".to_owned());
+    }
+    QueryResult {
+        grain: grain_name(query.grain),
+        currency: query.currency,
+        timezone: plan.context.zone.name().to_owned(),
+        as_of: plan.context.now.to_string(),
+        periods: query.periods.iter().map(|p| info(plan, p)).collect(),
+        compare_periods: plan.compare_periods.as_ref().map(|all| all.iter().map(|p| info(plan, p)).collect()),
+        by: query.by.clone(),
+        compare_name: if query.compare == Compare::YearAgo { "year_ago" } else { "previous" },
+        series,
+        totals,
+        warnings,
+    }
+}
+
+/// The sum of series of one metric; empty values count as nothing, only all empty stays empty.
+fn sum<'a>(
+    all: impl Iterator<Item = &'a Series>,
+    metric: &str,
+    dimensions: Vec<(String, Option<String>)>,
+    other: bool,
+) -> Option<Series> {
+    fn add(sum: &mut [Cell], values: &[Cell]) {
+        for (sum, value) in sum.iter_mut().zip(values) {
+            match (&mut *sum, value) {
+                (Ok(sum), Ok(value)) => *sum += value,
+                (Err(_), Ok(_)) => *sum = value.clone(),
+                _ => {}
+            }
+        }
+    }
+    let mut total: Option<Series> = None;
+    for series in all {
+        match &mut total {
+            None => {
+                total = Some(Series { metric: metric.to_owned(), dimensions: dimensions.clone(), other, ..series.clone() });
+            }
+            Some(total) => {
+                add(&mut total.values, &series.values);
+                if let (Some(sum), Some(values)) = (&mut total.compare, &series.compare) {
+                    add(sum, values);
+                }
+            }
+        }
+    }
+    total
+}
