@@ -306,29 +306,38 @@ function route(method: string, path: string, p: URLSearchParams, body: string): 
   return null;
 }
 
+function serve(req: IncomingMessage, res: ServerResponse): void {
+  const url = new URL(req.url ?? '/', 'http://stand-in');
+  if (url.pathname === '/live') {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    res.write('event: hello\ndata: {}\n\n');
+    const timer = setInterval(() => res.write(`event: change\ndata: ${JSON.stringify({ metrics: ['mrr', 'new_mrr'], tables: ['subscription_changes'], position: 1, at: iso(NOW) })}\n\n`), 15_000);
+    req.on('close', () => clearInterval(timer));
+    return;
+  }
+  let body = '';
+  req.on('data', (c: Buffer) => (body += c.toString('latin1')));
+  req.on('end', () => {
+    let out: unknown = null;
+    try {
+      out = route(req.method ?? 'GET', url.pathname, url.searchParams, body);
+    } catch (e) {
+      res.statusCode = 500;
+      out = { error: { code: 'stand_in', message: String(e), mend: null, param: null } };
+    }
+    if (out === null || out === undefined) {
+      res.statusCode = 404;
+      out = { error: { code: 'not_found', message: `nothing at ${url.pathname}`, mend: 'Look at the address.', param: null } };
+    }
+    res.setHeader('content-type', 'application/json');
+    res.end(JSON.stringify(out));
+  });
+}
+
 export function standIn(): Plugin {
   return {
     name: 'burgeon-stand-in',
-    configureServer(server) {
-      server.middlewares.use('/api/v1', (req: IncomingMessage, res: ServerResponse) => {
-        const url = new URL(req.url ?? '/', 'http://stand-in');
-        if (url.pathname === '/live') {
-          res.writeHead(200, { 'content-type': 'text/event-stream' });
-          res.write('event: hello\ndata: {}\n\n');
-          const timer = setInterval(() => res.write(`event: change\ndata: ${JSON.stringify({ metrics: ['mrr', 'new_mrr'], tables: ['subscription_changes'], position: 1, at: iso(NOW) })}\n\n`), 15_000);
-          req.on('close', () => clearInterval(timer));
-          return;
-        }
-        let body = '';
-        req.on('data', (c: Buffer) => (body += c.toString('latin1')));
-        req.on('end', () => {
-          let out: unknown = null;
-          try { out = route(req.method ?? 'GET', url.pathname, url.searchParams, body); } catch (e) { res.statusCode = 500; out = { error: { code: 'stand_in', message: String(e), mend: null, param: null } }; }
-          if (out === null || out === undefined) { res.statusCode = 404; out = { error: { code: 'not_found', message: `nothing at ${url.pathname}`, mend: 'Look at the address.', param: null } }; }
-          res.setHeader('content-type', 'application/json');
-          res.end(JSON.stringify(out));
-        });
-      });
-    },
+    configureServer: (server) => void server.middlewares.use('/api/v1', serve),
+    configurePreviewServer: (server) => void server.middlewares.use('/api/v1', serve),
   };
 }

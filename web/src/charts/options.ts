@@ -24,8 +24,8 @@ type Item = Record<string, unknown>;
 
 function frame(figure: Figure, c: Colours, w: Words, unit: string, bars: boolean, percentRange = false): Record<string, unknown> {
   return {
-    animationDuration: 250,
-    animationDurationUpdate: 350,
+    animationDuration: 0,
+    animationDurationUpdate: 300,
     textStyle: { fontFamily: FONT, color: c.text },
     grid: { left: 4, right: 12, top: 14, bottom: 4, containLabel: true },
     xAxis: {
@@ -167,12 +167,12 @@ export function bars(figure: Figure, c: Colours, w: Words, options: { releases?:
 export function falls(steps: readonly Step[], floor: number, colour: (step: Step) => string, c: Colours, w: Words, unit: string): EChartsOption {
   const base = (s: Step): number => (s.total ? floor : Math.max(floor, Math.min(s.from, s.to)));
   return {
-    animationDuration: 250,
+    animationDuration: 0,
     textStyle: { fontFamily: FONT, color: c.text },
     grid: { left: 4, right: 8, top: 22, bottom: 4, containLabel: true },
     xAxis: {
       type: 'category', data: steps.map((s) => s.name), axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false },
-      axisLabel: { color: c.muted, fontSize: 11, interval: 0, width: w.narrow ? 44 : 74, overflow: 'break', lineHeight: 13 },
+      axisLabel: { color: c.muted, fontSize: 11, interval: 0, overflow: 'truncate', width: 92, ...(steps.length > 5 ? { rotate: 32 } : {}) },
     },
     yAxis: { type: 'value', min: floor, splitNumber: 3, splitLine: { lineStyle: { color: c.grid } }, axisLabel: { color: c.muted, fontSize: 11, formatter: (v: number) => w.axis(v, unit) } },
     tooltip: {
@@ -196,7 +196,7 @@ export function falls(steps: readonly Step[], floor: number, colour: (step: Step
 /** Horizontal bars, largest on top. */
 export function ranks(items: { name: string; value: number; colour?: string }[], c: Colours, w: Words, unit: string): EChartsOption {
   return {
-    animationDuration: 250,
+    animationDuration: 0,
     textStyle: { fontFamily: FONT, color: c.text },
     grid: { left: 4, right: 56, top: 4, bottom: 4, containLabel: true },
     yAxis: { type: 'category', inverse: true, data: items.map((i) => i.name), axisLine: { show: false }, axisTick: { show: false }, axisLabel: { color: c.text, fontSize: 12, width: 130, overflow: 'truncate' } },

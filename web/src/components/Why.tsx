@@ -29,7 +29,9 @@ export function sentences(x: Explain, metric: Metric | undefined, i18n: I18n): s
   const d = delta(x.before, x.after, x.unit);
   const word = x.change > 0 ? 'rose' : x.change < 0 ? 'fell' : 'same';
   const amount = x.unit === 'percent' || x.unit === 'ratio' ? '' : value(x.change, x.unit, 'short', true);
-  const size = [d?.text ?? '', amount && d?.text ? `(${amount})` : amount].filter(Boolean).join(' ');
+  // The verb says the direction.
+  const bare = (d?.text ?? '').replace(/^[+−]/, '');
+  const size = [bare, amount && bare ? `(${amount})` : amount].filter(Boolean).join(' ');
   const out = [t(`why.${word}`, { name, size, before: value(x.before, x.unit, 'short'), after: value(x.after, x.unit, 'short'), against: period(labelOf(x.against)) })];
   const points = (v: number): string => (x.unit === 'percent' ? t('unit.points', { value: value(v * 100, 'ratio', 'short', true) }) : value(v, x.unit, 'short', true));
   const parts = (x.tree?.children ?? []).filter((n) => n.contribution).sort((a, b) => Math.abs(b.contribution!) - Math.abs(a.contribution!)).slice(0, 3);

@@ -45,7 +45,7 @@ export function Waiting({ height }: { height: number }) {
 export function Loaded<T>({ query, height, children }: { query: { data: T | undefined; error: unknown; isPlaceholderData?: boolean; refetch: () => unknown }; height: number; children: (data: T) => ReactNode }) {
   if (query.data !== undefined)
     return (
-      <div className={query.isPlaceholderData ? 'stale' : undefined} aria-busy={query.isPlaceholderData || undefined}>
+      <div className={query.isPlaceholderData ? 'loaded stale' : 'loaded'} aria-busy={query.isPlaceholderData || undefined}>
         {query.error ? <ErrorBox error={query.error} retry={() => void query.refetch()} /> : null}
         {children(query.data)}
       </div>

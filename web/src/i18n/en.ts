@@ -222,6 +222,11 @@ export const en = {
   'live.lost': 'Connection lost; trying again',
   'live.through': 'data through {time}',
 
+  'metric.high': 'Highest',
+  'metric.low': 'Lowest',
+  'metric.mean': 'Average',
+  'metric.periods': { one: '{n} complete period', other: '{n} complete periods' },
+  'metric.range': 'In this range',
   'metric.unknown': 'There is no metric “{name}”',
   'metric.unknown.why': 'Search all metrics on the page Definitions.',
 

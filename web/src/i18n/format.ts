@@ -32,7 +32,7 @@ export function formatValue(lang: Lang, value: number | null | undefined, unit: 
       const big = Math.abs(value) >= 10_000;
       const options: Intl.NumberFormatOptions =
         style === 'short'
-          ? { style: 'currency', currency, currencyDisplay: 'narrowSymbol', signDisplay, ...(big ? { notation: 'compact', maximumFractionDigits: 1 } : { maximumFractionDigits: Math.abs(value) >= 1000 ? 0 : 2, ...(Number.isInteger(value) || Math.abs(value) >= 1000 ? { minimumFractionDigits: 0 } : {}) }) }
+          ? { style: 'currency', currency, currencyDisplay: 'narrowSymbol', signDisplay, ...(big ? { notation: 'compact', maximumFractionDigits: Math.abs(value) >= 999_500 ? 2 : 1 } : { maximumFractionDigits: Math.abs(value) >= 1000 ? 0 : 2, ...(Number.isInteger(value) || Math.abs(value) >= 1000 ? { minimumFractionDigits: 0 } : {}) }) }
           : { style: 'currency', currency, currencyDisplay: 'narrowSymbol', signDisplay };
       return minus(number(lang, options).format(value));
     }
@@ -68,7 +68,10 @@ export interface Delta {
 export function formatDelta(lang: Lang, t: T, before: number | null | undefined, after: number | null | undefined, unit: Unit | string): Delta | null {
   if (before === null || before === undefined || after === null || after === undefined) return null;
   const change = after - before;
-  const direction = change > 0 ? 'up' : change < 0 ? 'down' : 'flat';
+  // What rounds to nothing is shown as no change.
+  const seen = Math.abs(unit === 'percent' ? change * 100 : unit === 'ratio' ? change : before ? (change / before) * 100 : change) >= (unit === 'ratio' ? 0.005 : 0.05);
+  const direction = !seen ? 'flat' : change > 0 ? 'up' : 'down';
+  if (!seen) return { text: '', direction };
   if (unit === 'percent') {
     const points = number(lang, { minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: 'exceptZero' }).format(change * 100).replace('-', '−');
     return { text: t('unit.points', { value: points }), direction };

@@ -1,6 +1,6 @@
 /** Any metric's own page: figure, chart, break-down, why, rows, definition. */
 import { useParams } from '@tanstack/react-router';
-import { useMetrics } from '../api/hooks';
+import { useFigures, useMetrics } from '../api/hooks';
 import { Breakdown } from '../components/Breakdown';
 import { Definition } from '../components/Definition';
 import { MetricChart } from '../components/MetricChart';
@@ -13,6 +13,38 @@ import { Select } from '@mantine/core';
 import { useI18n } from '../i18n/context';
 import { useView } from '../state/useView';
 import { labelOf, startOf, step } from '../state/dates';
+
+/** Highest, lowest and average of the range, complete periods only. */
+function Extremes({ name }: { name: string }) {
+  const { t, value, period } = useI18n();
+  const view = useView();
+  const query = useFigures({ metrics: [name], params: { ...view.params, compare: view.compare === 'none' ? undefined : view.compare } });
+  const result = query.data;
+  const series = result?.series[0];
+  if (!result || !series) return null;
+  const points = series.values.flatMap((v, i) => (v !== null && result.periods[i]?.complete ? [{ v, label: result.periods[i].label }] : []));
+  if (points.length < 2) return null;
+  const high = points.reduce((a, b) => (b.v > a.v ? b : a));
+  const low = points.reduce((a, b) => (b.v < a.v ? b : a));
+  const mean = points.reduce((s, p) => s + p.v, 0) / points.length;
+  return (
+    <section className="panel" aria-label={t('metric.range')}>
+      <header className="panel-head"><h2>{t('metric.range')}</h2></header>
+      <dl className="extremes">
+        {([['metric.high', high], ['metric.low', low]] as const).map(([key, p]) => (
+          <div key={key}>
+            <dt>{t(key)}</dt>
+            <dd><strong>{value(p.v, series.unit, 'short')}</strong> <span className="muted small">{period(p.label)}</span></dd>
+          </div>
+        ))}
+        <div>
+          <dt>{t('metric.mean')}</dt>
+          <dd><strong>{value(mean, series.unit, 'short')}</strong> <span className="muted small">{t('metric.periods', { n: points.length })}</span></dd>
+        </div>
+      </dl>
+    </section>
+  );
+}
 
 export function MetricPage() {
   const { name } = useParams({ strict: false }) as { name: string };
@@ -36,7 +68,10 @@ export function MetricPage() {
       </div>
       {metric ? <p className="lead">{text(metric.summary)}</p> : null}
       <div className="grid side-card">
-        <Strip metrics={[name]} />
+        <div className="aside">
+          <Strip metrics={[name]} />
+          <Extremes name={name} />
+        </div>
         <MetricChart metrics={[name]} title={label} name={label} by={view.search.by} kind={view.search.by && metric?.additive ? 'bar' : 'line'} height={300} controls={<Breakdown metric={name} />} />
       </div>
       <div className="grid two">

@@ -1,6 +1,7 @@
 /** Monday at nine: what changed, why, and every figure on one screen. */
 import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
+import type { CSSProperties } from 'react';
 import { useChanges, useDashboard, useFigures, useMetrics, useWorkspace } from '../api/hooks';
 import type { Change, Changes, Metric, Text } from '../api/types';
 import { Card } from '../components/Card';
@@ -98,7 +99,7 @@ export function Pulse() {
               {sections.map((section) => (
                 <section key={section.name} className="section" aria-label={text(section.label)}>
                   <h2>{text(section.label)}</h2>
-                  <div className="cards">
+                  <div className="cards even" style={{ '--columns': Math.max(...sections.map((x) => x.metrics.length)) } as CSSProperties}>
                     {section.metrics.map((name) => {
                       const metric = catalog.data.find((m) => m.name === name);
                       const series = result.series.find((s) => s.metric === name);
