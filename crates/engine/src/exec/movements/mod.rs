@@ -19,7 +19,8 @@ use datafusion::physical_expr::{
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
+    Partitioning, PlanProperties,
 };
 
 pub use changes::input_columns;
@@ -99,11 +100,11 @@ impl ExecutionPlan for MovementsExec {
         vec![&self.input]
     }
 
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        match col("customer_id", &self.input.schema()) {
-            Ok(customer) => vec![Distribution::HashPartitioned(vec![customer])],
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(match col("customer_id", &self.input.schema()) {
+            Ok(customer) => vec![Distribution::KeyPartitioned(vec![customer])],
             Err(_) => vec![Distribution::SinglePartition],
-        }
+        })
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
