@@ -22,13 +22,15 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// A token that every request must carry; needed where other machines can reach the address.
     pub token: Option<String>,
+    /// How often something happens in a demo company; never when `None`.
+    pub demo_pace: Option<Duration>,
     /// Whether maintenance (flush, compaction) runs beside.
     pub maintenance: bool,
 }
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8090)), token: None, maintenance: true }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8090)), token: None, demo_pace: None, maintenance: true }
     }
 }
 
@@ -40,7 +42,7 @@ pub struct Server {
     context: Arc<Context>,
     stop: watch::Sender<bool>,
     address: SocketAddr,
-    maintenance: bool,
+    options: ServeOptions,
 }
 
 impl Server {
@@ -55,7 +57,7 @@ impl Server {
         let live = Live::start(workspace.clone(), stopped);
         let context =
             Arc::new(Context { workspace: workspace.clone(), auth, live, limits: Limits::default() });
-        Ok(Self { workspace, listener, context, stop, address, maintenance: options.maintenance })
+        Ok(Self { workspace, listener, context, stop, address, options: options.clone() })
     }
 
     /// The address that was taken; the port is known even when 0 was asked for.
@@ -65,9 +67,14 @@ impl Server {
 
     /// Serves until `shutdown` is ready, then ends open requests, flushes the log and closes the state.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let Self { workspace, listener, context, stop, address, maintenance } = self;
-        let jobs = maintenance
-            .then(|| tokio::spawn(crate::app::jobs::maintain(workspace.clone(), stop.subscribe())));
+        let Self { workspace, listener, context, stop, address, options } = self;
+        let mut jobs = Vec::new();
+        if options.maintenance {
+            jobs.push(tokio::spawn(crate::app::jobs::maintain(workspace.clone(), stop.subscribe())));
+        }
+        if let Some(pace) = options.demo_pace {
+            jobs.push(tokio::spawn(workspace.clone().live_demo(pace, stop.subscribe())));
+        }
         tracing::info!(%address, "serving");
         let (asked, mut grace) = (stop.clone(), stop.subscribe());
         let router = api::router(context);
@@ -87,10 +94,10 @@ impl Server {
             }
         };
         stop.send_replace(true);
-        if let Some(jobs) = jobs
-            && let Err(error) = jobs.await
-        {
-            tracing::error!("maintenance ended badly: {error}");
+        for job in jobs {
+            if let Err(error) = job.await {
+                tracing::error!("a job ended badly: {error}");
+            }
         }
         workspace.close().await?;
         tracing::info!("stopped");

@@ -1,9 +1,11 @@
 //! The use cases: what the command line and the HTTP interface share. Nothing here knows of HTTP.
 
 pub mod changes;
+pub mod company;
 pub mod customers;
 pub mod dashboards;
 pub mod definitions;
+pub mod demo;
 pub mod doctor;
 mod error;
 pub mod examples;

@@ -36,7 +36,9 @@ pub struct RowsPage {
     pub rows: Vec<FactRow>,
     /// How many rows there are in all.
     pub total: u64,
-    /// Sum of the values over all rows, major units for money.
+    /// The metric whose rows these are: the one asked for, or its first part.
+    pub metric: String,
+    /// The figure that the rows make, major units for money.
     pub sum: Option<f64>,
 }
 

@@ -13,10 +13,12 @@ use utoipa::ToSchema;
 pub struct SettingInfo {
     /// Name in `burgeon.toml`.
     pub name: String,
-    /// Value in force, as the file writes it; empty when it is not set.
-    pub value: String,
+    /// Value in force: text, number, yes or no; null when it is not set.
+    #[schema(value_type = Option<Object>)]
+    pub value: serde_json::Value,
     /// Value when the file says nothing.
-    pub default: String,
+    #[schema(value_type = Option<Object>)]
+    pub default: serde_json::Value,
     /// What it means.
     pub doc: String,
     /// The values that are allowed, where they can be counted.
@@ -37,9 +39,7 @@ pub struct SettingList {
 /// Settings to change.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct SettingValues {
-    /// New values by name; an empty text puts the default back.
-    #[serde(flatten)]
-    #[schema(inline)]
+    /// New values by name; null or an empty text puts the default back.
     pub values: BTreeMap<String, Scalar>,
 }
 
@@ -50,7 +50,7 @@ pub enum Scalar {
     /// Text.
     Text(String),
     /// A number.
-    Number(f64),
+    Number(serde_json::Number),
     /// Yes or no.
     Bool(bool),
     /// No value: the default.
@@ -106,6 +106,15 @@ impl SettingsFile {
     }
 }
 
+/// A value of the settings file as JSON: quotes taken off, numbers as numbers.
+fn plain(toml: &str) -> serde_json::Value {
+    if toml.is_empty() {
+        return serde_json::Value::Null;
+    }
+    // Text, numbers and yes or no are written alike in both; a date is text.
+    serde_json::from_str(toml).unwrap_or_else(|_| toml.trim_matches(['"', '\'']).into())
+}
+
 fn wrong(error: SettingsError) -> Error {
     Error::invalid("bad_setting", error.to_string())
 }
@@ -116,8 +125,8 @@ impl Workspace {
         let settings = self.settings();
         let list = settings.list().into_iter().map(|info| SettingInfo {
             name: info.name.to_owned(),
-            value: info.value,
-            default: info.default,
+            value: plain(&info.value),
+            default: plain(&info.default),
             doc: info.doc,
             choices: info.choices.iter().map(|choice| (*choice).to_owned()).collect(),
             is_rule: info.is_rule,

@@ -102,6 +102,8 @@ pub struct Info {
     pub now: String,
     /// Time of the newest record, RFC 3339.
     pub data_through: Option<String>,
+    /// Time of the first change of a subscription, RFC 3339.
+    pub data_from: Option<String>,
     /// Whether this is the demo company.
     pub demo: bool,
     /// Names the rules in force.
@@ -293,7 +295,7 @@ impl Workspace {
             Ok(tables)
         })
         .await?;
-        let demo = self.state.cursor("demo", "seed").await?.is_some();
+        let demo = self.is_demo().await?;
         Ok(Info {
             name: settings.name.clone(),
             timezone: settings.zone.name().to_owned(),
@@ -303,6 +305,7 @@ impl Workspace {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             now: self.now().to_string(),
             data_through: self.data_through().await?.map(super::cells::instant),
+            data_from: self.data_from().await?.map(super::cells::instant),
             demo,
             rule_version: settings.rule_version(),
             token_required: false,
@@ -323,6 +326,15 @@ impl Workspace {
             }
         }
         Ok(currencies)
+    }
+
+    /// Time (µs UTC) of the first change of a subscription.
+    async fn data_from(&self) -> Result<Option<i64>> {
+        let batches = self.select("SELECT min(effective_at) AS first FROM subscription_changes").await?;
+        match batches.iter().find(|batch| batch.num_rows() > 0) {
+            Some(batch) => super::cells::Columns(batch).int("first", 0),
+            None => Ok(None),
+        }
     }
 
     /// Time (µs UTC) of the newest record that is not in the future.
@@ -447,8 +459,7 @@ fn fact_schema(schema: &FactSchema) -> fact::FactSchema {
             _ => fact::FactColumnKind::Other,
         },
         of_entity: column.of_entity,
-        // Ids are given per customer: one subscription, invoice or movement never belongs to two.
-        entity_id: file.entity.is_some() && column.name.ends_with("_id"),
+        entity_id: file.entity_ids.contains(&column.name),
     });
     fact::FactSchema {
         name: file.name.clone(),

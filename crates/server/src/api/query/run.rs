@@ -30,7 +30,6 @@ pub const PARAMS: &[&str] =
         (status = 422, description = "The records do not allow it, such as a missing exchange rate", body = Envelope)))]
 pub async fn handler(State(context): State<Shared>, params: Params) -> ApiResult<Json<Answer>> {
     params.only(PARAMS)?;
-    let limit = params.number("limit", usize::MAX, usize::MAX)?;
-    let query = context.workspace.parse_query(&params.0)?;
-    Ok(Json(context.workspace.answer(&query, limit).await?))
+    let query = context.workspace.parse_query(&params.0).await?;
+    Ok(Json(context.workspace.query(&query).await?))
 }

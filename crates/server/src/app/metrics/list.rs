@@ -120,7 +120,12 @@ impl Workspace {
                 && catalog.records(metric).contains(&"subscription_changes"))
     }
 
-    /// The keys of the customers' attributes, the most frequent first.
+    /// The keys of the customers' attributes.
+    pub(in crate::app) async fn attribute_keys(&self) -> Result<Vec<String>> {
+        Ok(self.attribute_dimensions().await?.into_iter().map(|dimension| dimension.name).collect())
+    }
+
+    /// The keys of the customers' attributes as dimensions, the most frequent first.
     async fn attribute_dimensions(&self) -> Result<Vec<DimensionInfo>> {
         let version = self.lake().versions().get("customers").copied();
         if let Some((kept, dimensions)) = self.kept_attributes().lock().as_ref()
