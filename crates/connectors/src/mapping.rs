@@ -83,8 +83,14 @@ fn name_match(field: &Field, column: &str) -> Option<(f32, &'static str)> {
     if column == field.name {
         return Some((1.0, "same name"));
     }
+    // Cents are never taken for whole units, nor the other way round.
+    let cents = ["_in_cents", "_cents", "_minor"].iter().find_map(|suffix| column.strip_suffix(suffix));
+    if (field.kind == Kind::Minor) != cents.is_some() && matches!(field.kind, Kind::Major | Kind::Minor) {
+        return None;
+    }
+    let column = cents.filter(|_| field.kind == Kind::Minor).unwrap_or(column);
     let of = |column: &str| -> Option<f32> {
-        if column == field.name {
+        if column == field.name || Some(column) == field.name.strip_suffix("_minor") {
             return Some(0.97);
         }
         let place = field.synonyms.iter().position(|synonym| *synonym == column)?;
@@ -93,7 +99,7 @@ fn name_match(field: &Field, column: &str) -> Option<(f32, &'static str)> {
     if let Some(confidence) = of(column) {
         return Some((confidence, "usual name"));
     }
-    let bare = ["_utc", "_gmt", "_iso", "_cents"].iter().find_map(|suffix| column.strip_suffix(suffix));
+    let bare = ["_utc", "_gmt", "_iso"].iter().find_map(|suffix| column.strip_suffix(suffix));
     if let Some(confidence) = bare.or_else(|| without_currency(column)).and_then(of) {
         return Some((confidence - 0.05, "usual name"));
     }

@@ -40,7 +40,9 @@ fn table_shape(table: &'static Table) -> Shape {
                 group.push("amount_total");
             }
         }
-        fields.push(Field::new(column.name, kind_of(table, column), &synonyms::of(table.name, column.name), column.doc));
+        // `price_cents` means in minor units what `price` means in major ones.
+        let synonyms = synonyms::of(table.name, group[0]);
+        fields.push(Field::new(column.name, kind_of(table, column), &synonyms, column.doc));
         if table.name == CHANGES && column.name == "status" {
             group.push("is_trial");
         }

@@ -32,7 +32,7 @@ pub fn periods() -> Shape {
             Field::new("end", Kind::Time, synonyms::END, "First instant after the span; empty while it runs."),
             field("amount", Kind::Major, "Price of one unit for one interval."),
             field("amount_total", Kind::Major, "Price of all units together for one interval, such as a column of MRR."),
-            field("amount_minor", Kind::Minor, "Price of one unit in minor units."),
+            Field::new("amount_minor", Kind::Minor, synonyms::AMOUNT, "Price of one unit in minor units."),
             field("currency", Kind::Currency, "ISO 4217 code of the price."),
             field("interval", Kind::Interval, "Interval that the price is for."),
             field("interval_count", Kind::Int, "Number of intervals that the price is for; 1 when empty."),

@@ -164,7 +164,6 @@ pub fn of(table: &str, column: &str) -> Vec<&'static str> {
         "plan" => PLAN,
         "amount" => AMOUNT,
         "amount_total" => TOTAL,
-        "amount_minor" => &["amount_cents", "amount_in_cents", "price_cents", "unit_amount_cents"],
         "currency" => CURRENCY,
         "interval" => INTERVAL,
         "interval_count" => INTERVAL_COUNT,
