@@ -25,7 +25,10 @@ impl Live {
     /// Starts to listen to the lake; ends when `stop` becomes true.
     pub fn start(workspace: Arc<Workspace>, stop: watch::Receiver<bool>) -> Self {
         let (changes, _) = broadcast::channel(256);
-        let live = Self { changes: changes.clone(), stop: stop.clone() };
+        let live = Self {
+            changes: changes.clone(),
+            stop: stop.clone(),
+        };
         let mut source = workspace.subscribe();
         let mut stop = stop;
         tokio::spawn(async move {

@@ -32,7 +32,9 @@ impl Params {
                     || format!("known: {}", known.join(", ")),
                     |nearest| format!("did you mean `{nearest}`?"),
                 );
-                Err(Error::invalid("unknown_parameter", message).mend(mend).param(name.clone()))
+                Err(Error::invalid("unknown_parameter", message)
+                    .mend(mend)
+                    .param(name.clone()))
             }
         }
     }
@@ -51,7 +53,10 @@ impl Params {
 
     /// Every value of `name`.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The values of `name`, each split at its commas.
@@ -66,7 +71,9 @@ impl Params {
 
     /// A whole number from 0 to `most`; `default` when it is absent.
     pub fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Error> {
-        let Some(text) = self.get(name) else { return Ok(default) };
+        let Some(text) = self.get(name) else {
+            return Ok(default);
+        };
         match text.parse::<usize>() {
             Ok(number) if number <= most => Ok(number),
             _ => Err(Error::invalid(
@@ -104,7 +111,10 @@ mod tests {
 
     #[test]
     fn lists_and_numbers() {
-        let params = Params(vec![("by".into(), "plan, country".into()), ("limit".into(), "7".into())]);
+        let params = Params(vec![
+            ("by".into(), "plan, country".into()),
+            ("limit".into(), "7".into()),
+        ]);
         assert_eq!(params.list("by"), ["plan", "country"]);
         assert_eq!(params.number("limit", 5, 10).unwrap(), 7);
         assert!(params.number("limit", 5, 6).is_err());

@@ -16,7 +16,13 @@ const HISTORY: i32 = 13;
 /// A change is unusual when it is further from the median of the earlier ones than this many times their median distance.
 const UNUSUAL: f64 = 4.0;
 /// Metrics that are looked at, beside those of the pulse dashboard.
-const CANDIDATES: &[&str] = &["new_mrr", "expansion_mrr", "contraction_mrr", "churn_mrr", "reactivation_mrr"];
+const CANDIDATES: &[&str] = &[
+    "new_mrr",
+    "expansion_mrr",
+    "contraction_mrr",
+    "churn_mrr",
+    "reactivation_mrr",
+];
 /// Dimensions in which a cause is looked for.
 const DIMENSIONS: &[&str] = &["reason", "plan", "channel", "country", "interval", "currency"];
 
@@ -69,10 +75,15 @@ pub struct Cause {
 
 impl Workspace {
     /// The largest real changes between a period and the one before, each with its main cause.
-    pub async fn changes(&self, grain: &str, period: Option<&str>, currency: Option<&str>) -> Result<Changes> {
-        let grain: Grain = grain
-            .parse()
-            .map_err(|error: burgeon_core::time::TimeError| Error::invalid("bad_grain", error.to_string()).param("grain"))?;
+    pub async fn changes(
+        &self,
+        grain: &str,
+        period: Option<&str>,
+        currency: Option<&str>,
+    ) -> Result<Changes> {
+        let grain: Grain = grain.parse().map_err(|error: burgeon_core::time::TimeError| {
+            Error::invalid("bad_grain", error.to_string()).param("grain")
+        })?;
         let zone = self.zone();
         let period = match period {
             Some(text) => self.period(text, "period")?,
@@ -86,12 +97,18 @@ impl Workspace {
         let answer = self.figures(&period, currency).await?;
         let mut found: Vec<(f64, MetricChange)> = Vec::new();
         for series in &answer.series {
-            let Some((weight, change)) = change_of(series) else { continue };
+            let Some((weight, change)) = change_of(series) else {
+                continue;
+            };
             found.push((weight, change));
         }
-        found.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.metric.cmp(&right.1.metric)));
-        let mut changes: Vec<MetricChange> =
-            found.into_iter().take(MOST).map(|(_, change)| change).collect();
+        found.sort_by(|left, right| {
+            right
+                .0
+                .total_cmp(&left.0)
+                .then_with(|| left.1.metric.cmp(&right.1.metric))
+        });
+        let mut changes: Vec<MetricChange> = found.into_iter().take(MOST).map(|(_, change)| change).collect();
         for change in &mut changes {
             change.cause = self.cause(change, &period, &against, currency).await?;
         }
@@ -108,7 +125,10 @@ impl Workspace {
         let catalog = self.catalog();
         let definitions = self.definitions();
         let pulse = definitions.dashboards.get("pulse");
-        let shown = pulse.iter().flat_map(|page| &page.sections).flat_map(|section| &section.items);
+        let shown = pulse
+            .iter()
+            .flat_map(|page| &page.sections)
+            .flat_map(|section| &section.items);
         let mut metrics: Vec<&str> = shown.flat_map(|item| &item.metrics).map(String::as_str).collect();
         metrics.extend(CANDIDATES);
         metrics.retain(|name| catalog.metric(name).is_some());
@@ -154,7 +174,12 @@ impl Workspace {
             return Ok(None);
         };
         let customers = self.customers_of(&split, &value, period).await?;
-        Ok(Some(Cause { dimension: split, value, change: part, customers }))
+        Ok(Some(Cause {
+            dimension: split,
+            value,
+            change: part,
+            customers,
+        }))
     }
 
     /// How many customers of a value moved in the period; none where the value is not one of the movements.
@@ -175,7 +200,9 @@ impl Workspace {
             literal(value)
         );
         let batches = self.select(&sql).await?;
-        let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
+        let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+            return Ok(None);
+        };
         let count = Columns(batch).int("customers", 0)?.unwrap_or(0).unsigned_abs();
         Ok((count > 0).then_some(count))
     }
@@ -191,7 +218,10 @@ fn change_of(series: &Series) -> Option<(f64, MetricChange)> {
     if change == 0.0 {
         return None;
     }
-    let steps: Vec<f64> = rest.windows(2).filter_map(|pair| Some(pair[1]? - pair[0]?)).collect();
+    let steps: Vec<f64> = rest
+        .windows(2)
+        .filter_map(|pair| Some(pair[1]? - pair[0]?))
+        .collect();
     let (usual, spread) = usual(&steps);
     let scale = before.abs().max(after.abs());
     let surprise = (change - usual).abs();
@@ -214,7 +244,10 @@ fn change_of(series: &Series) -> Option<(f64, MetricChange)> {
 /// Median of the steps and median distance from it.
 fn usual(steps: &[f64]) -> (f64, f64) {
     let middle = median(steps.to_vec());
-    (middle, median(steps.iter().map(|step| (step - middle).abs()).collect()))
+    (
+        middle,
+        median(steps.iter().map(|step| (step - middle).abs()).collect()),
+    )
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -237,7 +270,9 @@ fn main_cause(splits: &[Split], change: f64) -> Option<(String, String, f64)> {
     for split in splits.iter().filter(|split| split.rows.len() > 1) {
         for row in &split.rows {
             let part = row.mix + row.rate;
-            let Some(value) = row.value.as_ref().filter(|value| !value.is_empty()) else { continue };
+            let Some(value) = row.value.as_ref().filter(|value| !value.is_empty()) else {
+                continue;
+            };
             if part * change > 0.0 && best.as_ref().is_none_or(|(_, _, known)| part.abs() > known.abs()) {
                 best = Some((split.dimension.clone(), value.clone(), round(part)));
             }

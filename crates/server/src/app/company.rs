@@ -83,7 +83,9 @@ impl Workspace {
                 if let Some(writer) = writers.get(table.name) {
                     writer.write(&batch)?;
                 }
-                counters.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                counters
+                    .rows
+                    .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
                 let done = company.progress() * options.customers as f64;
                 counters.bytes.store(done as u64, Ordering::Relaxed);
             }
@@ -123,7 +125,10 @@ impl Workspace {
             }
             for (table, batch) in company.next(self.now()) {
                 if let Err(error) = self.lake().append(table.name, batch).await {
-                    tracing::error!(table = table.name, "a record of the demo company was not written: {error}");
+                    tracing::error!(
+                        table = table.name,
+                        "a record of the demo company was not written: {error}"
+                    );
                 }
             }
         }
@@ -132,14 +137,18 @@ impl Workspace {
     async fn drawn(&self) -> Result<Option<Drawn>> {
         let text = self.state().cursor(SCOPE, "drawn").await?;
         text.map(|text| {
-            serde_json::from_str(&text)
-                .map_err(|error| Error::internal(format!("what the state knows of the demo company: {error}")))
+            serde_json::from_str(&text).map_err(|error| {
+                Error::internal(format!("what the state knows of the demo company: {error}"))
+            })
         })
         .transpose()
     }
 
     async fn remember(&self, drawn: &Drawn) -> Result<()> {
         let text = serde_json::to_string(drawn).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(self.state().set_cursor(SCOPE, "drawn", &text, self.now().as_microsecond()).await?)
+        Ok(self
+            .state()
+            .set_cursor(SCOPE, "drawn", &text, self.now().as_microsecond())
+            .await?)
     }
 }

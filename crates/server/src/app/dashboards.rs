@@ -100,10 +100,15 @@ pub fn read<'a>(
         let wrong = |text: String| Error::invalid("bad_dashboard", format!("{}: {text}", file.place()));
         let dashboard: Dashboard =
             serde_norway::from_str(&file.text).map_err(|error| wrong(error.to_string()))?;
-        let metrics = dashboard.sections.iter().flat_map(|section| &section.items).flat_map(|item| &item.metrics);
+        let metrics = dashboard
+            .sections
+            .iter()
+            .flat_map(|section| &section.items)
+            .flat_map(|item| &item.metrics);
         if let Some(unknown) = metrics.into_iter().find(|metric| !is_metric(metric)) {
-            return Err(wrong(format!("there is no metric `{unknown}`"))
-                .mend("`burgeon metrics` lists the names"));
+            return Err(
+                wrong(format!("there is no metric `{unknown}`")).mend("`burgeon metrics` lists the names")
+            );
         }
         dashboards.insert(dashboard.name.clone(), dashboard);
     }
@@ -116,7 +121,10 @@ impl Workspace {
         let heads = self.definitions().dashboards.values();
         DashboardList {
             dashboards: heads
-                .map(|dashboard| DashboardHead { name: dashboard.name.clone(), label: dashboard.label.clone() })
+                .map(|dashboard| DashboardHead {
+                    name: dashboard.name.clone(),
+                    label: dashboard.label.clone(),
+                })
                 .collect(),
         }
     }

@@ -51,7 +51,9 @@ impl ImportOptions {
     }
 
     fn check(&self, name: &str) -> Result<()> {
-        self.fill(Options::default()).map(drop).map_err(|error| error.param(name))
+        self.fill(Options::default())
+            .map(drop)
+            .map_err(|error| error.param(name))
     }
 
     /// The options as the ledger and the kept file remember them.
@@ -95,15 +97,39 @@ pub struct Counts {
 
 impl From<ImportCounts> for Counts {
     fn from(counts: ImportCounts) -> Self {
-        let ImportCounts { rows_read, taken, replaced, unchanged, rejected } = counts;
-        Self { rows_read, taken, replaced, unchanged, rejected }
+        let ImportCounts {
+            rows_read,
+            taken,
+            replaced,
+            unchanged,
+            rejected,
+        } = counts;
+        Self {
+            rows_read,
+            taken,
+            replaced,
+            unchanged,
+            rejected,
+        }
     }
 }
 
 impl From<Counts> for ImportCounts {
     fn from(counts: Counts) -> Self {
-        let Counts { rows_read, taken, replaced, unchanged, rejected } = counts;
-        Self { rows_read, taken, replaced, unchanged, rejected }
+        let Counts {
+            rows_read,
+            taken,
+            replaced,
+            unchanged,
+            rejected,
+        } = counts;
+        Self {
+            rows_read,
+            taken,
+            replaced,
+            unchanged,
+            rejected,
+        }
     }
 }
 

@@ -42,14 +42,17 @@ impl Workspace {
 
     /// The releases in `[first, last)`, µs UTC.
     pub async fn releases_between(&self, first: i64, last: i64) -> Result<ReleaseList> {
-        let batches =
-            self.select("SELECT release_id, at, name, kind, note FROM releases ORDER BY at, release_id").await?;
+        let batches = self
+            .select("SELECT release_id, at, name, kind, note FROM releases ORDER BY at, release_id")
+            .await?;
         let zone = self.zone();
         let mut releases = Vec::new();
         for batch in &batches {
             let columns = Columns(batch);
             for row in 0..batch.num_rows() {
-                let Some(at) = columns.int("at", row)? else { continue };
+                let Some(at) = columns.int("at", row)? else {
+                    continue;
+                };
                 if at < first || at >= last {
                     continue;
                 }

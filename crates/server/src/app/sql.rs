@@ -44,7 +44,9 @@ pub(crate) fn type_name(ty: &arrow::datatypes::DataType) -> String {
     use arrow::datatypes::DataType as T;
     match ty {
         T::Utf8 | T::Utf8View | T::LargeUtf8 => "text".to_owned(),
-        T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => "int".to_owned(),
+        T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => {
+            "int".to_owned()
+        }
         T::Decimal128(_, _) | T::Decimal256(_, _) => "decimal".to_owned(),
         T::Float32 | T::Float64 => "float".to_owned(),
         T::Boolean => "bool".to_owned(),
@@ -62,8 +64,15 @@ impl Workspace {
             .schema
             .fields()
             .iter()
-            .map(|field| TableColumn { name: field.name().clone(), ty: type_name(field.data_type()) })
+            .map(|field| TableColumn {
+                name: field.name().clone(),
+                ty: type_name(field.data_type()),
+            })
             .collect();
-        Ok(Table { columns, rows: cells::rows(&result.batches), truncated: result.truncated })
+        Ok(Table {
+            columns,
+            rows: cells::rows(&result.batches),
+            truncated: result.truncated,
+        })
     }
 }

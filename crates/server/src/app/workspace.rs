@@ -8,9 +8,9 @@ use super::{Error, Result};
 use arrow::array::RecordBatch;
 use burgeon_core::settings::Settings;
 use burgeon_core::time::{Clock, Period, Zone};
+use burgeon_engine::lake::{Changed, Lake, LakeOptions};
 use burgeon_engine::plan::sql::SqlLimits;
 use burgeon_engine::{Engine, EngineOptions, FactFile, FactSchema};
-use burgeon_engine::lake::{Changed, Lake, LakeOptions};
 use burgeon_metrics::catalog::Catalog;
 use burgeon_metrics::fact;
 use burgeon_state::State;
@@ -75,11 +75,14 @@ pub struct Workspace {
     attributes: Mutex<KeptAttributes>,
     through: Mutex<Option<(BTreeMap<&'static str, u64>, Option<i64>)>>,
     running: Mutex<HashMap<String, Arc<Progress>>>,
+    import_ids: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Workspace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workspace").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Workspace")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
     }
 }
 
@@ -137,9 +140,14 @@ impl Workspace {
         // The lake takes the lock of the directory, so it comes first.
         let lake = Lake::open(folder, lake_options).await?;
         let state = State::open(folder.join("state.db")).await?;
-        let interrupted = state.fail_interrupted_imports(clock.now().as_microsecond()).await?;
+        let interrupted = state
+            .fail_interrupted_imports(clock.now().as_microsecond())
+            .await?;
         if interrupted > 0 {
-            tracing::warn!(interrupted, "imports were cut short when the process ended; import the files again");
+            tracing::warn!(
+                interrupted,
+                "imports were cut short when the process ended; import the files again"
+            );
         }
         clear_uploads(&folder.join("uploads"));
         let definitions_folder = options.definitions.unwrap_or_else(|| folder.join("definitions"));
@@ -168,6 +176,7 @@ impl Workspace {
             attributes: Mutex::default(),
             through: Mutex::default(),
             running: Mutex::default(),
+            import_ids: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -228,6 +237,11 @@ impl Workspace {
         &self.running
     }
 
+    /// Held while the id of an import is given.
+    pub(super) fn import_ids(&self) -> &tokio::sync::Mutex<()> {
+        &self.import_ids
+    }
+
     pub(super) fn kept_customers(&self) -> &Mutex<KeptCustomers> {
         &self.customers
     }
@@ -258,7 +272,11 @@ impl Workspace {
 
     /// Whether `token` is one of the workspace's.
     pub async fn verify_token(&self, token: &str) -> Result<bool> {
-        Ok(self.state.verify_token(token, self.now().as_microsecond()).await?.is_some())
+        Ok(self
+            .state
+            .verify_token(token, self.now().as_microsecond())
+            .await?
+            .is_some())
     }
 
     /// Whether the workspace keeps tokens.
@@ -268,7 +286,10 @@ impl Workspace {
 
     /// Runs one read-only statement of a use case, without a limit of rows.
     pub(super) async fn select(&self, statement: &str) -> Result<Vec<RecordBatch>> {
-        let limits = SqlLimits { rows: usize::MAX, ..SqlLimits::default() };
+        let limits = SqlLimits {
+            rows: usize::MAX,
+            ..SqlLimits::default()
+        };
         Ok(self.engine().sql(statement, limits).await?.batches)
     }
 
@@ -319,7 +340,9 @@ impl Workspace {
                    ORDER BY currency";
         for batch in &self.select(sql).await? {
             for row in 0..batch.num_rows() {
-                let code = super::cells::Columns(batch).text("currency", row)?.unwrap_or_default();
+                let code = super::cells::Columns(batch)
+                    .text("currency", row)?
+                    .unwrap_or_default();
                 if !currencies.contains(&code) {
                     currencies.push(code);
                 }
@@ -330,7 +353,9 @@ impl Workspace {
 
     /// Time (µs UTC) of the first change of a subscription.
     async fn data_from(&self) -> Result<Option<i64>> {
-        let batches = self.select("SELECT min(effective_at) AS first FROM subscription_changes").await?;
+        let batches = self
+            .select("SELECT min(effective_at) AS first FROM subscription_changes")
+            .await?;
         match batches.iter().find(|batch| batch.num_rows() > 0) {
             Some(batch) => super::cells::Columns(batch).int("first", 0),
             None => Ok(None),
@@ -348,7 +373,10 @@ impl Workspace {
         let now = super::sql::instant_literal(self.now().as_microsecond());
         let newest = burgeon_core::records::TABLES.iter().filter_map(|table| {
             let time = table.time.filter(|_| table.entity.is_some())?;
-            Some(format!("SELECT max(\"{time}\") AS newest FROM {} WHERE \"{time}\" <= {now}", table.name))
+            Some(format!(
+                "SELECT max(\"{time}\") AS newest FROM {} WHERE \"{time}\" <= {now}",
+                table.name
+            ))
         });
         let sql = newest.collect::<Vec<_>>().join(" UNION ALL ");
         let mut through = None;
@@ -400,7 +428,9 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// Half uploads of a process that was killed are of no use.
 fn clear_uploads(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         if let Err(error) = std::fs::remove_file(entry.path()) {
             tracing::warn!(path = %entry.path().display(), "an old upload could not be removed: {error}");
@@ -415,33 +445,55 @@ async fn load(
     folder: &Path,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Engine, Definitions)> {
-    let files = if folder.as_os_str().is_empty() { Files::built_in()? } else { Files::with_overrides(folder)? };
+    let files = if folder.as_os_str().is_empty() {
+        Files::built_in()?
+    } else {
+        Files::with_overrides(folder)?
+    };
     let mut facts = Vec::new();
     for file in files.under("facts", "sql") {
         let name = file.path.trim_start_matches("facts/").trim_end_matches(".sql");
         facts.push(FactFile::parse(name, &file.text).map_err(|error| bad_definition(file, &error))?);
     }
-    let options =
-        EngineOptions::new(settings.zone.clone(), settings.currency, settings.rules, clock.clone(), facts);
+    let options = EngineOptions::new(
+        settings.zone.clone(),
+        settings.currency,
+        settings.rules,
+        clock.clone(),
+        facts,
+    );
     let engine = Engine::new(Arc::new(lake.clone()), options).await?;
     let page = |file: &super::definitions::File| (file.place(), file.text.clone());
-    let (own, built_in): (Vec<_>, Vec<_>) = files.under("metrics", "md").partition(|file| file.origin.is_some());
+    let (own, built_in): (Vec<_>, Vec<_>) = files
+        .under("metrics", "md")
+        .partition(|file| file.origin.is_some());
     let facts = engine.facts().iter().map(fact_schema).collect();
-    let catalog = Catalog::new(built_in.into_iter().map(page), own.into_iter().map(page), facts)
-        .map_err(|errors| {
+    let catalog =
+        Catalog::new(built_in.into_iter().map(page), own.into_iter().map(page), facts).map_err(|errors| {
             let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Error::invalid("bad_definition", texts.join("\n"))
         })?;
-    let dashboards =
-        super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
-    Ok((engine, Definitions { catalog: Arc::new(catalog), dashboards }))
+    let dashboards = super::dashboards::read(files.under("dashboards", "yaml"), |name| {
+        catalog.metric(name).is_some()
+    })?;
+    Ok((
+        engine,
+        Definitions {
+            catalog: Arc::new(catalog),
+            dashboards,
+        },
+    ))
 }
 
 fn bad_definition(file: &super::definitions::File, error: &dyn std::fmt::Display) -> Error {
     let text = error.to_string();
     let place = file.place();
     // Errors that name the file already are not named twice.
-    let text = if text.contains(&place) || text.contains(&file.path) { text } else { format!("{place}: {text}") };
+    let text = if text.contains(&place) || text.contains(&file.path) {
+        text
+    } else {
+        format!("{place}: {text}")
+    };
     Error::invalid("bad_definition", text)
 }
 

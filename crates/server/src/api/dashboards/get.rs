@@ -11,9 +11,6 @@ use axum::extract::{Path, State};
     params(("name" = String, Path, description = "Name of the dashboard")),
     responses((status = 200, body = Dashboard),
         (status = 404, description = "No such dashboard", body = Envelope)))]
-pub async fn handler(
-    State(context): State<Shared>,
-    Path(name): Path<String>,
-) -> ApiResult<Json<Dashboard>> {
+pub async fn handler(State(context): State<Shared>, Path(name): Path<String>) -> ApiResult<Json<Dashboard>> {
     Ok(Json(context.workspace.dashboard(&name)?))
 }

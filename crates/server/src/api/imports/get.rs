@@ -11,9 +11,6 @@ use axum::extract::{Path, State};
     params(("id" = String, Path, description = "Id that `POST /imports` gave")),
     responses((status = 200, body = ImportStatus),
         (status = 404, description = "No such import", body = Envelope)))]
-pub async fn handler(
-    State(context): State<Shared>,
-    Path(id): Path<String>,
-) -> ApiResult<Json<ImportStatus>> {
+pub async fn handler(State(context): State<Shared>, Path(id): Path<String>) -> ApiResult<Json<ImportStatus>> {
     Ok(Json(context.workspace.import_status(&id).await?))
 }

@@ -23,16 +23,18 @@ pub async fn handler(
     Path(table): Path<String>,
     request: Request,
 ) -> ApiResult<Json<Written>> {
-    let body = to_bytes(request.into_body(), limits::RECORDS_BODY).await.map_err(|_| {
-        ApiError(
-            Error::new(
-                Kind::TooLarge,
-                "body_too_large",
-                format!("the body is larger than {} MiB", limits::RECORDS_BODY >> 20),
+    let body = to_bytes(request.into_body(), limits::RECORDS_BODY)
+        .await
+        .map_err(|_| {
+            ApiError(
+                Error::new(
+                    Kind::TooLarge,
+                    "body_too_large",
+                    format!("the body is larger than {} MiB", limits::RECORDS_BODY >> 20),
+                )
+                .mend("send it in parts, or import it as a file"),
             )
-            .mend("send it in parts, or import it as a file"),
-        )
-    })?;
+        })?;
     let rows = rows(&body)?;
     if rows.len() > limits::RECORDS_ROWS {
         let message = format!("{} rows at once; {} are taken", rows.len(), limits::RECORDS_ROWS);
@@ -61,7 +63,8 @@ fn rows(body: &[u8]) -> Result<Vec<Value>, Error> {
         Ok(_) => return Err(unreadable("the body is neither an array nor an object".into())),
         Err(_) => {}
     }
-    let text = std::str::from_utf8(body).map_err(|error| unreadable(format!("the body is not UTF-8: {error}")))?;
+    let text =
+        std::str::from_utf8(body).map_err(|error| unreadable(format!("the body is not UTF-8: {error}")))?;
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())

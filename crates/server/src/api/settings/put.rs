@@ -12,7 +12,10 @@ use axum::extract::State;
     request_body = SettingValues,
     responses((status = 200, body = SettingList),
         (status = 400, description = "An unknown name or an unreadable value", body = Envelope)))]
-pub async fn handler(State(context): State<Shared>, body: Body<SettingValues>) -> ApiResult<Json<SettingList>> {
+pub async fn handler(
+    State(context): State<Shared>,
+    body: Body<SettingValues>,
+) -> ApiResult<Json<SettingList>> {
     context.workspace.set_settings(&body.0.values, "page").await?;
     Ok(Json(context.workspace.setting_list()))
 }

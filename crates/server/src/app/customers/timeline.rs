@@ -30,7 +30,14 @@ const LANES: &[Lane] = &[
     Lane {
         table: "subscription_changes",
         time: "effective_at",
-        params: &["subscription_id", "status", "plan", "reason", "interval", "quantity"],
+        params: &[
+            "subscription_id",
+            "status",
+            "plan",
+            "reason",
+            "interval",
+            "quantity",
+        ],
         variant: Some("status"),
         amount: Some(("amount_minor", 1.0)),
     },
@@ -99,7 +106,9 @@ impl Workspace {
         for batch in &self.select(&sql).await? {
             let columns = Columns(batch);
             for row in 0..batch.num_rows() {
-                let Some(at) = columns.int("at", row)? else { continue };
+                let Some(at) = columns.int("at", row)? else {
+                    continue;
+                };
                 let movement = columns.text("movement", row)?.unwrap_or_default();
                 let code = columns.text("currency", row)?.unwrap_or_default();
                 let amount = columns.decimal("amount_parts", row)?.and_then(|(parts, scale)| {
@@ -152,16 +161,23 @@ impl Workspace {
         for batch in &self.select(&sql).await? {
             let columns = Columns(batch);
             for row in 0..batch.num_rows() {
-                let Some(at) = columns.int("happened", row)? else { continue };
+                let Some(at) = columns.int("happened", row)? else {
+                    continue;
+                };
                 let mut params = BTreeMap::new();
                 for name in lane.params {
-                    let value =
-                        batch.column_by_name(name).map_or(Value::Null, |column| cells::json(column, row));
+                    let value = batch
+                        .column_by_name(name)
+                        .map_or(Value::Null, |column| cells::json(column, row));
                     if !value.is_null() {
                         params.insert((*name).to_owned(), value);
                     }
                 }
-                let currency = if lane.amount.is_some() { columns.text("currency", row)? } else { None };
+                let currency = if lane.amount.is_some() {
+                    columns.text("currency", row)?
+                } else {
+                    None
+                };
                 let amount = match lane.amount {
                     Some((name, sign)) => columns
                         .int(name, row)?
@@ -170,7 +186,11 @@ impl Workspace {
                 };
                 let title_key = match lane.variant {
                     Some(variant) => {
-                        format!("{}.{}", lane.table, columns.text(variant, row)?.unwrap_or_default())
+                        format!(
+                            "{}.{}",
+                            lane.table,
+                            columns.text(variant, row)?.unwrap_or_default()
+                        )
                     }
                     None => lane.table.to_owned(),
                 };

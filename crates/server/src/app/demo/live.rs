@@ -68,10 +68,13 @@ impl Live {
 
     /// Somebody new: half begin with a trial, half pay at once.
     fn sign_up(&mut self, at: i64, batch: &mut Batch) {
-        // Any number beyond the drawn ones gives a new face.
-        let number = self.options.customers + self.dice.between(1, i64::MAX / 2) as u64;
-        self.history.draw(&self.world, self.options.seed, number, number + 1, SEAT_CHANGES);
-        let Some(first) = self.history.changes.first().copied() else { return };
+        // Any number beyond the drawn ones gives a new face; one who begins later is passed over.
+        let first = (0..40).find_map(|_| {
+            let number = self.options.customers + self.dice.between(1, i64::MAX / 2) as u64;
+            self.history.draw(&self.world, self.options.seed, number, number + 1, SEAT_CHANGES);
+            self.history.changes.first().copied()
+        });
+        let Some(first) = first else { return };
         let mut profile = self.history.profile.clone();
         profile.id = format!("cus_n{at:x}{:x}", self.count);
         profile.created_at = at;

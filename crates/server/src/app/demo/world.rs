@@ -120,7 +120,7 @@ impl World {
                 _ => 1.0,
             };
             let week = if matches!(at.weekday().to_monday_zero_offset(), 5 | 6) { 0.35 } else { 1.0 };
-            let campaign = if (now_date.year(), 3) == (at.year(), at.month()) { 1.12 } else { 1.0 };
+            let campaign = if at.month() == 3 { 1.12 } else { 1.0 };
             sum += (1.0 + 0.7 * years + 0.12 * years * years) * season * week * campaign;
             growth.push(sum);
         }

@@ -63,10 +63,16 @@ pub fn batch(origin: &Origin<'_>, rejects: &[Reject]) -> Result<Option<RecordBat
             ],
         );
     }
-    Ok(rows.take().map(|batch| batch.with_origin(origin.source, origin.content.get(..16).unwrap_or("api"))))
+    Ok(rows
+        .take()
+        .map(|batch| batch.with_origin(origin.source, origin.content.get(..16).unwrap_or("api"))))
 }
 
 /// The bytes of a stored reject.
 pub fn bytes(text: &str, encoded: bool) -> Vec<u8> {
-    if encoded { STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec()) } else { text.as_bytes().to_vec() }
+    if encoded {
+        STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec())
+    } else {
+        text.as_bytes().to_vec()
+    }
 }

@@ -18,7 +18,10 @@ impl Workspace {
         let rejects = self.open_rejects(replay).await?;
         let mut by_import: BTreeMap<Option<String>, Vec<Reject>> = BTreeMap::new();
         for reject in rejects {
-            by_import.entry(reject.import_id.clone()).or_default().push(reject);
+            by_import
+                .entry(reject.import_id.clone())
+                .or_default()
+                .push(reject);
         }
         let mut replayed = Replayed::default();
         for (import, rejects) in by_import {
@@ -47,17 +50,28 @@ impl Workspace {
         for (name, value) in &replay.options {
             options.set(name, value)?;
         }
-        let source = options.source.clone().unwrap_or_else(|| format!("file:{}", ledger.file));
+        let source = options
+            .source
+            .clone()
+            .unwrap_or_else(|| format!("file:{}", ledger.file));
         let filled = options.fill(self.reader_options())?;
-        let (folder, sha, name) = (self.folder().to_owned(), ledger.sha256.clone(), ledger.file.clone());
-        let lines: Vec<u64> = rejects.iter().map(|reject| reject.line.unwrap_or(0).unsigned_abs()).collect();
+        let (folder, sha, name) = (
+            self.folder().to_owned(),
+            ledger.sha256.clone(),
+            ledger.file.clone(),
+        );
+        let lines: Vec<u64> = rejects
+            .iter()
+            .map(|reject| reject.line.unwrap_or(0).unsigned_abs())
+            .collect();
         // The whole file is read again, so that the columns mean what they meant; only the rejected lines are taken.
         let (batches, left) = blocking(move || {
             let folder = folder.join("uploads");
             std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, &error))?;
             let path = folder.join(format!("replay-{}.part", &sha[..raw::SHORT]));
             let copied = copy(folder.parent().unwrap_or(&folder), &sha, &path);
-            let read = copied.and_then(|()| select_lines(&Input::path(&path).named(name), &filled, &lines, &source, &sha));
+            let read = copied
+                .and_then(|()| select_lines(&Input::path(&path).named(name), &filled, &lines, &source, &sha));
             let _ = std::fs::remove_file(&path);
             read
         })
@@ -75,15 +89,24 @@ impl Workspace {
     async fn replay_rows<'a>(&self, rejects: &'a [Reject], replay: &Replay) -> Result<Vec<&'a Reject>> {
         let mut mended = Vec::new();
         for reject in rejects {
-            let Some(table) = reject.table.clone() else { continue };
-            let mut options =
-                ImportOptions { table: Some(table), source: Some("api".into()), ..ImportOptions::default() };
+            let Some(table) = reject.table.clone() else {
+                continue;
+            };
+            let mut options = ImportOptions {
+                table: Some(table),
+                source: Some("api".into()),
+                ..ImportOptions::default()
+            };
             for (name, value) in &replay.options {
                 options.set(name, value)?;
             }
             let bytes = rejected::bytes(&reject.bytes, reject.base64);
             let input = Input::bytes("row.json", [b"[", bytes.as_slice(), b"]"].concat());
-            if self.take_rows(input, &options).await.is_ok_and(|left| left.is_empty()) {
+            if self
+                .take_rows(input, &options)
+                .await
+                .is_ok_and(|left| left.is_empty())
+            {
                 mended.push(reject);
             }
         }
@@ -112,7 +135,9 @@ impl Workspace {
             );
         }
         if let Some(batch) = rows.take() {
-            self.lake().append("rejects", batch.with_origin("replay", "replay")).await?;
+            self.lake()
+                .append("rejects", batch.with_origin("replay", "replay"))
+                .await?;
         }
         Ok(())
     }
@@ -135,7 +160,10 @@ fn copy(data: &std::path::Path, sha: &str, target: &std::path::Path) -> Result<(
 }
 
 /// Records of some lines, by table, and the lines that are still not readable.
-type Lines = (Vec<(&'static str, arrow::array::RecordBatch)>, std::collections::BTreeSet<u64>);
+type Lines = (
+    Vec<(&'static str, arrow::array::RecordBatch)>,
+    std::collections::BTreeSet<u64>,
+);
 
 /// Reads a file and takes the records of `lines` only. Blocking.
 fn select_lines(
@@ -150,7 +178,13 @@ fn select_lines(
     let (mut batches, mut left) = (Vec::new(), std::collections::BTreeSet::new());
     for output in Reader::open(input, options)? {
         let output = output?;
-        left.extend(output.rejects.iter().map(|reject| reject.line).filter(|line| wanted.contains(line)));
+        left.extend(
+            output
+                .rejects
+                .iter()
+                .map(|reject| reject.line)
+                .filter(|line| wanted.contains(line)),
+        );
         for batch in &output.batches {
             let keep = BooleanArray::from_iter(batch.lines.iter().map(|line| Some(wanted.contains(line))));
             if keep.true_count() == 0 {

@@ -47,7 +47,11 @@ impl Workspace {
         options: &ImportOptions,
         progress: &Arc<Progress>,
     ) -> Result<ImportSummary> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
         let job = self.begin(path, &name, options, progress.clone()).await?;
         self.run_import(job).await
     }
@@ -104,7 +108,7 @@ impl Workspace {
         })
         .await?;
         progress.total.store(bytes, Ordering::Relaxed);
-        let import_id = format!("{}-{}", self.next_import_id(at), &sha256[..8]);
+        let import_id = self.next_import_id(at).await?;
         let new = NewImport {
             import_id: import_id.clone(),
             file: name.to_owned(),
@@ -114,7 +118,9 @@ impl Workspace {
             mapping: options.to_json(),
         };
         self.state().begin_import(&new, at).await?;
-        self.running_imports().lock().insert(import_id.clone(), progress.clone());
+        self.running_imports()
+            .lock()
+            .insert(import_id.clone(), progress.clone());
         Ok(Job {
             import_id,
             name: name.to_owned(),
@@ -127,6 +133,17 @@ impl Workspace {
         })
     }
 
+    /// Ids count up, also over restarts and under a clock that stands still.
+    async fn next_import_id(&self, at: i64) -> Result<String> {
+        let _alone = self.import_ids().lock().await;
+        let last = self.state().cursor("imports", "last").await?;
+        let next = last.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) + 1;
+        self.state()
+            .set_cursor("imports", "last", &next.to_string(), at)
+            .await?;
+        Ok(format!("imp-{next:06}"))
+    }
+
     async fn run_import(&self, job: Job) -> Result<ImportSummary> {
         let (id, name) = (job.import_id.clone(), job.name.clone());
         let progress = job.progress.clone();
@@ -135,15 +152,33 @@ impl Workspace {
         let noted = match &done {
             Ok(summary) => self.state().finish_import(&id, summary.counts.into(), at).await,
             Err(error) => {
-                let counts = Counts { rows_read: progress.rows.load(Ordering::Relaxed), ..Counts::default() };
-                self.state().fail_import(&id, counts.into(), &error.to_string(), at).await
+                let counts = Counts {
+                    rows_read: progress.rows.load(Ordering::Relaxed),
+                    ..Counts::default()
+                };
+                self.state()
+                    .fail_import(&id, counts.into(), &error.to_string(), at)
+                    .await
             }
         };
         self.running_imports().lock().remove(&id);
         if let Ok(summary) = &done {
-            let Counts { rows_read, taken, replaced, unchanged, rejected } = summary.counts;
+            let Counts {
+                rows_read,
+                taken,
+                replaced,
+                unchanged,
+                rejected,
+            } = summary.counts;
             tracing::info!(
-                import = id, file = name, rows_read, taken, replaced, unchanged, rejected, "a file was imported"
+                import = id,
+                file = name,
+                rows_read,
+                taken,
+                replaced,
+                unchanged,
+                rejected,
+                "a file was imported"
             );
         }
         noted?;
@@ -177,7 +212,11 @@ impl Workspace {
     /// The reader's options of this workspace.
     pub(in crate::app) fn reader_options(&self) -> Options {
         let settings = self.settings();
-        Options { zone: settings.zone.clone(), currency: Some(settings.currency), ..Options::default() }
+        Options {
+            zone: settings.zone.clone(),
+            currency: Some(settings.currency),
+            ..Options::default()
+        }
     }
 }
 
@@ -223,7 +262,9 @@ fn read(lake: &burgeon_engine::lake::Lake, job: &Job) -> Result<ReadOut> {
             keep(&out.rejects, &origin, &mut waiting)?;
         }
         job.progress.rows.store(out.counts.rows_read, Ordering::Relaxed);
-        job.progress.rejected.store(out.counts.rejected, Ordering::Relaxed);
+        job.progress
+            .rejected
+            .store(out.counts.rejected, Ordering::Relaxed);
         job.progress.bytes.fetch_add(output.bytes_read, Ordering::Relaxed);
     }
     keep(&out.rejects, &origin, &mut waiting)?;

@@ -3,12 +3,12 @@
 use super::{RecordDetail, RecordSource};
 use crate::app::cells;
 use crate::app::raw;
-use burgeon_engine::lake::raw as kept;
 use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
 use arrow::array::RecordBatch;
 use burgeon_core::records::{Table, system, table};
 use burgeon_core::text::did_you_mean;
+use burgeon_engine::lake::raw as kept;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -18,9 +18,12 @@ pub fn known_table(name: &str) -> Result<&'static Table> {
         let names = burgeon_core::records::TABLES.iter().map(|table| table.name);
         let all: Vec<&str> = names.clone().collect();
         let near = did_you_mean(name, names);
-        Error::not_found("unknown_table", format!("there is no record table `{name}`{near}"))
-            .mend(format!("there are: {}", all.join(", ")))
-            .param("table")
+        Error::not_found(
+            "unknown_table",
+            format!("there is no record table `{name}`{near}"),
+        )
+        .mend(format!("there are: {}", all.join(", ")))
+        .param("table")
     })
 }
 
@@ -29,8 +32,11 @@ impl Workspace {
     pub async fn record(&self, table: &str, entity: &str, key: &str) -> Result<RecordDetail> {
         let table = known_table(table)?;
         let number: u64 = key.parse().map_err(|_| {
-            Error::invalid("bad_key", format!("{key:?} is not a key; `/rows` gives keys as whole numbers"))
-                .param("key")
+            Error::invalid(
+                "bad_key",
+                format!("{key:?} is not a key; `/rows` gives keys as whole numbers"),
+            )
+            .param("key")
         })?;
         let (lake, owner) = (self.lake().clone(), entity.to_owned());
         let found = blocking(move || Ok(lake.lookup(table.name, &owner, number)?)).await?;
@@ -64,7 +70,9 @@ impl Workspace {
             return Ok(found);
         };
         found.line = line.parse().ok();
-        let (Some(line), false) = (found.line, found.raw.is_some()) else { return Ok(found) };
+        let (Some(line), false) = (found.line, found.raw.is_some()) else {
+            return Ok(found);
+        };
         let (folder, short) = (self.folder().to_owned(), short.to_owned());
         let (name, row) = blocking(move || {
             let name = kept::meta(&folder, &short).map(|meta| meta.name);
@@ -84,11 +92,16 @@ impl Workspace {
 /// The row of a kept file: text as it stands, under its header where it is delimited text.
 fn raw_row(folder: &Path, sha: &str, name: &str, line: u64) -> Result<Option<Value>> {
     let lower = name.to_lowercase();
-    if [".parquet", ".xlsx", ".xls", ".xlsb", ".ods"].iter().any(|ending| lower.ends_with(ending)) {
+    if [".parquet", ".xlsx", ".xls", ".xlsb", ".ods"]
+        .iter()
+        .any(|ending| lower.ends_with(ending))
+    {
         // A row of a binary file has no text of its own; the record and the line number say where it stands.
         return Ok(None);
     }
-    let Some(text) = raw::row(folder, sha, line)? else { return Ok(None) };
+    let Some(text) = raw::row(folder, sha, line)? else {
+        return Ok(None);
+    };
     if let Ok(value @ Value::Object(_)) = serde_json::from_str(text.trim().trim_end_matches(',')) {
         return Ok(Some(value));
     }
