@@ -296,7 +296,19 @@ function route(method: string, path: string, p: URLSearchParams, body: string): 
   if (m) return imports.find((i) => i['import_id'] === m![1]) ?? null;
   if (path === '/rejects') return { rejects: [{ reject_id: 'r1', source: 'file:stripe-subscriptions.csv', table: 'subscription_changes', line: 14, reason: 'effective_at “31.02.2025” is not a date; use 2025-02-28', bytes: 'cus_9,active,31.02.2025,120', import_id: 'imp_1', at: iso(NOW - 3 * DAY), replayed_at: null, base64: false }], total: 1, open: 1 };
   if (path === '/rejects/replay') return { read: 1, taken: 0, still_rejected: 1 };
-  if (path === '/settings') return { settings: [{ name: 'timezone', value: 'Europe/Berlin', default: 'UTC', doc: 'Days, weeks and months begin in this zone.', topic: 'workspace' }, { name: 'currency', value: 'USD', default: 'USD', doc: 'Figures are shown in this currency.', topic: 'workspace' }, { name: 'discounts', value: 'net', default: 'net', choices: ['net', 'list'], doc: 'Net of a discount while it is active.', topic: 'revenue' }, { name: 'netting_window_minutes', value: 60, default: 60, doc: 'Changes of one customer within this window count as one.', topic: 'revenue' }, { name: 'keep_paused', value: false, default: false, doc: 'Paused subscriptions stay in MRR.', topic: 'revenue' }] };
+  if (path === '/settings') {
+    const setting = (name: string, value: unknown, fallback: unknown, doc: string, is_rule: boolean, choices: string[] = []) => ({ name, value, default: fallback, doc, choices, is_rule });
+    return {
+      rule_version: 'r1',
+      settings: [
+        setting('timezone', 'Europe/Berlin', 'UTC', 'Days, weeks and months begin in this zone.', false),
+        setting('currency', 'USD', 'USD', 'Figures are shown in this currency.', false),
+        setting('discounts', 'net', 'net', 'Net of a discount while it is active.', true, ['net', 'list']),
+        setting('netting_window_minutes', 60, 60, 'Changes of one customer within this window count as one.', true),
+        setting('keep_paused', false, false, 'Paused subscriptions stay in MRR.', true),
+      ],
+    };
+  }
   if (path === '/releases') return { releases: [{ release_id: 'rel1', at: '2026-08-03T08:00:00Z', name: 'Price change Pro', kind: 'price_change', note: 'Pro from 199 to 249' }, { release_id: 'rel2', at: '2026-03-10T08:00:00Z', name: '4.0', kind: 'release', note: null }] };
   if (path === '/dashboards/pulse') {
     const section = (name: string, en: string, metrics: string[]) => ({ name, label: { en, ru: en, zh: en }, items: metrics.map((m) => ({ chart: 'card', metrics: [m], by: [] })) });

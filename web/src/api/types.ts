@@ -274,11 +274,10 @@ export interface Reject {
 export interface Setting {
   name: string;
   value: unknown;
-  default?: unknown;
+  default: unknown;
   doc: Text;
-  kind?: string;
-  choices?: unknown[];
-  topic?: string;
+  choices: string[];
+  is_rule: boolean;
 }
 
 export interface LiveChange {

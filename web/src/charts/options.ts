@@ -185,7 +185,7 @@ export function falls(steps: readonly Step[], floor: number, colour: (step: Step
     series: [
       { id: 'base', type: 'bar', stack: 'fall', silent: true, itemStyle: { color: 'transparent' }, data: steps.map((s) => (s.total ? 0 : base(s))), barCategoryGap: '30%', tooltip: { show: false } },
       {
-        id: 'step', type: 'bar', stack: 'fall', barMaxWidth: 44, emphasis: { disabled: true },
+        id: 'step', type: 'bar', stack: 'fall', labelLayout: { hideOverlap: true }, barMaxWidth: 44, emphasis: { disabled: true },
         data: steps.map((s) => ({ value: s.total ? s.to : Math.max(s.from, s.to) - base(s), itemStyle: { color: colour(s), borderRadius: 2 } })),
         label: { show: true, position: 'top', color: c.text, fontSize: 11, formatter: (p: { dataIndex: number }) => { const s = steps[p.dataIndex]; return s ? w.axis(s.value, unit) : ''; } },
       },

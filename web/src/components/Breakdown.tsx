@@ -4,7 +4,7 @@ import { useMetrics } from '../api/hooks';
 import { useI18n } from '../i18n/context';
 import { useView } from '../state/useView';
 import { Icon } from './Icon';
-import { splitChoices } from './Why';
+import { splitChoices } from '../state/splits';
 
 export function Breakdown({ metric }: { metric: string }) {
   const { t, text } = useI18n();

@@ -3,37 +3,23 @@ import { ActionIcon, Burger, Button, Drawer, Menu, Modal, PasswordInput, Tooltip
 import { useDisclosure } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { send, whenUnauthorised } from '../api/client';
 import { useMetrics, useWorkspace } from '../api/hooks';
 import { startLive } from '../api/live';
 import { useI18n } from '../i18n/context';
-import { LANGUAGES, type Key } from '../i18n/core';
+import { LANGUAGES } from '../i18n/core';
+import { GROUPS, PLACES } from '../state/places';
 import { toggleScheme, useScheme } from '../state/scheme';
 import { useIsNarrow } from '../state/useIsNarrow';
 import { useView } from '../state/useView';
 import { Bar } from './Bar';
-import { Icon, type IconName } from './Icon';
+import { Icon } from './Icon';
 import { Keys } from './Keys';
-import { Palette } from './Palette';
-import { Panel } from './Panel';
 
-export interface Place {
-  to: string;
-  key: Key;
-  icon: IconName;
-  letter: string;
-}
-
-/** The rail, grouped by question. */
-export const GROUPS: { key: Key; places: Place[]; needs?: string; empty?: Key }[] = [
-  { key: 'rail.today', places: [{ to: '/', key: 'page.pulse', icon: 'pulse', letter: 'p' }] },
-  { key: 'rail.revenue', places: [{ to: '/revenue', key: 'page.revenue', icon: 'revenue', letter: 'r' }], needs: 'subscription_changes', empty: 'rail.revenue.empty' },
-  { key: 'rail.success', places: [{ to: '/retention', key: 'page.retention', icon: 'retention', letter: 't' }], needs: 'subscription_changes', empty: 'rail.success.empty' },
-  { key: 'rail.customers', places: [{ to: '/customers', key: 'page.customers', icon: 'customers', letter: 'c' }], needs: 'customers', empty: 'rail.customers.empty' },
-  { key: 'rail.workspace', places: [{ to: '/definitions', key: 'page.definitions', icon: 'definitions', letter: 'd' }, { to: '/data', key: 'page.data', icon: 'data', letter: 'i' }, { to: '/settings', key: 'page.settings', icon: 'settings', letter: 's' }] },
-];
-export const PLACES = GROUPS.flatMap((g) => g.places);
+// What is opened on demand is loaded on demand.
+const Palette = lazy(() => import('./Palette').then((m) => ({ default: m.Palette })));
+const Panel = lazy(() => import('./Panel').then((m) => ({ default: m.Panel })));
 
 function Rail({ onGo }: { onGo?: () => void }) {
   const { t } = useI18n();
@@ -167,8 +153,10 @@ export function Frame() {
         {ANALYTIC.test(path) ? <Bar /> : null}
         <main id="main" tabIndex={-1}><Outlet /></main>
       </div>
-      <Panel />
-      <Palette opened={palette} onClose={paletteControl.close} />
+      <Suspense fallback={null}>
+        {search.open ? <Panel /> : null}
+        {palette ? <Palette opened onClose={paletteControl.close} /> : null}
+      </Suspense>
       <Keys onPalette={paletteControl.open} />
       <TokenPrompt />
     </div>

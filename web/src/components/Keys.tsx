@@ -6,7 +6,7 @@ import { useI18n } from '../i18n/context';
 import { toggleScheme } from '../state/scheme';
 import { useView } from '../state/useView';
 import { COMPARISONS } from '../state/view';
-import { PLACES } from './Frame';
+import { PLACES } from '../state/places';
 
 const typing = (target: EventTarget | null): boolean => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 

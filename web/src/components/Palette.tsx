@@ -10,7 +10,7 @@ import { match } from '../state/match';
 import { toggleScheme } from '../state/scheme';
 import { useView } from '../state/useView';
 import { COMPARISONS, RANGES, type Range } from '../state/view';
-import { PLACES } from './Frame';
+import { PLACES } from '../state/places';
 import { Icon, type IconName } from './Icon';
 
 interface Item {

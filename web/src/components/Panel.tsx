@@ -4,22 +4,13 @@ import { Link } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { useMetrics } from '../api/hooks';
 import { useI18n } from '../i18n/context';
-import { labelOf as periodLabel, startOf, step } from '../state/dates';
+import { usePeriodDefault } from '../state/usePeriodDefault';
 import { useView } from '../state/useView';
 import { readFilter, type Tab } from '../state/view';
 import { Definition } from './Definition';
 import { Icon } from './Icon';
 import { RowsTable } from './RowsTable';
 import { Why } from './Why';
-
-export function usePeriodDefault(): string {
-  const { span, today } = useView();
-  const running = startOf(today, span.grain);
-  const last = startOf(span.to, span.grain);
-  // The last complete period inside the range; the running one is partial.
-  const start = last >= running ? step(running, span.grain, -1) : last;
-  return periodLabel(start, span.grain);
-}
 
 export function Panel() {
   const { t, text, period, dim } = useI18n();

@@ -3,23 +3,16 @@ import { Select } from '@mantine/core';
 import { useMemo } from 'react';
 import { useExplain, useMetrics } from '../api/hooks';
 import type { Params } from '../api/client';
-import type { Explain, Metric, Period } from '../api/types';
+import type { Explain, Metric } from '../api/types';
 import { ChartFrame, useColours, useWords, type TableModel } from '../charts/ChartFrame';
 import { waterfall, waterfallFloor, type Step } from '../charts/figure';
 import { falls } from '../charts/options';
 import { useI18n, type I18n } from '../i18n/context';
+import { periodLabel as labelOf } from '../state/dates';
 import { useOpenPanel } from '../state/panel';
+import { splitChoices } from '../state/splits';
 import { Delta } from './Delta';
 import { Empty, Loaded } from './states';
-
-export const labelOf = (p: string | Period): string => (typeof p === 'string' ? p : p.label);
-
-/** Dimensions that are worth splitting by, in the order of usefulness. */
-const FIRST = ['movement', 'plan', 'reason', 'channel', 'country', 'interval', 'currency'];
-export function splitChoices(metric: Metric | undefined): string[] {
-  const names = (metric?.dimensions ?? []).map((d) => d.name).filter((n) => n !== 'name' && n !== 'customer_id' && n !== 'subscription_id');
-  return [...names].sort((a, b) => (FIRST.indexOf(a) + 1 || 99) - (FIRST.indexOf(b) + 1 || 99));
-}
 
 /** The few sentences that matter, made of figures. */
 export function sentences(x: Explain, metric: Metric | undefined, i18n: I18n): string[] {

@@ -4,13 +4,13 @@ import { useFigures, useMetrics } from '../api/hooks';
 import { Breakdown } from '../components/Breakdown';
 import { Definition } from '../components/Definition';
 import { MetricChart } from '../components/MetricChart';
-import { usePeriodDefault } from '../components/Panel';
 import { RowsTable } from '../components/RowsTable';
 import { Strip } from '../components/Strip';
 import { Empty } from '../components/states';
 import { Why } from '../components/Why';
 import { Select } from '@mantine/core';
 import { useI18n } from '../i18n/context';
+import { usePeriodDefault } from '../state/usePeriodDefault';
 import { useView } from '../state/useView';
 import { labelOf, startOf, step } from '../state/dates';
 

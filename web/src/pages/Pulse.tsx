@@ -7,10 +7,9 @@ import type { Change, Changes, Metric, Text } from '../api/types';
 import { Card } from '../components/Card';
 import { Delta } from '../components/Delta';
 import { Empty, Loaded, Waiting } from '../components/states';
-import { labelOf } from '../components/Why';
 import { useI18n } from '../i18n/context';
 import { useOpenPanel } from '../state/panel';
-import { step, startOf } from '../state/dates';
+import { periodLabel as labelOf, startOf, step } from '../state/dates';
 import { useView } from '../state/useView';
 
 export function NoData() {

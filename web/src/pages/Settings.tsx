@@ -14,7 +14,7 @@ function Field({ setting, value, onChange }: { setting: Setting; value: unknown;
   const { t, maybe, text: words } = useI18n();
   const label = maybe(`setting.${setting.name}`, setting.name.replaceAll('_', ' '));
   const zones = setting.name === 'timezone' && 'supportedValuesOf' in Intl ? ['UTC', ...Intl.supportedValuesOf('timeZone')] : null;
-  const choices = setting.choices?.length ? setting.choices.map(text) : zones;
+  const choices = setting.choices.length ? setting.choices : zones;
   const changed = setting.default !== undefined && text(setting.default) !== text(value);
   return (
     <div className="setting">
@@ -35,7 +35,7 @@ function Field({ setting, value, onChange }: { setting: Setting; value: unknown;
 }
 
 export function Settings() {
-  const { t, maybe } = useI18n();
+  const { t } = useI18n();
   const client = useQueryClient();
   const query = useSettings();
   const rules = useWorkspace().data?.rule_version;
@@ -54,11 +54,12 @@ export function Settings() {
       <p className="lead">{t('settings.lead')}{rules ? <span className="muted"> {t('definition.ruleVersion', { version: rules })}</span> : null}</p>
       <Loaded query={query} height={500}>
         {({ settings }) => {
-          const topics = [...new Set(settings.map((s) => s.topic ?? 'workspace'))];
+          const topics = ['workspace', 'revenue'] as const;
+          const topicOf = (s: Setting) => (s.is_rule ? 'revenue' : 'workspace');
           return topics.map((topic) => (
-            <section key={topic} className="panel" aria-label={maybe(`topic.${topic}`, topic)}>
-              <header className="panel-head"><h2>{maybe(`topic.${topic}`, topic.replaceAll('_', ' '))}</h2></header>
-              {settings.filter((s) => (s.topic ?? 'workspace') === topic).map((s) => (
+            <section key={topic} className="panel" aria-label={t(`topic.${topic}`)}>
+              <header className="panel-head"><h2>{t(`topic.${topic}`)}</h2></header>
+              {settings.filter((s) => topicOf(s) === topic).map((s) => (
                 <Field
                   key={s.name}
                   setting={s}

@@ -120,3 +120,6 @@ export function periodsBetween(from: string, to: string, grain: Grain): number {
   const months = (Number(b.slice(0, 4)) - Number(a.slice(0, 4))) * 12 + Number(b.slice(5, 7)) - Number(a.slice(5, 7));
   return grain === 'month' ? months : grain === 'quarter' ? Math.round(months / 3) : Math.round(months / 12);
 }
+
+/** The label of a period, however the API gives it. */
+export const periodLabel = (p: string | { label: string }): string => (typeof p === 'string' ? p : p.label);
