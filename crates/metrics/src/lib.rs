@@ -28,3 +28,6 @@ pub use evaluate::evaluate;
 pub use plan::{Plan, plan};
 pub use query::{Context, Query};
 pub use result::QueryResult;
+
+#[cfg(test)]
+mod tests;

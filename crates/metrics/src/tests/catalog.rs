@@ -1,0 +1,117 @@
+use super::*;
+use crate::definition::Metric;
+
+#[test]
+fn every_page_is_right() {
+    let catalog = catalog();
+    assert!(catalog.metrics().count() > 50);
+    for metric in catalog.metrics() {
+        assert!(!metric.summary().is_empty(), "{}", metric.name);
+        assert!(!metric.examples.is_empty(), "{}", metric.name);
+        assert!(!metric.formula_text().is_empty());
+        for language in ["en", "ru", "zh"] {
+            assert!(metric.label.0.contains_key(language), "{} {language}", metric.name);
+        }
+        let context = context("2026-12-31T00:00:00Z");
+        for example in &metric.examples {
+            let query = crate::Query::from_words(&example.query, &catalog, &context);
+            let query = query.unwrap_or_else(|e| panic!("{}:{}: {e}", metric.file, example.line));
+            let plan = crate::plan(&catalog, &query, &context).unwrap();
+            assert!(!plan.bases.is_empty());
+        }
+    }
+}
+
+#[test]
+fn additivity_follows_from_the_type() {
+    let catalog = catalog();
+    for (metric, dimension, additive) in [
+        ("mrr", "plan", true),
+        ("customers", "plan", false),
+        ("customers", "country", true),
+        ("customers", "industry", true),
+        ("new_customers", "plan", false),
+        ("new_customers", "country", true),
+        ("arpa", "country", false),
+        ("net_new_mrr", "plan", true),
+        ("fx_mrr", "currency", true),
+        ("nrr_end_mrr", "plan", true),
+        ("customers_kept", "plan", false),
+        ("arr", "plan", true),
+        ("customer_lifetime", "country", false),
+    ] {
+        assert_eq!(catalog.additive_over(metric, dimension), additive, "{metric} over {dimension}");
+    }
+    assert!(catalog.is_additive("customers") && !catalog.is_additive("nrr"));
+}
+
+#[test]
+fn lineage() {
+    let catalog = catalog();
+    assert_eq!(catalog.depends_on("arpa"), ["mrr", "customers"]);
+    assert!(catalog.used_by("mrr").contains(&"arpa"));
+    assert_eq!(catalog.records("cac"), ["records_of_costs", "records_of_mrr_movements"]);
+    assert_eq!(catalog.settings("ltv_to_cac"), ["gross_margin", "ltv_window_months"]);
+    let names: Vec<String> = catalog.dimensions("cac").iter().map(|d| d.name().to_owned()).collect();
+    assert_eq!(names, ["currency", "channel"]);
+}
+
+fn page(front: &str) -> String {
+    format!("---\n{front}\n---\nProse.\n")
+}
+
+fn error(front: &str) -> String {
+    Catalog::new(
+        pages(),
+        [("own/metrics/mine/x.md".to_owned(), page(front))],
+        facts(),
+    )
+    .map(|_| "no error".to_owned())
+    .unwrap_or_else(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+const HEAD: &str = "name: x\nlabel: X\nunit: money\n";
+
+#[test]
+fn errors_name_file_line_and_mend() {
+    let e = |rest: &str| error(&format!("{HEAD}{rest}"));
+    insta::assert_snapshot!(e("type: simpel"), @"");
+    insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominater: customers"), @"");
+    insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominator: custmers"), @"");
+    insta::assert_snapshot!(e("type: simple\nfact: mrr_movement\naggregate: sum\nmeasure: amount_parts"), @"");
+    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: amount_part"), @"");
+    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: quantity"), @"");
+    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: amount_parts\nfilter: plan = 'a' andd"), @"");
+    insta::assert_snapshot!(e("type: formula\nformula: x + mrr"), @"");
+    insta::assert_snapshot!(e("type: formula\nformula: opening(new_mrr)"), @"");
+    insta::assert_snapshot!(e("type: formula\nformula: mrr * setting(gros_margin)"), @"");
+    insta::assert_snapshot!(e("type: cohort\nfact: mrr_movements\nmeasure: amount_parts\nentity: deal\ntake: end_amount"), @"");
+    insta::assert_snapshot!(e("type: cumulative\nfact: mrr_movements\naggregate: sum\nmeasure: amount_parts\nwindow: a year"), @"");
+    insta::assert_snapshot!(error("name: x\n  label: X"), @"");
+    insta::assert_snapshot!(error("name: X y\ntype: ratio\nunit: ratio"), @"");
+}
+
+#[test]
+fn odd_pages_are_errors_not_panics() {
+    for text in ["", "---", "---\n---", "---\n---\n", "---\na", "\u{feff}---\n[1]\n---\n", "---\n1: 2\n---", "---\r\nname: é\r\n---\r\n"] {
+        assert!(Metric::parse("x.md", text).is_err(), "{text:?}");
+    }
+    let unclosed = format!("{}\n## Example\n```query\nmrr\n", page(&format!("{HEAD}type: formula\nformula: mrr")));
+    insta::assert_snapshot!(Metric::parse("a/x.md", &unclosed).unwrap_err(), @"");
+}
+
+#[test]
+fn a_circle_and_what_leans_on_it_are_left_out() {
+    let own = |name: &str, formula: &str| {
+        let front = format!("name: {name}\nlabel: X\nunit: money\ntype: formula\nformula: {formula}");
+        (format!("own/{name}.md"), page(&front))
+    };
+    let (catalog, errors) = Catalog::load(
+        pages(),
+        [own("a", "b + mrr"), own("b", "a"), own("c", "opening(a) + mrr"), own("d", "mrr")],
+        facts(),
+    );
+    assert!(catalog.metric("a").is_none() && catalog.metric("c").is_none() && catalog.metric("d").is_some());
+    assert_eq!(errors.len(), 3);
+    insta::assert_snapshot!(errors[0], @"");
+}

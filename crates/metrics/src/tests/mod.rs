@@ -1,0 +1,90 @@
+//! Tests of the whole way from pages to results, against a naive engine over rows in memory.
+
+mod catalog;
+mod engine;
+mod query;
+
+use std::path::Path;
+
+use burgeon_core::currency::Currency;
+use burgeon_core::settings::Settings;
+use burgeon_core::time::Zone;
+
+use crate::catalog::Catalog;
+use crate::fact::{FactColumn, FactColumnKind, FactSchema};
+use crate::query::Context;
+
+pub(crate) fn pages() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../definitions/metrics");
+    let mut pages = Vec::new();
+    for area in std::fs::read_dir(root).unwrap() {
+        let area = area.unwrap().path();
+        for page in std::fs::read_dir(&area).unwrap() {
+            let page = page.unwrap().path();
+            let name = format!(
+                "definitions/metrics/{}/{}",
+                area.file_name().unwrap().to_str().unwrap(),
+                page.file_name().unwrap().to_str().unwrap()
+            );
+            pages.push((name, std::fs::read_to_string(&page).unwrap()));
+        }
+    }
+    pages.sort();
+    pages
+}
+
+fn fact(name: &str, entity: Option<&str>, time: &str, columns: &str) -> FactSchema {
+    let columns = columns
+        .split_whitespace()
+        .map(|c| {
+            let (name, kind) = c.split_once(':').unwrap_or((c, "t"));
+            FactColumn {
+                name: name.to_owned(),
+                kind: match kind {
+                    "t" => FactColumnKind::Text,
+                    "b" => FactColumnKind::Bool,
+                    "n" => FactColumnKind::Number,
+                    _ => FactColumnKind::Time,
+                },
+                of_entity: ["customer_id", "first_paid_at"].contains(&name),
+                entity_id: ["customer_id", "movement_id"].contains(&name),
+            }
+        })
+        .collect();
+    FactSchema {
+        name: name.to_owned(),
+        doc: String::new(),
+        columns,
+        entity: entity.map(str::to_owned),
+        time: time.to_owned(),
+        records: vec![format!("records_of_{name}")],
+    }
+}
+
+pub(crate) fn facts() -> Vec<FactSchema> {
+    let customer = Some("customer_id");
+    let movement = "customer_id subscription_id at:at movement currency amount_parts:n list_parts:n \
+        discount_parts:n plan interval reason scheduled:b is_transfer:b movement_id:n first_paid_at:at quantity:n";
+    vec![
+        fact("mrr_movements", customer, "at", movement),
+        fact("churns", customer, "at", movement),
+        fact("cash", customer, "at", "customer_id at:at kind currency amount_minor:n"),
+        fact("recognised_revenue", customer, "at", "customer_id at:at kind plan currency amount_parts:n"),
+        fact("costs", None, "date", "cost_id date:at kind channel campaign currency amount_minor:n"),
+        fact("renewals", customer, "due_at", "customer_id due_at:at plan currency due_parts:n renewed:b renewed_parts:n"),
+    ]
+}
+
+pub(crate) fn catalog() -> Catalog {
+    Catalog::new(pages(), [], facts()).unwrap_or_else(|e| panic!("{e:#?}"))
+}
+
+pub(crate) fn context(now: &str) -> Context {
+    Context {
+        zone: Zone::utc(),
+        now: now.parse().unwrap(),
+        currency: Currency::USD,
+        settings: Settings::default(),
+        attributes: vec!["industry".to_owned()],
+    }
+}

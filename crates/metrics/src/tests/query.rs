@@ -1,0 +1,203 @@
+use burgeon_core::PARTS;
+use proptest::prelude::*;
+
+use super::engine::{Engine, Row};
+use super::*;
+use crate::result::QueryResult;
+use crate::{Query, evaluate, plan};
+
+/// One change of a customer's MRR: (customer, day from 2025-01-01, plan, currency, new amount in minor units).
+type Change = (u8, u16, u8, bool, u32);
+
+/// The revenue fold in its plainest form: one segment (customer, plan, currency) has an amount; each change sets it.
+pub(crate) fn movements(changes: &[Change]) -> Vec<Row> {
+    let mut changes = changes.to_vec();
+    changes.sort_by_key(|c| c.1);
+    let mut rows = Vec::new();
+    let mut balances: std::collections::BTreeMap<(u8, u8, bool), i128> = Default::default();
+    let mut first: std::collections::BTreeMap<u8, i64> = Default::default();
+    for (n, (customer, day, plan, euro, amount)) in changes.into_iter().enumerate() {
+        let at = 1_735_689_600_000_000 + i64::from(day) * 86_400_000_000 + 3_600_000_000;
+        let total = |b: &std::collections::BTreeMap<(u8, u8, bool), i128>| -> i128 {
+            b.iter().filter(|(k, _)| k.0 == customer).map(|(_, v)| *v).sum()
+        };
+        let before = total(&balances);
+        let amount = i128::from(amount) * PARTS;
+        let old = balances.insert((customer, plan, euro), amount).unwrap_or(0);
+        let (after, delta) = (total(&balances), amount - old);
+        if delta == 0 {
+            continue;
+        }
+        let movement = match (before > 0, after > 0) {
+            (false, true) if first.contains_key(&customer) => "reactivation",
+            (false, true) => "new",
+            (true, false) => "churn",
+            _ if delta > 0 => "expansion",
+            _ => "contraction",
+        };
+        let first_paid = *first.entry(customer).or_insert(at);
+        rows.push(Row {
+            at,
+            columns: [
+                ("customer_id", format!("c{customer}")),
+                ("movement", movement.to_owned()),
+                ("currency", if euro { "EUR" } else { "USD" }.to_owned()),
+                ("amount_parts", delta.to_string()),
+                ("plan", format!("p{plan}")),
+                ("scheduled", "false".to_owned()),
+                ("movement_id", n.to_string()),
+                ("first_paid_at", first_paid.to_string()),
+            ]
+            .into(),
+        });
+    }
+    rows
+}
+
+pub(crate) fn engine(changes: &[Change]) -> Engine {
+    let date = jiff::civil::date;
+    Engine {
+        facts: [("mrr_movements", movements(changes))].into(),
+        countries: (0..=u8::MAX).map(|c| (format!("c{c}"), if c % 2 == 0 { "US" } else { "DE" }.to_owned())).collect(),
+        rates: vec![
+            (Currency::EUR, date(2025, 1, 1), "1.1".parse().unwrap()),
+            (Currency::EUR, date(2025, 3, 17), "1.05".parse().unwrap()),
+            (Currency::EUR, date(2025, 9, 1), "1.237".parse().unwrap()),
+        ],
+    }
+}
+
+pub(crate) fn ask(engine: &Engine, words: &str) -> QueryResult {
+    let (catalog, context) = (catalog(), context("2026-06-15T12:00:00Z"));
+    let query = Query::from_words(&crate::example::words(words), &catalog, &context).unwrap_or_else(|e| panic!("{e}"));
+    let plan = plan(&catalog, &query, &context).unwrap();
+    evaluate(&plan, &engine.run(&plan.bases), engine).unwrap()
+}
+
+fn small() -> Engine {
+    engine(&[(0, 4, 0, false, 10_000), (1, 10, 1, false, 5_000), (0, 33, 0, false, 13_000), (1, 44, 1, false, 0), (2, 50, 1, true, 8_000), (1, 60, 1, false, 5_000)])
+}
+
+#[test]
+fn csv_of_balances_flows_and_ratios() {
+    insta::assert_snapshot!(ask(&small(), "mrr,customers,new_mrr,churn_mrr,fx_mrr,arpa,customer_churn_rate --from 2025-01 --to 2025-04").to_csv(), @"");
+    insta::assert_snapshot!(ask(&small(), "mrr,customers --by plan,country --from 2025-02 --to 2025-03").to_csv(), @"");
+    insta::assert_snapshot!(ask(&small(), "mrr --by cohort --grain quarter --from 2025 --to 2025-Q2 --compare previous").to_csv(), @"");
+    insta::assert_snapshot!(ask(&small(), "mrr,customers --at 2025-02-10").to_csv(), @"");
+    insta::assert_snapshot!(ask(&small(), "mrr --where plan!=p1 --where country=US --from 2025-02 --to 2025-02 --currency EUR").to_csv(), @"");
+    insta::assert_snapshot!(ask(&small(), "ltv,customer_lifetime,nrr --from 2025 --to 2026 --grain year").to_csv(), @"");
+}
+
+#[test]
+fn json_form() {
+    let result = ask(&small(), "arpa,quick_ratio --from 2025-01 --to 2025-02 --by country");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&result.series[..3]).unwrap(), @"");
+    let result = ask(&small(), "mrr --from 2026-05 --to 2026-06");
+    assert_eq!(result.periods.iter().map(|p| p.complete).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn the_rest_is_other_only_where_it_adds_up() {
+    let result = ask(&small(), "mrr,arpa --by plan,currency --from 2025-03 --to 2025-03 --limit 1");
+    insta::assert_snapshot!(result.to_csv(), @"");
+    assert_eq!(result.warnings, ["arpa does not add up over plan, currency, so the other 2 values are left out"]);
+    assert_eq!(result.totals.len(), 1);
+}
+
+#[test]
+fn errors_name_the_nearest() {
+    let (catalog, context) = (catalog(), context("2026-06-15T12:00:00Z"));
+    let error = |words: &str| {
+        Query::from_words(&crate::example::words(words), &catalog, &context).map(|_| ()).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!(error("mmr"), @"");
+    insta::assert_snapshot!(error("mrr --by contry"), @"");
+    insta::assert_snapshot!(error("cac --by plan"), @"");
+    insta::assert_snapshot!(error("mrr --grian month"), @"");
+    insta::assert_snapshot!(error("mrr --grain mnth"), @"");
+    insta::assert_snapshot!(error("mrr --from 2026-13"), @"");
+    insta::assert_snapshot!(error("mrr --from 2026-03 --to 2026-01"), @"");
+    insta::assert_snapshot!(error("mrr --from 1000 --to 3000 --grain day"), @"");
+    insta::assert_snapshot!(error("mrr --where plan"), @"");
+    insta::assert_snapshot!(error("mrr --compare last_year"), @"");
+    insta::assert_snapshot!(error("mrr --by"), @"");
+    insta::assert_snapshot!(error("--by plan"), @"");
+    insta::assert_snapshot!(error("mrr --at 2026-01 --from 2025"), @"");
+}
+
+#[test]
+fn a_missing_rate_is_an_error() {
+    let mut engine = small();
+    engine.rates.clear();
+    let (catalog, context) = (catalog(), context("2026-06-15T12:00:00Z"));
+    let query = Query::from_words(&["mrr".to_owned()], &catalog, &context).unwrap();
+    let plan = plan(&catalog, &query, &context).unwrap();
+    let error = evaluate(&plan, &engine.run(&plan.bases), &engine).unwrap_err();
+    insta::assert_snapshot!(error, @"");
+}
+
+pub(crate) fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let amount = prop_oneof![1 => Just(0u32), 3 => 1u32..100_000];
+    prop::collection::vec((0u8..6, 0u16..500, 0u8..3, any::<bool>(), amount), 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// opening + new + expansion + reactivation − contraction − churn + fx = closing, for each group and period.
+    #[test]
+    fn movements_add_up(changes in changes(), by in prop::sample::select(vec!["", "--by plan", "--by country", "--by currency,plan", "--by cohort"])) {
+        let engine = engine(&changes);
+        let result = ask(&engine, &format!("mrr,net_new_mrr,fx_mrr --from 2025-01 --to 2026-05 {by}"));
+        let n = result.series.len() / 3;
+        for i in 0..n {
+            let [mrr, net, fx] = [&result.series[i], &result.series[n + i], &result.series[2 * n + i]];
+            let mut opening = burgeon_core::exact::Exact::zero();
+            for p in 0..result.periods.len() {
+                let cell = |s: &crate::result::Series| s.values[p].clone().unwrap();
+                prop_assert_eq!(opening + cell(net) + cell(fx), cell(mrr));
+                opening = cell(mrr);
+            }
+        }
+    }
+
+    /// Groups of an additive metric add up to the undivided figure.
+    #[test]
+    fn totals_are_the_undivided_figure(changes in changes(), by in prop::sample::select(vec!["plan", "country", "cohort", "plan,currency"])) {
+        let engine = engine(&changes);
+        let metrics = "mrr,customers,new_customers,nrr_start_mrr,nrr_end_mrr,grr_end_mrr,customers_kept,arr";
+        let whole = ask(&engine, &format!("{metrics} --from 2025-06 --to 2026-05"));
+        let divided = ask(&engine, &format!("{metrics} --from 2025-06 --to 2026-05 --by {by}"));
+        for total in &divided.totals {
+            let undivided = whole.series.iter().find(|s| s.metric == total.metric).unwrap();
+            prop_assert_eq!(&total.values, &undivided.values, "{}", total.metric);
+        }
+    }
+
+    /// Finer grains end on the same balance, and their flows add up to the coarser ones.
+    #[test]
+    fn grains_agree(changes in changes()) {
+        let engine = engine(&changes);
+        let days = ask(&engine, "mrr,customers,new_mrr --grain day --from 2025-10 --to 2025-12");
+        let quarter = ask(&engine, "mrr,customers,new_mrr --grain quarter --from 2025-Q4 --to 2025-Q4");
+        prop_assert_eq!(days.series[0].values.last(), quarter.series[0].values.last());
+        prop_assert_eq!(days.series[1].values.last(), quarter.series[1].values.last());
+        let flow: burgeon_core::exact::Exact = days.series[2].values.iter().map(|c| c.clone().unwrap()).sum();
+        prop_assert_eq!(Ok(flow), quarter.series[2].values[0].clone());
+    }
+
+    #[test]
+    fn words_never_panic(words in prop::collection::vec("[a-z0-9=:!,\\-\\\\é]{0,12}", 0..6)) {
+        let (catalog, context) = (Catalog::default(), context("2026-06-15T12:00:00Z"));
+        let _ = Query::from_words(&words, &catalog, &context);
+        let _ = crate::query::QueryFilter::parse(&words.join("="));
+    }
+
+    #[test]
+    fn shares_add_up(total in any::<i64>(), weights in prop::collection::vec(0i128..1_000_000_000_000_000_000_000, 1..8)) {
+        let shares = crate::base::share_out(i128::from(total) << 40, &weights);
+        let sum: i128 = shares.iter().sum();
+        let any = weights.iter().any(|w| *w > 0);
+        prop_assert_eq!(sum, if any { i128::from(total) << 40 } else { 0 });
+    }
+}
