@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, StringViewBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, StringViewArray, StringViewBuilder,
     TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema};
@@ -29,13 +29,11 @@ impl TableBatch {
     pub fn with_origin(&self, source: &str, file: &str) -> RecordBatch {
         use std::fmt::Write;
         let rows = self.rows.num_rows();
-        let mut sources = StringViewBuilder::with_capacity(rows).with_deduplicate_strings();
         let mut origins = StringViewBuilder::with_capacity(rows);
         let mut origin = String::with_capacity(file.len() + 21);
         let _ = write!(origin, "{file}:");
         let prefix = origin.len();
         for line in &self.lines {
-            sources.append_value(source);
             origin.truncate(prefix);
             push_number(&mut origin, *line);
             origins.append_value(&origin);
@@ -45,7 +43,7 @@ impl TableBatch {
         fields.push(Arc::new(Field::new(system::SOURCE, DataType::Utf8View, false)));
         fields.push(Arc::new(Field::new(system::ORIGIN, DataType::Utf8View, true)));
         let mut columns = self.rows.columns().to_vec();
-        columns.push(Arc::new(sources.finish()));
+        columns.push(Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(source, rows))));
         columns.push(Arc::new(origins.finish()));
         // The lengths agree by construction; without rows there is nothing to lose.
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap_or_else(|_| self.rows.clone())

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use burgeon_core::time::date_of_epoch_days;
 use calamine::{Data, DataRef, ExcelDateTime, Ods, Reader, Xls, Xlsb, Xlsx};
+use jiff::civil::Date;
 
 use super::{Block, Blocks, Chunk, Layout, header};
 use crate::error::{Error, Reject};
@@ -141,18 +141,14 @@ fn date_text(at: &ExcelDateTime) -> String {
     }
     let (year, month, day, ..) = at.to_ymd_hms_milli();
     let seconds = (serial.fract() * 86_400.0).round() as i64;
-    let (mut y, mut m, mut d) = (i32::from(year), i32::from(month), i32::from(day));
-    let mut seconds = seconds;
+    let Ok(mut date) = Date::new(year as i16, month as i8, day as i8) else { return serial.to_string() };
     if seconds >= 86_400 {
         // The last half second of a day belongs to the next one.
-        seconds = 0;
-        let date = date_of_epoch_days(serial.ceil() as i32 - 25_569);
-        (y, m, d) = (i32::from(date.year()), i32::from(date.month()), i32::from(date.day()));
+        date = date.tomorrow().unwrap_or(date);
     }
-    if seconds == 0 {
-        format!("{y:04}-{m:02}-{d:02}")
-    } else {
-        format!("{y:04}-{m:02}-{d:02} {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    match seconds % 86_400 {
+        0 => date.to_string(),
+        s => format!("{date} {:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60),
     }
 }
 
