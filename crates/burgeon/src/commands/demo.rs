@@ -1,28 +1,39 @@
 //! `burgeon demo`: a company to look at.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
+use burgeon_server::app::demo::DemoOptions;
+use burgeon_server::app::import::Progress;
 use clap::Args;
 
 use super::serve::Listen;
 use crate::cli::Global;
 use crate::failure::Failure;
+use crate::progress::Bar;
 
 /// Options of `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Customers of the company, about
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
-    customers: u32,
+    /// Accounts that ever signed up; about six in ten become customers
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    customers: u64,
+    /// Years of history up to now
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    years: u32,
     /// Seed that the company is drawn from
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Subscription changes for each account on average (default: about 4); for benchmarks
+    #[arg(long, value_name = "N")]
+    changes: Option<f64>,
+    /// Seconds between new records while it is served; 0 keeps it still
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pace: u64,
     /// Write the records and stop, without serving
     #[arg(long)]
     load_only: bool,
-    /// Let no new records arrive while it is served
-    #[arg(long)]
-    still: bool,
     #[command(flatten)]
     listen: Listen,
 }
@@ -30,6 +41,27 @@ pub struct Demo {
 impl Demo {
     pub async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
         let workspace = global.open().await?;
-        self.listen.serve(workspace).await
+        let options = DemoOptions {
+            customers: self.customers,
+            years: self.years,
+            changes_per_customer: self.changes,
+            ..DemoOptions::new(self.seed, workspace.now())
+        };
+        let progress = Arc::new(Progress::default());
+        let bar = Bar::show("demo company".to_owned(), &progress);
+        let filled = workspace.fill_demo(options, &progress).await;
+        drop(bar);
+        if !filled? {
+            eprintln!(
+                "{} holds the demo company already; it is taken as it is",
+                global.data.display()
+            );
+        }
+        if self.load_only {
+            workspace.close().await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let pace = (self.pace > 0).then(|| Duration::from_secs(self.pace));
+        self.listen.serve(workspace, pace).await
     }
 }

@@ -1,20 +1,17 @@
 //! `burgeon import`: files to records.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use burgeon_server::app::Workspace;
 use burgeon_server::app::import::{ImportOptions, ImportSummary, Preview, Progress};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Format, Global};
 use crate::failure::{Failure, ROWS_REJECTED};
 use crate::output::{self, Rows, cell};
+use crate::progress::Bar;
 
 /// Options of `import`.
 #[derive(Debug, Args)]
@@ -102,49 +99,20 @@ impl Import {
     }
 }
 
-/// Imports one file with a progress bar on standard error, when that is a terminal.
+/// Imports one file and shows how far it is.
 async fn import(
     workspace: &Arc<Workspace>,
     file: &Path,
     options: &ImportOptions,
 ) -> Result<ImportSummary, Failure> {
     let progress = Arc::new(Progress::default());
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new(0)
-    } else {
-        ProgressBar::hidden()
-    };
     let name = file
         .file_name()
         .unwrap_or(file.as_os_str())
         .to_string_lossy()
         .into_owned();
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {percent}%  {msg}  {eta}") {
-        bar.set_style(style);
-    }
-    bar.set_prefix(name);
-    let watched = {
-        let (bar, progress) = (bar.clone(), progress.clone());
-        tokio::spawn(async move {
-            loop {
-                bar.set_length(progress.total.load(Ordering::Relaxed));
-                bar.set_position(progress.bytes.load(Ordering::Relaxed));
-                let (rows, rejected) = (
-                    progress.rows.load(Ordering::Relaxed),
-                    progress.rejected.load(Ordering::Relaxed),
-                );
-                bar.set_message(match rejected {
-                    0 => format!("{rows} rows"),
-                    _ => format!("{rows} rows, {rejected} rejected"),
-                });
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        })
-    };
-    let done = workspace.import_file(file, options, &progress).await;
-    watched.abort();
-    bar.finish_and_clear();
-    Ok(done?)
+    let _bar = Bar::show(name, &progress);
+    Ok(workspace.import_file(file, options, &progress).await?)
 }
 
 fn print_summaries(summaries: &[ImportSummary], format: Format) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use burgeon_server::app::Workspace;
 use burgeon_server::{ServeOptions, Server};
@@ -32,13 +33,18 @@ pub struct Listen {
 impl Serve {
     pub async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
         let workspace = global.open().await?;
-        self.listen.serve(workspace).await
+        self.listen.serve(workspace, None).await
     }
 }
 
 impl Listen {
-    /// Takes the port, prints the address, and serves until the process is asked to stop.
-    pub async fn serve(self, workspace: Arc<Workspace>) -> Result<ExitCode, Failure> {
+    /// Takes the port, prints the address, and serves until the process is asked to stop. In a demo company
+    /// something happens every `demo_pace`.
+    pub async fn serve(
+        self,
+        workspace: Arc<Workspace>,
+        demo_pace: Option<Duration>,
+    ) -> Result<ExitCode, Failure> {
         let options = ServeOptions {
             listen: self.listen,
             token: self.token,
