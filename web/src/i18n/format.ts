@@ -32,7 +32,7 @@ export function formatValue(lang: Lang, value: number | null | undefined, unit: 
       const big = Math.abs(value) >= 10_000;
       const options: Intl.NumberFormatOptions =
         style === 'short'
-          ? { style: 'currency', currency, currencyDisplay: 'narrowSymbol', signDisplay, ...(big ? { notation: 'compact', maximumFractionDigits: Math.abs(value) >= 999_500 ? 2 : 1 } : { maximumFractionDigits: Math.abs(value) >= 1000 ? 0 : 2, ...(Number.isInteger(value) || Math.abs(value) >= 1000 ? { minimumFractionDigits: 0 } : {}) }) }
+          ? { style: 'currency', currency, currencyDisplay: 'narrowSymbol', signDisplay, ...(big ? { notation: 'compact', maximumFractionDigits: Math.abs(value) >= 999_500 || lang === 'zh' ? 2 : 1 } : { maximumFractionDigits: Math.abs(value) >= 1000 ? 0 : 2, ...(Number.isInteger(value) || Math.abs(value) >= 1000 ? { minimumFractionDigits: 0 } : {}) }) }
           : { style: 'currency', currency, currencyDisplay: 'narrowSymbol', signDisplay };
       return minus(number(lang, options).format(value));
     }
@@ -53,7 +53,7 @@ export function formatValue(lang: Lang, value: number | null | undefined, unit: 
 
 /** A figure on an axis: short, no pence. */
 export function formatAxis(lang: Lang, value: number, unit: Unit | string, currency: string): string {
-  if (unit === 'money') return number(lang, { style: 'currency', currency, currencyDisplay: 'narrowSymbol', notation: 'compact', maximumFractionDigits: 1, minimumFractionDigits: 0 }).format(value).replace('-', '−');
+  if (unit === 'money') return number(lang, { style: 'currency', currency, currencyDisplay: 'narrowSymbol', notation: 'compact', maximumFractionDigits: lang === 'zh' && Math.abs(value) >= 1000 && Math.abs(value) < 10_000 ? 0 : 1, minimumFractionDigits: 0 }).format(value).replace('-', '−');
   if (unit === 'percent') return number(lang, { style: 'percent', maximumFractionDigits: 1 }).format(value).replace('-', '−');
   return number(lang, { notation: 'compact', maximumFractionDigits: 1 }).format(value).replace('-', '−');
 }
