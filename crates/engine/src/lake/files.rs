@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
-    ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array, new_null_array,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array, new_null_array,
 };
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt64Type};
@@ -331,7 +331,6 @@ fn touches(group: &Group, entities: &[&str]) -> bool {
 
 /// The row ranges of the given entities (sorted) in a sorted column.
 fn spans(names: &arrow::array::StringViewArray, entities: &[&str]) -> Vec<Range<usize>> {
-    use arrow::array::Array;
     let mut out = Vec::new();
     if names.is_empty() {
         return out;
@@ -358,7 +357,6 @@ fn spans(names: &arrow::array::StringViewArray, entities: &[&str]) -> Vec<Range<
 
 /// First row at or after `from` whose value is not below `entity`, in a sorted column.
 pub(crate) fn lower_bound(names: &arrow::array::StringViewArray, from: usize, entity: &str) -> usize {
-    use arrow::array::Array;
     let (mut low, mut high) = (from, names.len());
     while low < high {
         let middle = low + (high - low) / 2;
