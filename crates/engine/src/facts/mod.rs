@@ -233,33 +233,6 @@ async fn view(context: &SessionContext, file: &FactFile) -> Result<FactSchema, F
     Ok(FactSchema { file: file.clone(), columns })
 }
 
-impl FactSchema {
-    /// The fact as the metrics catalog takes it.
-    pub fn for_catalog(&self) -> burgeon_metrics::fact::FactSchema {
-        use burgeon_metrics::fact::{FactColumn, FactColumnKind};
-        let kind = |data_type: &DataType| match data_type {
-            DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => FactColumnKind::Text,
-            DataType::Boolean => FactColumnKind::Bool,
-            DataType::Timestamp(_, _) | DataType::Date32 => FactColumnKind::Time,
-            t if t.is_numeric() => FactColumnKind::Number,
-            _ => FactColumnKind::Other,
-        };
-        let columns = self
-            .columns
-            .iter()
-            .map(|c| FactColumn { name: c.name.clone(), kind: kind(&c.data_type) })
-            .collect();
-        burgeon_metrics::fact::FactSchema {
-            name: self.file.name.clone(),
-            doc: self.file.doc.clone(),
-            columns,
-            entity: self.file.entity.as_deref().map(|e| e.trim_end_matches("_id").to_owned()),
-            time: self.file.time.clone(),
-            records: self.file.records.clone(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

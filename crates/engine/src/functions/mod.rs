@@ -6,6 +6,7 @@
 //! | [`period_start(at, grain)`](period_start) | first date of the period that holds `at`, in the workspace's zone |
 //! | [`convert(amount, currency, at)`](convert) | the amount in the display currency, at the rate of the day of `at` |
 //! | [`major(parts, currency)`](major) | parts as major units |
+//! | [`now()`](now) | the moment of the query by the workspace's clock |
 //! | [`json_text(json, key)`](json_text) | the value of a key as text |
 //! | [`spread_days(amount, from, to)`](spread_days) | an amount shared out over days, exactly |
 //! | [`term_ends(anchor, interval, interval_count, after, until)`](term_ends) | when paid terms end |
@@ -20,6 +21,7 @@ pub mod instant;
 pub mod json_text;
 pub mod major;
 pub mod movements_fold;
+pub mod now;
 pub mod period_start;
 pub mod positive_entities;
 mod single;

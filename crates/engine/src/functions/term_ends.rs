@@ -60,11 +60,11 @@ fn span_of(term: Term, n: i32) -> Option<Span> {
         Interval::Quarter => count.checked_mul(3)?,
         Interval::HalfYear => count.checked_mul(6)?,
         Interval::Year => count.checked_mul(12)?,
-        Interval::Week if count > 4 => return (i64::from(count) * i64::from(n)).try_weeks().ok(),
-        Interval::Day if count > 31 => return (i64::from(count) * i64::from(n)).try_days().ok(),
+        Interval::Week if count > 4 => return Span::new().try_weeks(i64::from(count) * i64::from(n)).ok(),
+        Interval::Day if count > 31 => return Span::new().try_days(i64::from(count) * i64::from(n)).ok(),
         _ => return None,
     };
-    (i64::from(months) * i64::from(n)).try_months().ok()
+    Span::new().try_months(i64::from(months) * i64::from(n)).ok()
 }
 
 /// The ends of terms in (after, until].

@@ -65,7 +65,6 @@ impl EngineOptions {
 }
 
 /// Answers questions over records. Cheap to share behind an `Arc`; changed settings need a new one.
-#[derive(Debug)]
 pub struct Engine {
     pub(super) source: Arc<dyn RecordSource>,
     pub(super) options: EngineOptions,
@@ -73,6 +72,12 @@ pub struct Engine {
     cache: Arc<PartialCache>,
     pub(super) context: SessionContext,
     facts: Vec<FactSchema>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("source", &self.source).field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 impl Engine {
@@ -168,8 +173,11 @@ impl Engine {
     /// A context in which a query runs: the moments are fixed.
     pub(super) fn session(&self, cut_off: i64) -> SessionContext {
         let mut state = self.context.state();
-        state.config_mut().set_extension(Arc::new(Moments { now: self.now(), cut_off }));
-        SessionContext::new_with_state(state)
+        let now = self.now();
+        state.config_mut().set_extension(Arc::new(Moments { now, cut_off }));
+        let session = SessionContext::new_with_state(state);
+        session.register_udf(functions::now::udf(now));
+        session
     }
 
     /// Answers one request.

@@ -188,6 +188,6 @@ async fn every_column_of_a_fact_is_known() {
     );
     for fact in engine.facts() {
         assert!(!fact.file.doc.is_empty(), "{}", fact.file.name);
-        assert_eq!(fact.for_catalog().columns.len(), fact.columns.len());
+        assert!(fact.columns.iter().any(|c| c.name == fact.file.time));
     }
 }
