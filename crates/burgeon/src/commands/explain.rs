@@ -80,8 +80,8 @@ fn print(explained: &Explained) -> Result<(), Failure> {
                 figure(row.before, unit),
                 figure(row.after, unit),
                 signed(row.change, unit),
-                signed(Some(row.mix), unit),
-                signed(Some(row.rate), unit),
+                signed(row.mix, unit),
+                signed(row.rate, unit),
             ]);
         }
         rows.print(Format::Table, &())?;
@@ -124,8 +124,8 @@ fn splits(explained: &Explained) -> Rows {
                 plain(row.before),
                 plain(row.after),
                 plain(row.change),
-                plain(Some(row.mix)),
-                plain(Some(row.rate)),
+                plain(row.mix),
+                plain(row.rate),
             ]);
         }
     }

@@ -64,7 +64,7 @@ impl Query {
     pub async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
         let pairs = self.pairs()?;
         let workspace = global.open_existing(OpenOptions::default()).await?;
-        let query = workspace.parse_query(&pairs)?;
+        let query = workspace.parse_query(&pairs).await?;
         if global.format == Format::Json {
             output::print_json(&workspace.query(&query).await?)?;
         } else {

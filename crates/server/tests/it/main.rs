@@ -2,6 +2,7 @@
 
 mod auth;
 mod explain;
+mod faults;
 mod imports;
 mod live;
 mod openapi;
