@@ -148,17 +148,12 @@ fn spread(layout: &Layout, batch: &arrow::array::RecordBatch, overlays: &mut [Ov
 /// Takes in what the intake log holds beyond the Delta table, and forgets what the Delta table has.
 fn replay(state: &mut TableState, log: &IntakeLog, versions: &Versions) -> Result<()> {
     let layout = Arc::clone(&state.layout);
+    let flushed = state.flushed;
     let entries = log.entries(layout.name())?;
-    if entries
-        .first()
-        .is_some_and(|(position, _)| *position <= state.flushed)
-    {
-        log.truncate(layout.name(), state.flushed)?;
+    if entries.first().is_some_and(|(position, _)| *position <= flushed) {
+        log.truncate(layout.name(), flushed)?;
     }
-    for (position, rows) in entries
-        .into_iter()
-        .filter(|(position, _)| *position > state.flushed)
-    {
+    for (position, rows) in entries.into_iter().filter(|(position, _)| *position > flushed) {
         let (rows, _) = layout.complete(&rows, 0)?;
         let absorbed = absorb(state, &rows, false)?;
         apply(state, &rows, &absorbed, position, versions)?;
