@@ -240,10 +240,7 @@ impl BulkWriter {
             content: true,
             ..Change::default()
         };
-        if let Err(error) = delta.commit(change).await {
-            std::fs::remove_file(&file.path).ok();
-            return Err(error);
-        }
+        delta.commit(change).await?;
         shared.fault(FaultPoint::Committed)?;
         let _apply = shared.apply.lock();
         let mut state = self.table.state().as_ref().clone();

@@ -125,32 +125,23 @@ async fn check_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Vec<Find
             ));
         }
     }
-    match orphans(table) {
+    match orphans(shared, table) {
         Err(error) => {
+            let mend = "make the directory readable";
             findings.push(finding(
                 Severity::Error,
                 table.dir.clone(),
                 error.to_string(),
-                "make the directory readable",
+                mend,
             ));
         }
-        Ok(orphans) => {
-            let replaced: HashSet<PathBuf> = shared
-                .replaced
-                .lock()
-                .iter()
-                .map(|(file, _)| file.path.clone())
-                .collect();
-            let left: Vec<PathBuf> = orphans
-                .into_iter()
-                .filter(|path| !replaced.contains(path))
-                .collect();
+        Ok(left) => {
             if let Some(first) = left.first() {
                 let what = format!(
                     "{} file(s) belong to no version of the table; a crash left them",
                     left.len()
                 );
-                let mend = "nothing is lost; they are removed by the next vacuum (`burgeon doctor --mend`)";
+                let mend = "nothing is lost; they are removed when the server does its maintenance";
                 findings.push(finding(Severity::Notice, first.clone(), what, mend));
             }
         }
@@ -180,16 +171,15 @@ fn check_file(table: &TableShared, file: &DataFile) -> Result<(), String> {
     }
 }
 
-/// Parquet files in a table's directories that its present state does not use.
-pub(crate) fn orphans(table: &TableShared) -> Result<Vec<PathBuf>> {
+/// Parquet files in a table's directories that its present state does not use and that were not just replaced.
+pub(crate) fn orphans(shared: &Shared, table: &TableShared) -> Result<Vec<PathBuf>> {
     let state = table.state();
-    let used: HashSet<PathBuf> = state
-        .buckets
-        .iter()
-        .filter_map(|bucket| bucket.base.as_ref())
+    let bases = state.buckets.iter().filter_map(|bucket| bucket.base.as_ref());
+    let mut used: HashSet<PathBuf> = bases
         .chain(&state.overlays)
         .map(|file| file.path.clone())
         .collect();
+    used.extend(shared.replaced.lock().iter().map(|(file, _)| file.path.clone()));
     let mut out = Vec::new();
     for dir in ["base", "overlay"].map(|name| table.dir.join(name)) {
         let entries = match std::fs::read_dir(&dir) {

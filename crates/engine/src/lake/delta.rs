@@ -129,8 +129,31 @@ impl DeltaLog {
             .map_err(LakeError::from)
     }
 
-    /// Makes a change and waits until it is durable.
+    /// Makes a change and waits until it is durable. After an error the change was not made, and its new files are
+    /// removed; when that cannot be told they stay, for the next vacuum.
     pub async fn commit(&mut self, change: Change) -> Result<u64> {
+        let error = match self.try_commit(&change).await {
+            Ok(version) => return Ok(version),
+            Err(error) => error,
+        };
+        // The commit may have been made before something after it failed: the log on disk decides.
+        let listed = self.load().await?;
+        let named = |file: &DataFile| listed.files.iter().any(|other| other.name == file.name);
+        let made =
+            change.add.iter().all(|(file, _)| named(file)) && !change.remove.iter().any(|file| named(file));
+        if made && (!change.add.is_empty() || !change.remove.is_empty()) {
+            tracing::warn!(table = self.layout.name(), %error, "committed, but what follows a commit failed");
+            let version = self.version().unwrap_or_default();
+            sync_commit(&self.dir, version)?;
+            return Ok(version);
+        }
+        for (file, _) in &change.add {
+            std::fs::remove_file(&file.path).ok();
+        }
+        Err(error)
+    }
+
+    async fn try_commit(&mut self, change: &Change) -> Result<u64> {
         if self.table.is_none() {
             self.create().await?;
         }
@@ -155,7 +178,7 @@ impl DeltaLog {
         }
         let snapshot = table.snapshot().map_err(|e| LakeError::delta(name, e))?;
         let done = CommitBuilder::from(properties)
-            .with_actions(actions(&change))
+            .with_actions(actions(change))
             .build(Some(snapshot), table.log_store(), operation)
             .await
             .map_err(|e| LakeError::delta(name, e))?;

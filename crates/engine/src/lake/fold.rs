@@ -202,10 +202,7 @@ pub(crate) async fn commit(
     }
     let removed = change.remove.clone();
     shared.fault(FaultPoint::FilesWritten)?;
-    if let Err(error) = delta.commit(change).await {
-        discard(&done);
-        return Err(error);
-    }
+    delta.commit(change).await?;
     shared.fault(FaultPoint::Committed)?;
     let position = snapshot.position;
     let mut rechecked = Vec::new();

@@ -108,7 +108,7 @@ impl Lake {
         let now = shared.seconds();
         shared.replaced.lock().retain(|(file, since)| {
             let due = now - since >= after_seconds && Arc::strong_count(file) == 1;
-            !(due && std::fs::remove_file(&file.path).is_ok())
+            !due || (std::fs::remove_file(&file.path).is_err() && file.path.exists())
         });
     }
 
@@ -119,13 +119,13 @@ impl Lake {
         let mut removed = 0;
         for table in shared.tables.values().filter(|table| table.broken.is_none()) {
             let _delta = table.delta.lock().await; // nothing is being written now
-            for path in super::check::orphans(table)? {
+            for path in super::check::orphans(shared, table)? {
                 let now = Duration::from_secs(shared.seconds().max(0) as u64);
                 let written = std::fs::metadata(&path).and_then(|meta| meta.modified());
                 let old = written
                     .ok()
                     .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-                if old.is_none_or(|at| at + age <= now) {
+                if old.is_none_or(|at| now.saturating_sub(at) >= age) {
                     std::fs::remove_file(&path).map_err(|error| LakeError::io(&path, error))?;
                     removed += 1;
                 }
@@ -159,10 +159,7 @@ async fn flush_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Result<(
             content: true,
             ..Change::default()
         };
-        if let Err(error) = delta.commit(change).await {
-            std::fs::remove_file(&data.path).ok();
-            return Err(error);
-        }
+        delta.commit(change).await?;
         file = Some(data);
     }
     shared.fault(FaultPoint::Committed)?;
