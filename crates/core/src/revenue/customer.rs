@@ -228,7 +228,7 @@ impl Customer {
     }
 
     /// Walks through all events in order of time and writes the rows.
-    pub(super) fn replay<S: Sink>(&mut self, sink: &mut S) {
+    pub(super) fn replay(&mut self, sink: &mut dyn Sink) {
         self.add_derived_events();
         let window = i64::from(self.rules.netting_window_minutes) * MINUTE;
         let mut payer = Payer { paying: 0, first_paid_at: NEVER, lost_at: NEVER };
@@ -240,7 +240,13 @@ impl Customer {
             let paying_before = payer.paying;
             // The window opens with the first event that changes anything.
             let (mut opened, mut at) = (None, 0);
-            while let Some(event) = self.events.get(next).copied() {
+            let mut context = Context {
+                rules: &self.rules,
+                texts: &self.texts,
+                touched: &mut self.touched,
+                payer: &mut payer,
+            };
+            while let Some(event) = self.events.get(next) {
                 if let Some(opened) = opened {
                     let apart = event.at.saturating_sub(opened) > window;
                     if apart || (event.at > self.now) != (opened > self.now) {
@@ -248,7 +254,8 @@ impl Customer {
                     }
                 }
                 next += 1;
-                if self.apply(&event, netted, &mut payer.paying) {
+                let subscription = &mut self.subscriptions[event.subscription as usize];
+                if apply(subscription, event, netted, &mut context) {
                     opened.get_or_insert(event.at);
                     at = event.at;
                 }
@@ -292,68 +299,8 @@ impl Customer {
         }
     }
 
-    /// Applies one event. Returns whether anything that counts changed.
-    #[inline]
-    fn apply(&mut self, event: &Event, netted: u32, paying: &mut u32) -> bool {
-        let subscription = &mut self.subscriptions[event.subscription as usize];
-        let old = subscription.now;
-        let from = subscription.status;
-        let mut label = Label::Own(event.reason);
-        let new = match event.kind {
-            Kind::Request { .. } => {
-                // `canceled_at` of the derived event holds the time of the row that told of the request.
-                subscription.rests_until = subscription.rests_until.max(event.canceled_at);
-                NOTHING
-            }
-            Kind::Lapse { since } => {
-                if from != Some(Status::PastDue) || subscription.past_due_since != since {
-                    return false;
-                }
-                subscription.lapsed = true;
-                label = Label::Involuntary;
-                NOTHING
-            }
-            Kind::Row => {
-                if event.status == Status::PastDue {
-                    if from != Some(Status::PastDue) {
-                        subscription.past_due_since = event.at;
-                        subscription.lapsed = false;
-                    }
-                } else {
-                    subscription.lapsed = false;
-                }
-                subscription.status = Some(event.status);
-                label = label_of(event, from);
-                let asked = self.rules.churn_date == ChurnDateRule::Request
-                    && event.canceled_at != NEVER
-                    && event.canceled_at <= event.at;
-                if event.at < subscription.rests_until || asked || subscription.lapsed {
-                    NOTHING
-                } else {
-                    counted(event, &old, &self.rules)
-                }
-            }
-        };
-        let moved = old.amount != new.amount || (new.amount != 0 && differs(&self.texts, &old, &new));
-        if subscription.netted != netted {
-            if !moved {
-                return false;
-            }
-            subscription.netted = netted;
-            subscription.before = old;
-            self.touched.push(event.subscription);
-        } else if !moved {
-            return false;
-        }
-        *paying = *paying + u32::from(new.amount != 0) - u32::from(old.amount != 0);
-        subscription.now = new;
-        subscription.label = label;
-        subscription.key = event.key;
-        true
-    }
-
     /// Writes the rows of one netted change.
-    fn write<S: Sink>(&mut self, at: i64, paying_before: u32, payer: &mut Payer, sink: &mut S) {
+    fn write(&mut self, at: i64, paying_before: u32, payer: &mut Payer, sink: &mut dyn Sink) {
         self.totals.clear();
         for &index in &self.touched {
             let subscription = &self.subscriptions[index as usize];
@@ -409,6 +356,76 @@ impl Customer {
     }
 }
 
+/// What applying an event needs beside the subscription.
+struct Context<'a> {
+    rules: &'a RevenueRules,
+    texts: &'a str,
+    touched: &'a mut Vec<u32>,
+    payer: &'a mut Payer,
+}
+
+/// Applies one event. Returns whether anything that counts changed.
+#[inline]
+fn apply(
+    subscription: &mut Subscription,
+    event: &Event,
+    netted: u32,
+    context: &mut Context<'_>,
+) -> bool {
+    let old = subscription.now;
+    let from = subscription.status;
+    let mut label = Label::Own(event.reason);
+    let new = match event.kind {
+        Kind::Request { .. } => {
+            // `canceled_at` of the derived event holds the time of the row that told of the request.
+            subscription.rests_until = subscription.rests_until.max(event.canceled_at);
+            NOTHING
+        }
+        Kind::Lapse { since } => {
+            if from != Some(Status::PastDue) || subscription.past_due_since != since {
+                return false;
+            }
+            subscription.lapsed = true;
+            label = Label::Involuntary;
+            NOTHING
+        }
+        Kind::Row => {
+            if event.status == Status::PastDue {
+                if from != Some(Status::PastDue) {
+                    subscription.past_due_since = event.at;
+                    subscription.lapsed = false;
+                }
+            } else {
+                subscription.lapsed = false;
+            }
+            subscription.status = Some(event.status);
+            label = label_of(event, from);
+            let asked = context.rules.churn_date == ChurnDateRule::Request
+                && event.canceled_at != NEVER
+                && event.canceled_at <= event.at;
+            if event.at < subscription.rests_until || asked || subscription.lapsed {
+                NOTHING
+            } else {
+                counted(event, &old, context.rules)
+            }
+        }
+    };
+    let moved = old.amount != new.amount || (new.amount != 0 && differs(context.texts, &old, &new));
+    if !moved {
+        return false;
+    }
+    if subscription.netted != netted {
+        subscription.netted = netted;
+        subscription.before = old;
+        context.touched.push(event.subscription);
+    }
+    context.payer.paying = context.payer.paying + u32::from(new.amount != 0) - u32::from(old.amount != 0);
+    subscription.now = new;
+    subscription.label = label;
+    subscription.key = event.key;
+    true
+}
+
 /// What is known of a customer as a payer.
 struct Payer {
     /// Subscriptions that count.
@@ -429,14 +446,14 @@ struct Shared<'a> {
 
 impl Shared<'_> {
     /// Writes the change of one segment from `old` to `new`; one of both may be missing.
-    fn row<S: Sink>(
+    fn row(
         &self,
         subscription: &Subscription,
         old: Option<&Counted>,
         new: Option<&Counted>,
         totals: &[Total],
         whole: Option<Class>,
-        sink: &mut S,
+        sink: &mut dyn Sink,
     ) {
         let (from, to) = (old.unwrap_or(&NOTHING), new.unwrap_or(&NOTHING));
         let segment = if new.is_some() { to } else { from };

@@ -199,6 +199,7 @@ impl Fold {
     /// Writes the rows of the last customer. The fold can be used again afterwards.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) {
         if self.started {
+            // Behind a pointer, so that the replay is compiled once, here, at this crate's optimisation.
             self.customer.replay(sink);
             self.started = false;
         }

@@ -59,4 +59,6 @@ pub use rules::{AmountRule, ChurnDateRule, PauseRule, RevenueRules};
 pub use term::{Interval, Status, Term};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

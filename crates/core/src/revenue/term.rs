@@ -164,6 +164,12 @@ impl Term {
     /// the product of an `i64` and the largest factor is below 2^89.
     #[inline]
     pub fn monthly_parts(self, amount_minor: i64) -> i128 {
+        // Nearly all rows are of these two.
+        match self {
+            Term::MONTH => return i128::from(amount_minor) * PARTS,
+            Term::YEAR => return i128::from(amount_minor) * (PARTS / 12),
+            _ => {}
+        }
         let count = i64::from(self.count.max(1));
         let (factor, divisor) = match self.interval {
             Interval::Month => (MONTH_PARTS, count),
