@@ -196,7 +196,7 @@ test('a phone: the rail folds, the bar is one button, nothing overflows', async 
   await expect(page.getByRole('dialog', { name: 'Range and filters' })).toBeVisible();
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Pages' }).click();
-  await page.getByRole('link', { name: 'Customers' }).click();
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Customers' }).click();
   await expect(page).toHaveURL(/\/customers/);
 });
 

@@ -106,6 +106,8 @@ export interface Tree {
 }
 
 export interface Split {
+  /** value, other (all further values together) or overlap (what overlapping groups count twice). */
+  kind?: 'value' | 'other' | 'overlap';
   value: string | null;
   before: number | null;
   after: number | null;

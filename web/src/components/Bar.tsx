@@ -39,7 +39,7 @@ function RangePicker() {
       <Tooltip label={t('range.earlier')}>
         <ActionIcon variant="default" aria-label={t('range.earlier')} onClick={() => shift(-1)}><Icon name="left" size={14} /></ActionIcon>
       </Tooltip>
-      <Menu opened={open} onChange={setOpen} position="bottom-start" closeOnItemClick>
+      <Menu opened={open} onChange={(next) => { setOpen(next); if (next) setOwn({ from: span.from, to: span.to }); }} position="bottom-start" closeOnItemClick>
         <Menu.Target>
           <Button variant="default" leftSection={<Icon name="calendar" size={14} />} rightSection={<Icon name="down" size={12} />} data-range={span.range}>{label}</Button>
         </Menu.Target>

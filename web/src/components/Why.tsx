@@ -1,9 +1,9 @@
 /** Why a figure changed: sentences from figures, a waterfall, and the split that adds up. */
 import { Select } from '@mantine/core';
-import { useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import { useExplain, useMetrics } from '../api/hooks';
 import type { Params } from '../api/client';
-import type { Explain, Metric } from '../api/types';
+import type { Explain, Metric, Split } from '../api/types';
 import { ChartFrame, useColours, useWords, type TableModel } from '../charts/ChartFrame';
 import { waterfall, waterfallFloor, type Step } from '../charts/figure';
 import { falls } from '../charts/options';
@@ -12,7 +12,7 @@ import { periodLabel as labelOf } from '../state/dates';
 import { useOpenPanel } from '../state/panel';
 import { splitChoices } from '../state/splits';
 import { Delta } from './Delta';
-import { Empty, Loaded } from './states';
+import { Loaded } from './states';
 
 /** The few sentences that matter, made of figures. */
 export function sentences(x: Explain, metric: Metric | undefined, i18n: I18n): string[] {
@@ -51,12 +51,16 @@ export function Why({ metric, params, split, onSplit, height = 240 }: { metric: 
   const parts = split === 'parts' || (!split && (query.data?.tree?.children?.length ?? 0) > 1);
   const chosen = parts ? 'parts' : (asked ?? 'parts');
 
+  const nameOf = useCallback((r: Split) => (r.kind === 'other' ? t('series.other') : r.kind === 'overlap' ? t('why.overlap') : dim(asked ?? '', r.value)), [t, dim, asked]);
+
   const model = useMemo(() => {
     const x = query.data;
     if (!x || x.before === null || x.after === null) return null;
     const items = parts
       ? (x.tree?.children ?? []).map((n, i) => ({ key: `${n.metric}:${i}`, name: text(n.label) || n.metric, value: n.contribution ?? 0 }))
-      : (x.by.find((b) => b.dimension === asked)?.rows ?? []).map((r) => ({ key: r.value ?? '', name: dim(asked ?? '', r.value), value: (r.mix ?? 0) + (r.rate ?? 0) }));
+      : (x.by.find((b) => b.dimension === asked)?.rows ?? []).map((r) => ({ key: r.value ?? '', name: nameOf(r), value: (r.mix ?? 0) + (r.rate ?? 0) }));
+    // Groups that do not add up to the change are told in the table, never drawn as if they did.
+    if (!parts && items.every((i) => i.value === 0)) return { option: null, table: { head: [], rows: [] }, steps: [] };
     const sorted = parts ? items.filter((i) => i.value !== 0) : [...items].sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).filter((i) => i.value !== 0);
     const shown = sorted.slice(0, 6);
     const rest = x.after - x.before - shown.reduce((s, i) => s + i.value, 0);
@@ -66,13 +70,14 @@ export function Why({ metric, params, split, onSplit, height = 240 }: { metric: 
     const option = falls(steps, waterfallFloor(steps), (s) => (s.total ? c.accent : about?.better === 'neutral' ? c.neutral : good(s)), c, words, x.unit);
     const table: TableModel = { head: [t('table.part'), t('table.contribution')], rows: steps.map((s, i) => ({ key: `${s.key}${i}`, head: s.name, cells: [value(s.value, x.unit, 'full', !s.total)] })) };
     return { option, table, steps };
-  }, [query.data, parts, asked, about?.better, c, words, text, dim, value, period, t]);
+  }, [query.data, parts, asked, about?.better, c, words, text, nameOf, value, period, t]);
 
   return (
     <Loaded query={query} height={height + 160}>
       {(x) => {
         const splits = x.by.find((b) => b.dimension === asked);
         const ratio = splits?.rows.some((r) => r.mix) ?? false;
+        const adds = splits?.rows.some((r) => r.mix !== null || r.rate !== null) ?? false;
         const data = [...((x.tree?.children?.length ?? 0) > 1 ? [{ value: 'parts', label: t('why.byParts') }] : []), ...choices.map((d) => ({ value: d, label: text(about?.dimensions.find((m) => m.name === d)?.label) || d }))];
         return (
           <div className="why">
@@ -94,7 +99,7 @@ export function Why({ metric, params, split, onSplit, height = 240 }: { metric: 
                 {t('why.releases')} {x.releases.map((r) => `${r.name} (${i18n.date(r.date ?? r.at)})`).join(', ')}. {t('why.notCause')}
               </p>
             ) : null}
-            {model && model.steps.length > 2 ? (
+            {model?.option && model.steps.length > 2 ? (
               <ChartFrame
                 title={t('why.waterfall')}
                 name={t('why.waterfallOf', { name: about ? text(about.label) : metric })}
@@ -110,8 +115,11 @@ export function Why({ metric, params, split, onSplit, height = 240 }: { metric: 
                 }}
                 controls={<Select size="xs" w={150} aria-label={t('why.splitBy')} data={data} value={chosen} onChange={(v) => v && onSplit(v)} allowDeselect={false} comboboxProps={{ withinPortal: true }} />}
               />
-            ) : model ? null : (
-              <Empty title={t('why.nothing')}>{t('why.nothing.why')}</Empty>
+            ) : (
+              <div className="row between">
+                <span className="muted">{t(!parts && splits && splits.sum === null && x.change ? 'why.noSum' : 'why.nothing.why')}</span>
+                <Select size="xs" w={150} aria-label={t('why.splitBy')} data={data} value={chosen} onChange={(v) => v && onSplit(v)} allowDeselect={false} />
+              </div>
             )}
             {splits?.rows.length && !parts ? (
               <div className="scroll" tabIndex={0}>
@@ -130,12 +138,12 @@ export function Why({ metric, params, split, onSplit, height = 240 }: { metric: 
                     {splits.rows.map((r, i) => (
                       <tr key={i}>
                         <th scope="row">
-                          <button type="button" className="link" onClick={() => open({ metric, period: labelOf(x.period), against: labelOf(x.against), dimensions: { [asked ?? '']: r.value }, tab: 'rows' })}>{dim(asked ?? '', r.value)}</button>
+                          {r.value ? <button type="button" className="link" onClick={() => open({ metric, period: labelOf(x.period), against: labelOf(x.against), dimensions: { [asked ?? '']: r.value }, tab: 'rows' })}>{nameOf(r)}</button> : nameOf(r)}
                         </th>
                         <td className="num">{value(r.before, x.unit)}</td>
                         <td className="num">{value(r.after, x.unit)}</td>
                         {ratio ? <td className="num">{value(r.mix, x.unit, 'full', true)}</td> : null}
-                        <td className="num">{value(ratio ? r.rate : (r.mix ?? 0) + (r.rate ?? 0), x.unit, 'full', true)}</td>
+                        <td className="num">{value(!adds ? r.change : ratio ? r.rate : (r.mix ?? 0) + (r.rate ?? 0), x.unit, 'full', true)}</td>
                       </tr>
                     ))}
                   </tbody>

@@ -26,7 +26,7 @@ function Heat({ rows, unit, onOpen }: { rows: CohortRow[]; unit: 'count' | 'mone
     const depth = v === null ? 0 : Math.max(0.04, Math.min(1, v)) ** 1.6;
     const body = v === null ? '' : value(v, 'percent').replace(/([.,]\d)/, (m) => (v >= 1 ? '' : m));
     return (
-      <td key={key} className={running ? 'running' : undefined} style={v === null ? undefined : { background: `color-mix(in srgb, var(--accent) ${Math.round(depth * 62)}%, var(--surface))` }}>
+      <td key={key} className={running ? 'running' : undefined} style={v === null ? undefined : { background: `color-mix(in srgb, var(--accent) calc(var(--heat) * ${depth.toFixed(3)}), var(--surface))` }}>
         {act && v !== null ? <button type="button" title={title} onClick={act}>{body}</button> : body}
       </td>
     );
