@@ -28,9 +28,9 @@ pub struct Demo {
     /// Subscription changes for each account on average (default: about 4); for benchmarks
     #[arg(long, value_name = "N")]
     changes: Option<f64>,
-    /// Seconds between new records while it is served; 0 keeps it still
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
-    pace: u64,
+    /// New records keep arriving while it is served, one every so many seconds; `off` keeps it still
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = pace)]
+    live: Pace,
     /// Write the records and stop, without serving
     #[arg(long)]
     load_only: bool,
@@ -61,7 +61,18 @@ impl Demo {
             workspace.close().await?;
             return Ok(ExitCode::SUCCESS);
         }
-        let pace = (self.pace > 0).then(|| Duration::from_secs(self.pace));
-        self.listen.serve(workspace, pace).await
+        self.listen.serve(workspace, self.live.0).await
+    }
+}
+
+/// How often something happens.
+#[derive(Debug, Clone, Copy)]
+struct Pace(Option<Duration>);
+
+fn pace(text: &str) -> Result<Pace, String> {
+    match (text, text.parse()) {
+        ("off", _) => Ok(Pace(None)),
+        (_, Ok(seconds @ 1..)) => Ok(Pace(Some(Duration::from_secs(seconds)))),
+        _ => Err("write a number of seconds, or off".to_owned()),
     }
 }

@@ -125,7 +125,7 @@ fn explain_and_rows_add_up() {
         .run(&["explain", "mrr", "--period", "2018-03", "--by", "plan"])
         .ok();
     assert!(text.contains("230.00 → 130.00"), "{text}");
-    let rows = place.run(&["rows", "churned_mrr", "--period", "2018-03", "--format", "csv"]);
+    let rows = place.run(&["rows", "churn_mrr", "--period", "2018-03", "--format", "csv"]);
     let rows = if rows.code == Some(0) {
         rows.ok()
     } else {
@@ -143,7 +143,7 @@ fn random_ledgers_give_the_figures_of_the_oracle() {
         let place = Place::new();
         let file = place.write("ledger.csv", ledger.csv());
         place.run(&["import", &file, "--as", "subscription_changes"]).ok();
-        let metrics = "mrr,customers,new_mrr,expansion_mrr,contraction_mrr,churned_mrr,reactivation_mrr";
+        let metrics = "mrr,customers,new_mrr,expansion_mrr,contraction_mrr,churn_mrr,reactivation_mrr";
         let out = place
             .run(&[
                 "query", metrics, "--from", "2023-01", "--to", "2025-12", "--format", "csv",
