@@ -16,6 +16,7 @@ pub mod evaluate;
 pub mod example;
 pub mod fact;
 pub mod formula;
+pub mod insight;
 pub mod page;
 pub mod plan;
 pub mod query;

@@ -137,16 +137,17 @@ impl QueryResult {
     /// by `<metric>_previous` or `<metric>_year_ago`. Rows by period, then by dimension values.
     pub fn to_csv(&self) -> String {
         let mut metrics: Vec<&str> = Vec::new();
-        let mut groups: Vec<&[(String, Option<String>)]> = Vec::new();
+        let mut groups: Vec<(&[(String, Option<String>)], bool)> = Vec::new();
         let mut cells = std::collections::HashMap::new();
+        let mut seen = std::collections::HashSet::new();
         for series in &self.series {
             if !metrics.contains(&series.metric.as_str()) {
                 metrics.push(&series.metric);
             }
-            if cells.insert((series.metric.as_str(), &series.dimensions[..]), series).is_none()
-                && metrics.len() == 1
-            {
-                groups.push(&series.dimensions);
+            let group = (&series.dimensions[..], series.other);
+            cells.insert((series.metric.as_str(), group), series);
+            if seen.insert(group) {
+                groups.push(group);
             }
         }
         let mut csv = String::from("period");
@@ -165,7 +166,7 @@ impl QueryResult {
         for (i, period) in self.periods.iter().enumerate() {
             for group in &groups {
                 csv.push_str(&period.label);
-                for (_, value) in *group {
+                for (_, value) in group.0 {
                     csv.push(',');
                     csv.push_str(&field(value.as_deref().unwrap_or("")));
                 }

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod engine;
+mod insight;
 mod query;
 
 use std::path::Path;
