@@ -145,9 +145,10 @@ fn file(path: &str, text: &str) -> Vec<String> {
             "{path}: {lines} lines; split it, {LONGEST_FILE} are the most"
         ));
     }
+    let test = path.contains("/tests/") || path.ends_with("/tests.rs");
     let borders: Vec<&&str> = BORDERS
         .iter()
-        .filter(|(folder, _)| path.starts_with(folder))
+        .filter(|(folder, _)| path.starts_with(folder) && !test)
         .flat_map(|(_, names)| *names)
         .collect();
     for (number, line) in text.lines().enumerate() {
