@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "burgeon-engine",
             "burgeon-state",
             "burgeon-connectors",
+            "burgeon-unify",
         ],
     ),
     ("burgeon", &["burgeon-core", "burgeon-metrics", "burgeon-server"]),
