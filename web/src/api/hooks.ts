@@ -52,8 +52,8 @@ export const useRows = (metric: string | undefined, params: Params, enabled = tr
     enabled: Boolean(metric) && enabled,
   });
 
-export const useChanges = (grain: string) =>
-  useQuery({ queryKey: ['changes', grain], queryFn: ({ signal }) => get<Changes>('/changes', { grain }, signal), placeholderData: keepPreviousData });
+export const useChanges = (params: Params) =>
+  useQuery({ queryKey: ['changes', params], queryFn: ({ signal }) => get<Changes>('/changes', params, signal), placeholderData: keepPreviousData });
 
 export const useReleases = () =>
   useQuery({ queryKey: ['releases'], queryFn: ({ signal }) => get<{ releases: Release[] }>('/releases', {}, signal).then((r) => r.releases), staleTime: slow });

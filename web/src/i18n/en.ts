@@ -287,6 +287,7 @@ export const en = {
   'pulse.cause.customers': { one: 'mostly {dimension} {value}: {change} from {n} customer', other: 'mostly {dimension} {value}: {change} from {n} customers' },
   'pulse.changes': 'What changed',
   'pulse.changes.between': '{period} against {against}',
+  'pulse.whole': 'the whole company, without the filters',
 
   'rail.customers': 'Customers',
   'rail.customers.empty': 'Filled by an import of customers',

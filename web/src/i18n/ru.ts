@@ -289,6 +289,7 @@ export const ru: Messages = {
   'pulse.cause.customers': { one: 'больше всего {dimension} {value}: {change}, {n} клиент', few: 'больше всего {dimension} {value}: {change}, {n} клиента', many: 'больше всего {dimension} {value}: {change}, {n} клиентов', other: 'больше всего {dimension} {value}: {change}, {n} клиента' },
   'pulse.changes': 'Что изменилось',
   'pulse.changes.between': '{period} к {against}',
+  'pulse.whole': 'вся компания, без фильтров',
 
   'rail.customers': 'Клиенты',
   'rail.customers.empty': 'Заполнит импорт клиентов',

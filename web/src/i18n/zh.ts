@@ -289,6 +289,7 @@ export const zh: Messages = {
   'pulse.cause.customers': '主要来自{dimension} {value}：{change}，涉及 {n} 位客户',
   'pulse.changes': '发生了什么变化',
   'pulse.changes.between': '{period} 对比 {against}',
+  'pulse.whole': '整个公司，不含筛选',
 
   'rail.customers': '客户',
   'rail.customers.empty': '导入客户后显示',

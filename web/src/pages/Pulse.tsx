@@ -10,6 +10,7 @@ import { Empty, Loaded, Waiting } from '../components/states';
 import { useI18n } from '../i18n/context';
 import { useOpenPanel } from '../state/panel';
 import { periodLabel as labelOf, startOf, step } from '../state/dates';
+import { usePeriodDefault } from '../state/usePeriodDefault';
 import { useView } from '../state/useView';
 
 export function NoData() {
@@ -64,7 +65,9 @@ export function Pulse() {
   // One period more than the range, so that the first comparison exists even for short ranges.
   const from = view.compare === 'previous' ? startOf(step(view.span.from, view.span.grain, -1), view.span.grain) : view.span.from;
   const query = useFigures({ metrics, params: { ...view.params, from, compare: view.compare === 'year_ago' ? 'year_ago' : undefined } });
-  const changes = useChanges(view.span.grain);
+  // From one day to the next little is worth a word; weeks are the finest.
+  const grain = view.span.grain === 'day' ? 'week' : view.span.grain;
+  const changes = useChanges({ grain, period: usePeriodDefault(grain), currency: view.search.currency });
   const empty = workspace.data && !(workspace.data.tables['subscription_changes'] ?? 0);
 
   if (workspace.error && !workspace.data) return <Loaded query={workspace} height={200}>{() => null}</Loaded>;
@@ -79,7 +82,7 @@ export function Pulse() {
               <header className="panel-head">
                 <div className="panel-title">
                   <h2>{t('pulse.changes')}</h2>
-                  <p className="muted">{t('pulse.changes.between', { period: period(labelOf(c.period)), against: period(labelOf(c.against)) })}</p>
+                  <p className="muted">{t('pulse.changes.between', { period: period(labelOf(c.period)), against: period(labelOf(c.against)) })}{view.where.length ? ` · ${t('pulse.whole')}` : ''}</p>
                 </div>
               </header>
               {c.changes.length ? (

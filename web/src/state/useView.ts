@@ -10,6 +10,7 @@ export interface View {
   search: Search;
   span: Span;
   today: Day;
+  weekStart: 0 | 1;
   compare: Comparison;
   currency: string;
   where: string[];
@@ -47,13 +48,14 @@ export function useView(): View {
   return useMemo(() => {
     const today = workspace ? dayIn(workspace.now, workspace.timezone) : new Date().toISOString().slice(0, 10);
     const first = workspace?.data_from ? dayIn(workspace.data_from, workspace.timezone) : null;
-    const span = spanOf(search, today, first, workspace && SUNDAY.test(workspace.week_start) ? 0 : 1);
+    const weekStart = workspace && SUNDAY.test(workspace.week_start) ? 0 : 1;
+    const span = spanOf(search, today, first, weekStart);
     const compare = search.compare ?? 'previous';
     const currency = search.currency ?? workspace?.currency ?? 'USD';
     const where = search.where ?? [];
     const params: Params = { grain: span.grain, from: span.from, to: span.to, where, currency: search.currency };
     return {
-      search, span, today, compare, currency, where, params, set, carry: carried(search),
+      search, span, today, weekStart, compare, currency, where, params, set, carry: carried(search),
       shift: (direction: -1 | 1) => {
         const next = shifted(span, direction, today);
         if (next) set({ ...next, grain: span.grain });
