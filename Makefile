@@ -1,7 +1,7 @@
 # make demo    build everything, fill a company with three years of records, serve its figures on this machine
 # make test    everything that must hold before a change is merged
 # make check   the quick part of it: formatting, lints, types, house rules
-# make bench   benchmarks against DuckDB, Polars and chDB
+# make bench   benchmarks against DuckDB, Polars and chDB (CUSTOMERS=20000 for a quick look)
 # make web     the user interface alone (web/dist)
 # make fmt     format all sources          make book    the book (needs mdbook)
 # make clean   remove what was built
@@ -35,8 +35,15 @@ test: check rust-tests browser-tests
 
 check: lints web-checks
 
+CUSTOMERS ?= 1000000
+BENCH := $(CARGO_TARGET_DIR)/bench
+
+# The peers live in an environment of their own that nothing else uses.
 bench: build
-	bench/run $(BENCH)
+	$(call debian,python3,python3 python3-venv)
+	test -x $(BENCH)/python/bin/python || python3 -m venv $(BENCH)/python
+	$(BENCH)/python/bin/pip install -q -r bench/requirements.txt
+	$(BENCH)/python/bin/python bench/run.py --binary $(BURGEON) --work $(BENCH) --customers $(CUSTOMERS)
 
 web: web/dist/index.html
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use burgeon_server::app::OpenOptions;
-use burgeon_server::app::explain::{Explained, Node, Request};
+use burgeon_server::app::explain::{Explained, Node, Request, SplitRow};
 use clap::Args;
 
 use crate::cli::{Format, Global, Slice};
@@ -76,7 +76,7 @@ fn print(explained: &Explained) -> Result<(), Failure> {
         ]);
         for row in &split.rows {
             rows.push([
-                row.value.clone().unwrap_or_else(|| "(none)".to_owned()),
+                named(row),
                 figure(row.before, unit),
                 figure(row.after, unit),
                 signed(row.change, unit),
@@ -112,6 +112,15 @@ fn tree(node: &Node, whole: &str, depth: usize, text: &mut String) {
     }
 }
 
+/// What a row of a split stands for.
+fn named(row: &SplitRow) -> String {
+    match (row.kind.as_str(), &row.value) {
+        ("value", Some(value)) => value.clone(),
+        ("value", None) => "(none)".to_owned(),
+        (kind, _) => format!("({kind})"),
+    }
+}
+
 /// All splits under each other, for CSV.
 fn splits(explained: &Explained) -> Rows {
     let mut rows = Rows::new(["dimension", "value", "before", "after", "change", "mix", "rate"]);
@@ -120,7 +129,11 @@ fn splits(explained: &Explained) -> Rows {
         for row in &split.rows {
             rows.push([
                 split.dimension.clone(),
-                row.value.clone().unwrap_or_default(),
+                if row.kind == "value" {
+                    row.value.clone().unwrap_or_default()
+                } else {
+                    format!("({})", row.kind)
+                },
                 plain(row.before),
                 plain(row.after),
                 plain(row.change),

@@ -156,7 +156,7 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
     if format == Format::Json {
         return output::print_json(preview);
     }
-    let mut mapping = Rows::new(["field", "column", "sure", "needed"]);
+    let mut mapping = Rows::new(["field", "column", "needed", "why"]);
     for mapped in &preview.mapping {
         mapping.push([
             mapped.field.clone(),
@@ -179,16 +179,11 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
         preview.tables.join(", ")
     ))?;
     mapping.print(format, &())?;
-    let used: Vec<&str> = preview
-        .mapping
-        .iter()
-        .filter_map(|mapped| mapped.column.as_deref())
-        .collect();
     let unused: Vec<&str> = preview
         .columns
         .iter()
+        .filter(|column| !column.read)
         .map(|column| column.name.as_str())
-        .filter(|name| !used.contains(name))
         .collect();
     if !unused.is_empty() {
         output::print(&format!("\ncolumns without a field: {}\n", unused.join(", ")))?;
