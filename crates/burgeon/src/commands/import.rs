@@ -161,12 +161,8 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
         mapping.push([
             mapped.field.clone(),
             mapped.column.clone().unwrap_or_default(),
-            mapped
-                .column
-                .as_ref()
-                .map(|_| format!("{:.0}%", mapped.confidence * 100.0))
-                .unwrap_or_default(),
             if mapped.required { "yes" } else { "" }.to_owned(),
+            mapped.why.clone(),
         ]);
     }
     if format == Format::Csv {
@@ -174,8 +170,9 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
     }
     let shape = preview.shape.as_deref().unwrap_or("nothing known");
     output::print(&format!(
-        "{}: read as {shape} into {}\n\n",
+        "{}: {} read as {shape} into {}\n\n",
         file.display(),
+        preview.format,
         preview.tables.join(", ")
     ))?;
     mapping.print(format, &())?;
