@@ -7,6 +7,6 @@
 -- key: change_key
 -- column amount_parts: 1/720720 of a minor unit of the currency a month
 SELECT
-  customer_id, subscription_id, at, currency, amount_parts, plan, interval, movement_id, first_paid_at, change_key
+  customer_id, subscription_id, at, currency, amount_parts, plan, "interval", movement_id, first_paid_at, change_key
 FROM mrr_movements
 WHERE movement = 'new' AND NOT scheduled

@@ -20,7 +20,7 @@ WITH said AS (
   GROUP BY c.customer_id, m.movement_id
 )
 SELECT
-  m.customer_id, m.subscription_id, m.at, m.currency, m.amount_parts, m.plan, m.interval,
+  m.customer_id, m.subscription_id, m.at, m.currency, m.amount_parts, m.plan, m."interval",
   coalesce(m.reason, said.said_reason, 'unknown') AS reason,
   said.said_comment AS comment,
   m.movement_id, m.first_paid_at, m.change_key

@@ -19,6 +19,6 @@
 -- column change_key: key of the change that caused the row
 -- column quantity: signed change of units
 SELECT
-  customer_id, subscription_id, at, movement, currency, amount_parts, list_parts, discount_parts, plan, interval,
+  customer_id, subscription_id, at, movement, currency, amount_parts, list_parts, discount_parts, plan, "interval",
   reason, scheduled, is_transfer, movement_id, first_paid_at, change_key, quantity
 FROM mrr_movements_fold()

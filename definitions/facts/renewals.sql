@@ -9,10 +9,10 @@
 -- column renewed_parts: monthly value right after, at most due_parts
 WITH changes AS (
   SELECT
-    customer_id, subscription_id, effective_at, currency, plan, interval, interval_count, _key,
+    customer_id, subscription_id, effective_at, currency, plan, "interval", interval_count, _key,
     status IN ('active', 'past_due') AND amount_minor > 0 AS live,
-    monthly_parts(amount_minor, interval, interval_count) AS parts,
-    interval || ' ' || coalesce(interval_count, 1) AS term
+    monthly_parts(amount_minor, "interval", interval_count) AS parts,
+    concat("interval", ' ', CAST(coalesce(interval_count, 1) AS VARCHAR)) AS term
   FROM subscription_changes
 ), neighbours AS (
   SELECT
@@ -31,13 +31,13 @@ WITH changes AS (
   FROM neighbours
 ), due AS (
   SELECT
-    customer_id, subscription_id, currency, plan, interval, parts, next_at, next_live, next_parts, _key,
-    unnest(term_ends(anchor, interval, interval_count, effective_at, next_at)) AS due_at
+    customer_id, subscription_id, currency, plan, "interval", parts, next_at, next_live, next_parts, _key,
+    unnest(term_ends(anchor, "interval", interval_count, effective_at, next_at)) AS due_at
   FROM runs
   WHERE live
 )
 SELECT
-  customer_id, subscription_id, due_at, currency, plan, interval,
+  customer_id, subscription_id, due_at, currency, plan, "interval",
   parts AS due_parts,
   next_at IS NULL OR due_at < next_at OR next_live AS renewed,
   CASE

@@ -80,7 +80,8 @@ impl AggregateUDFImpl for PositiveEntities {
 pub(crate) struct Ordinals {
     current: Option<String>,
     number: Option<u64>,
-    ordinal: u64,
+    /// The present one; 0 before the first row.
+    pub(crate) ordinal: u64,
 }
 
 impl Ordinals {
@@ -162,7 +163,10 @@ impl Changes {
             EmitTo::All => self.running.len(),
             EmitTo::First(n) => n,
         };
-        self.emitted = true;
+        // Rows of emitted groups may only follow when those were complete, which the present entity's are not.
+        let present = self.ordinals.ordinal;
+        self.emitted |= matches!(emit_to, EmitTo::All)
+            || (present > 0 && self.running[..groups].iter().any(|running| running.entity == present));
         let rest = self.changes.split_off(groups * spans);
         let values = std::mem::replace(&mut self.changes, rest);
         self.running.drain(..groups);

@@ -100,7 +100,10 @@ impl Counts {
             EmitTo::All => self.groups,
             EmitTo::First(n) => n,
         };
-        self.emitted = true;
+        // Rows of emitted groups may only follow when those were complete, which the present entity's are not.
+        let present = self.ordinals.ordinal;
+        self.emitted |= matches!(emit_to, EmitTo::All)
+            || (present > 0 && self.cells[..groups * spans].iter().any(|(last, _)| *last == present));
         self.groups -= groups;
         let values = self.cells.drain(..groups * spans).map(|(_, count)| count).collect::<Vec<_>>();
         let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(spans, groups));

@@ -1,7 +1,7 @@
 //! The rows behind a number, and the records behind the rows.
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::concat_batches;
+use arrow::compute::{cast as cast_array, concat_batches};
 use arrow::datatypes::{DataType, SchemaRef, UInt64Type};
 use burgeon_metrics::base::{Aggregate, BaseMeasure, BaseRequest};
 use datafusion::functions_aggregate::expr_fn::count;
@@ -91,15 +91,16 @@ impl Engine {
         let mut records = vec![None; rows.num_rows()];
         if let Some((key, table)) = &fact.file.key {
             let entities = fact.file.entity.as_deref().and_then(|name| rows.column_by_name(name));
-            let entities = entities.and_then(|array| array.as_string_view_opt().cloned());
+            let text = |array: &arrow::array::ArrayRef| cast_array(array, &DataType::Utf8View).ok();
+            let entities = entities.and_then(text).and_then(|array| array.as_string_view_opt().cloned());
             let keys = rows.column_by_name(key).and_then(|array| array.as_primitive_opt::<UInt64Type>());
-            let tables = rows.column_by_name(table).and_then(|array| array.as_string_view_opt());
+            let tables = rows.column_by_name(table).and_then(text).and_then(|a| a.as_string_view_opt().cloned());
             for (row, record) in records.iter_mut().enumerate() {
                 if let Some(keys) = keys
                     && keys.is_valid(row)
                 {
                     *record = Some(RecordRef {
-                        table: tables.map_or_else(|| table.clone(), |t| t.value(row).to_owned()),
+                        table: tables.as_ref().map_or_else(|| table.clone(), |t| t.value(row).to_owned()),
                         entity: entities.as_ref().map_or_else(String::new, |e| e.value(row).to_owned()),
                         key: keys.value(row),
                     });

@@ -36,7 +36,7 @@ async fn movements_by_hand() {
     );
     let engine = engine_at(&records, NOW).await;
     let text = "SELECT customer_id, period_start(at, 'month') AS month, movement, major(amount_parts, currency) AS mrr, \
-                currency, interval, scheduled FROM mrr_movements ORDER BY customer_id, at";
+                currency, \"interval\", scheduled FROM mrr_movements ORDER BY customer_id, at";
     insta::assert_snapshot!(table(&engine, text).await, @r"
     customer_id,month,movement,mrr,currency,interval,scheduled
     a,2026-01-01,new,50.000000,USD,month,false
