@@ -141,9 +141,22 @@ fn given(shape: &Shape, columns: &Columns<'_>, options: &Options) -> Result<Give
             Source::Column(name) => Bound::Column(columns.find(name)?),
         };
         let Some(field) = shape.field(&assignment.field) else {
+            let fields = shape.fields.iter().map(|field| field.name);
+            let (name, said) = match assignment.field.strip_prefix("attributes.") {
+                Some(name) => (name, true),
+                None => (assignment.field.as_str(), false),
+            };
             if let (true, Bound::Column(column)) = (shape.attributes, &bound) {
-                given.attributes.push((*column, assignment.field.clone()));
-                continue;
+                // A name that is nearly a field's is a slip, unless it is said to be an attribute's.
+                let slip = did_you_mean(name, fields);
+                if said || slip.is_empty() {
+                    given.attributes.push((*column, name.to_owned()));
+                    continue;
+                }
+                return Err(Error::Mapping(format!(
+                    "{} has no field {name:?}{slip} For an attribute of that name write attributes.{name}=…",
+                    shape.name
+                )));
             }
             let names: Vec<&str> = shape.fields.iter().map(|field| field.name).collect();
             return Err(Error::Mapping(format!(
@@ -377,7 +390,7 @@ pub fn plan(layout: Layout, sample: &Chunk, options: &Options, file: &str) -> Re
 
 fn best(columns: &Columns<'_>, options: &Options) -> Result<Guess, Error> {
     let mut best: Option<Guess> = None;
-    let mut refused = None;
+    let mut refused: Option<Error> = None;
     for shape in SHAPES.iter() {
         match guess(shape, columns, options) {
             Ok(guess) => {
@@ -388,7 +401,13 @@ fn best(columns: &Columns<'_>, options: &Options) -> Result<Guess, Error> {
                     best = Some(guess);
                 }
             }
-            Err(error) => refused = Some(error),
+            // A column that is not there is the same mistake for every shape, a field only for some.
+            Err(error) => {
+                let column = error.to_string().starts_with("the file has no column");
+                if column || refused.is_none() {
+                    refused = Some(error);
+                }
+            }
         }
     }
     let header = listed(&columns.layout.header);

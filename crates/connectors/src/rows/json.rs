@@ -254,6 +254,9 @@ impl Elements {
         loop {
             while let Some(byte) = self.buffer.get(self.at + length) {
                 if scan.ends_before(*byte) {
+                    if length == 0 {
+                        return Err(self.damaged("a bracket closes that nothing opened"));
+                    }
                     let element = self.buffer[self.at..self.at + length].to_vec();
                     self.at += length;
                     self.count += 1;

@@ -77,8 +77,8 @@ fn customers_and_their_attributes() {
     customer_id = Account ID 0.86 usual name
     name = Account name 0.92 usual name
     country = Country 1.00 same name
-    created_at = Signup date 0.94 usual name
     channel = Referral source 0.94 usual name
+    created_at = Signup date 0.94 usual name
     attributes.industry = Industry 1.00 no field reads it, so it becomes an attribute
     attributes.team_size = Team size 1.00 no field reads it, so it becomes an attribute
     ");
@@ -126,7 +126,7 @@ fn mistakes_name_the_mend() {
     let text = "customer_id,name\n1,A\n";
     let error = |shape: &str, map: &str| crate::shown("c.csv", text, &options(shape, map));
     insta::assert_snapshot!(error("custommers", ""), @r#"error: there is no table or shape "custommers"; did you mean "customers"?; there are stripe_subscriptions, stripe_invoices, stripe_charges, baremetrics, stripe_sigma_changes, subscription_periods, customers, plans, subscription_changes, cancellations, invoices, invoice_lines, payments, refunds, credit_notes, discounts, fx_rates, costs, customer_merges, releases"#);
-    insta::assert_snapshot!(error("customers", "emial=name"), @r#"error: customers has no field "emial"; did you mean "email"?"#);
+    insta::assert_snapshot!(error("customers", "emial=name"), @r#"error: customers has no field "emial"; did you mean "email"? For an attribute of that name write attributes.emial=…"#);
     insta::assert_snapshot!(error("customers", "email=nmae"), @r#"error: the file has no column "nmae"; did you mean "name"?; it has customer_id, name"#);
     insta::assert_snapshot!(error("payments", "currency='EURO'"), @r#"error: currency='EURO': unknown currency "EURO"; write an ISO 4217 code such as USD, EUR or JPY; did you mean "EUR"?"#);
     let junk = crate::shown("j.csv", "a,b\n1,2\n", &options("", ""));

@@ -39,8 +39,8 @@ fn an_open_quote_costs_one_line() {
     "#);
     insta::assert_snapshot!(customers("1,A,DE\n2,\"B,DE\n3,C,DE\n"), @r#"
     customers@2 customer_id=1 name=A country=DE
-    line 3: a quotation mark opens in this line and is not closed; close it or double it <- 2,"B,DE
     customers@4 customer_id=3 name=C country=DE
+    line 3: a quotation mark opens in this line and is not closed; close it or double it <- 2,"B,DE
     "#);
 }
 
@@ -148,12 +148,17 @@ fn money_is_exact_or_rejected() {
 fn decimal_commas_by_column_and_by_file() {
     let head = "cost_id;date;kind;amount;currency\n";
     let mut opts = options("costs", "");
-    let rows = "1;01.02.2025;ads;1.234,50;EUR\n2;01.02.2025;ads;1,234;KWD\n3;01.02.2025;ads;12.5;EUR\n";
-    insta::assert_snapshot!(shown("c.csv", format!("{head}{rows}"), &opts), @r#"
+    let rows = "1;01.02.2025;ads;1.234,50;EUR\n2;01.02.2025;ads;1,234;KWD\n";
+    insta::assert_snapshot!(shown("c.csv", format!("{head}{rows}"), &opts), @r"
     costs@2 cost_id=1 date=2025-02-01 kind=marketing amount_minor=123450 currency=EUR
-    costs@3 cost_id=2 date=2025-02-01 kind=marketing amount_minor=1234000 currency=KWD
-    line 4: amount: "12.5" is not a number <- 3;01.02.2025;ads;12.5;EUR
-    "#);
+    costs@3 cost_id=2 date=2025-02-01 kind=marketing amount_minor=1234 currency=KWD
+    ");
+    let mixed = format!("{head}{rows}3;01.02.2025;ads;12.5;EUR\n");
+    assert!(shown("c.csv", mixed.as_str(), &opts).starts_with("error: the numbers of column \"amount\" may have"));
+    opts.set("decimal", "comma").unwrap();
+    let text = shown("c.csv", mixed, &opts);
+    assert!(text.ends_with("line 4: amount: \"12.5\" is written with a decimal point in a column with decimal commas; mend the value, or say decimal=point <- 3;01.02.2025;ads;12.5;EUR\n"), "{text}");
+    opts.decimal = None;
     let comma = "cost_id\tdate\tkind\tamount\tcurrency\n1\t2025-02-01\tads\t1,234\tEUR\n";
     insta::assert_snapshot!(shown("c.tsv", comma, &opts), @r#"error: the numbers of column "amount" may have a decimal comma or a comma for thousands (such as "1,234"); say decimal=comma or decimal=point"#);
     opts.set("decimal", "point").unwrap();
