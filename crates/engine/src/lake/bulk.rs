@@ -61,7 +61,7 @@ struct Buffer {
 }
 
 impl BulkWriter {
-    pub(crate) fn new(lake: Lake, table: Arc<TableShared>) -> Result<Self> {
+    pub(super) fn new(lake: Lake, table: Arc<TableShared>) -> Result<Self> {
         let shared = &lake.0.shared;
         let stamp = shared.log.reserve(POSITIONS)?;
         let dir = shared.dir.join("spill").join(format!("{stamp:016x}"));

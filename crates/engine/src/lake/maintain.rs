@@ -11,9 +11,15 @@ use super::layout::Layout;
 use super::state::Bucket;
 use super::{FaultPoint, Lake, Shared, TableShared, files};
 
+/// How often [`Lake::maintain`] looks for files that crashes left.
+const VACUUM_SECONDS: i64 = 3600;
+/// How old such a file must be.
+const ORPHAN_SECONDS: u64 = 86_400;
+
 impl Lake {
     /// Does what is due: flushes tables with many or old unflushed rows, compacts tables with large overlays, removes
-    /// replaced files after [`LakeOptions::keep_seconds`](super::LakeOptions). The server calls it every few seconds.
+    /// replaced files after [`LakeOptions::keep_seconds`](super::LakeOptions), and once an hour files that crashes left
+    /// more than a day ago. The server calls it every few seconds.
     ///
     /// # Errors
     /// The first error; other tables are still taken care of.
@@ -46,6 +52,14 @@ impl Lake {
             }
         }
         self.remove_replaced(shared.options.keep_seconds);
+        let now = shared.seconds();
+        let due = now.saturating_sub(*shared.vacuumed_at.lock()) >= VACUUM_SECONDS;
+        if due {
+            *shared.vacuumed_at.lock() = now;
+            if let Err(error) = self.vacuum(Duration::from_secs(ORPHAN_SECONDS)).await {
+                failed.get_or_insert(error);
+            }
+        }
         failed.map_or(Ok(()), Err)
     }
 

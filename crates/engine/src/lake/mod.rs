@@ -181,6 +181,8 @@ struct Shared {
     changes: broadcast::Sender<Changed>,
     /// Replaced files with the time of their replacement, in seconds.
     replaced: Mutex<Vec<(Arc<DataFile>, i64)>>,
+    /// When files that crashes left were last looked for, in seconds.
+    vacuumed_at: Mutex<i64>,
 }
 
 /// One table of an open lake.

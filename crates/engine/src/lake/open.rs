@@ -66,6 +66,7 @@ pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Shared> {
         apply: Mutex::new(()),
         changes: broadcast::channel(1024).0,
         replaced: Mutex::new(Vec::new()),
+        vacuumed_at: Mutex::new(i64::MIN),
     };
     shared.refresh_merges()?;
     Ok(shared)

@@ -34,7 +34,7 @@ pub struct LakeTable {
 }
 
 impl LakeTable {
-    pub(crate) fn new(table: Arc<TableShared>) -> Self {
+    pub(super) fn new(table: Arc<TableShared>) -> Self {
         Self { table }
     }
 }
