@@ -16,12 +16,11 @@ pub struct Row {
     pub amount: i128,
     pub currency: String,
     pub plan: Option<String>,
-    pub movement: String,
 }
 
 /// All movements that have happened.
 pub async fn movements(engine: &Engine) -> Vec<Row> {
-    let text = "SELECT customer_id, at, amount_parts, currency, plan, movement FROM mrr_movements WHERE NOT scheduled";
+    let text = "SELECT customer_id, at, amount_parts, currency, plan FROM mrr_movements WHERE NOT scheduled";
     let result = engine.sql(text, SqlLimits { rows: usize::MAX, ..SqlLimits::default() }).await.unwrap();
     let mut rows = vec![];
     for batch in &result.batches {
@@ -33,7 +32,6 @@ pub async fn movements(engine: &Engine) -> Vec<Row> {
                 amount: batch.column(2).as_primitive::<Decimal128Type>().value(i),
                 currency: text(3),
                 plan: batch.column(4).is_valid(i).then(|| text(4)),
-                movement: text(5),
             });
         }
     }

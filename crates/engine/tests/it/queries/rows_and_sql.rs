@@ -60,7 +60,7 @@ async fn sql_only_reads() {
     assert_eq!(result.batches.iter().map(|b| b.num_rows()).sum::<usize>(), 10);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sql_is_stopped_when_it_takes_too_long() {
     let engine = engine_at(&Records::new(4), NOW).await;
     let text = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b WHERE a.value < b.value";
