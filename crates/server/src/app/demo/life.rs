@@ -492,7 +492,7 @@ pub(super) fn change_seats(world: &World, dice: &mut Dice, state: &mut State, at
         state.seats -= (state.seats * dice.between(5, 20) / 100).max(1);
         "seats_removed"
     } else {
-        state.seats += (state.seats * dice.between(5, 22) / 100).max(1);
+        state.seats += (state.seats * dice.between(4, 14) / 100).max(1);
         "seats_added"
     }
 }

@@ -204,7 +204,8 @@ fn figures_are_believable() {
         + major(Currency::EUR) as f64 * 1.08
         + major(Currency::GBP) as f64 * 1.27
         + major(Currency::JPY) as f64 * 0.0067;
-    println!("MRR {dollars:.0} USD, {} customers, {:?}", totals.customers, totals.classes);
+    let rows: usize = changes.iter().map(RecordBatch::num_rows).sum();
+    println!("{rows} changes, MRR {dollars:.0} USD, {} customers, {:?}", totals.customers, totals.classes);
     println!("{:?}\n{:?}", totals.months, totals.reasons);
     assert!((1_500_000.0..6_000_000.0).contains(&dollars), "{dollars}");
     assert!((6_000..12_000).contains(&totals.customers), "{}", totals.customers);

@@ -22,11 +22,11 @@ pub(super) struct Plan {
 
 /// What the company sells; the last one is an add-on beside the others.
 pub(super) const PLANS: [Plan; 5] = [
-    Plan { name: "Starter", price: [1_900, 1_800, 1_600, 2_800], hazard: 0.036 },
-    Plan { name: "Team", price: [3_900, 3_600, 3_200, 5_800], hazard: 0.024 },
-    Plan { name: "Business", price: [6_900, 6_400, 5_600, 9_800], hazard: 0.016 },
-    Plan { name: "Enterprise", price: [11_900, 10_900, 9_600, 17_000], hazard: 0.008 },
-    Plan { name: "Insights add-on", price: [4_900, 4_500, 4_000, 7_200], hazard: 0.02 },
+    Plan { name: "Starter", price: [900, 800, 700, 1_300], hazard: 0.036 },
+    Plan { name: "Team", price: [1_500, 1_400, 1_200, 2_200], hazard: 0.024 },
+    Plan { name: "Business", price: [2_900, 2_700, 2_400, 4_300], hazard: 0.016 },
+    Plan { name: "Enterprise", price: [4_900, 4_500, 3_900, 7_200], hazard: 0.008 },
+    Plan { name: "Insights add-on", price: [1_900, 1_800, 1_500, 2_800], hazard: 0.02 },
 ];
 
 /// Place of the add-on among [`PLANS`].
@@ -70,8 +70,8 @@ pub(super) const SIZES: [(&str, f64, i64, i64, [f64; 4]); 5] = [
     ("1-10", 44.0, 1, 5, [66.0, 28.0, 6.0, 0.0]),
     ("11-50", 30.0, 3, 12, [30.0, 50.0, 19.0, 1.0]),
     ("51-200", 17.0, 6, 30, [8.0, 46.0, 40.0, 6.0]),
-    ("201-1000", 7.0, 15, 80, [1.0, 20.0, 54.0, 25.0]),
-    ("1000+", 2.0, 40, 200, [0.0, 6.0, 40.0, 54.0]),
+    ("201-1000", 7.0, 12, 55, [1.0, 20.0, 54.0, 25.0]),
+    ("1000+", 2.0, 30, 130, [0.0, 6.0, 40.0, 54.0]),
 ];
 
 /// The company's calendar, all instants µs UTC.
