@@ -67,7 +67,7 @@ export function Chart({ option, height, onClick, vertical = false }: Props) {
 }
 
 /** Draws a chart off the page and gives it as a PNG with title and origin. */
-export async function picture(option: EChartsOption, about: { title: string; note: string; background: string; text: string; muted: string; width?: number; height?: number }): Promise<string> {
+export async function picture(option: EChartsOption, about: { title: string; note: string; background: string; text: string; muted: string; names: string[]; width?: number; height?: number }): Promise<string> {
   const { init } = await import('./echarts');
   const node = document.createElement('div');
   const [width, height] = [about.width ?? 1200, about.height ?? 520];
@@ -78,6 +78,7 @@ export async function picture(option: EChartsOption, about: { title: string; not
     animation: false,
     backgroundColor: about.background,
     grid: { ...grid, top: 64 + (grid.top ?? 0), bottom: 16, left: 24, right: 24 + (grid.right ?? 0) },
+    ...(about.names.length > 1 ? { legend: { data: about.names, top: 18, right: 20, icon: 'roundRect', itemWidth: 12, itemHeight: 12, textStyle: { color: about.text } } } : {}),
     title: { text: about.title, subtext: about.note, left: 20, top: 14, textStyle: { fontSize: 17, color: about.text }, subtextStyle: { fontSize: 12, color: about.muted } },
   } as EChartsOption);
   const url = chart.getDataURL({ type: 'png', pixelRatio: 2, backgroundColor: about.background });

@@ -112,7 +112,7 @@ export function ChartFrame({ title, name, note, controls, legend = [], option, p
   const save = async () => {
     const drawn = pictureOption ? pictureOption() : option;
     if (!drawn) return;
-    const url = await picture(drawn, { title: name, note: origin ?? '', background: c.surface, text: c.text, muted: c.muted, height: pictureOption ? Math.max(420, table.rows.length * 24 + 140) : 560 });
+    const url = await picture(drawn, { title: name, note: origin ?? '', background: c.surface, text: c.text, muted: c.muted, names: pictureOption ? [] : legend.filter((item) => !item.dashed).map((item) => item.name), height: pictureOption ? Math.max(420, table.rows.length * 24 + 140) : 560 });
     const a = document.createElement('a');
     a.href = url;
     a.download = `${name.replace(/[^\p{L}\p{N}]+/gu, '-').toLowerCase()}.png`;

@@ -84,7 +84,7 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
           </button>
         ) : null}
         <span className="muted when">
-          {balance ? t('card.now') : at ? period(at.label) : ''}
+          {balance && at && !at.complete ? t('card.now') : at ? period(at.label) : ''}
           {r?.against && r.value !== null ? ` · ${t('card.against', { period: period(r.against) })}` : ''}
         </span>
       </div>
