@@ -41,7 +41,8 @@ impl Params {
 
     /// The last value of `name`, unless it is empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).last().filter(|value| !value.is_empty())
+        let named = self.0.iter().rev().find(|(key, _)| key == name);
+        named.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// The value of `name`, which must be there.

@@ -118,7 +118,8 @@ pub fn read<'a>(
 impl Workspace {
     /// All dashboards.
     pub fn dashboards(&self) -> DashboardList {
-        let heads = self.definitions().dashboards.values();
+        let definitions = self.definitions();
+        let heads = definitions.dashboards.values();
         DashboardList {
             dashboards: heads
                 .map(|dashboard| DashboardHead {

@@ -67,7 +67,7 @@ impl ImportOptions {
     }
 
     /// The reader's options with these over the workspace's.
-    fn fill(&self, mut options: Options) -> Result<Options> {
+    pub(super) fn fill(&self, mut options: Options) -> Result<Options> {
         let wrong = |error: burgeon_connectors::Error| Error::invalid("bad_option", error.to_string());
         options.shape.clone_from(&self.table);
         for map in &self.map {

@@ -40,11 +40,12 @@ pub struct SettingList {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct SettingValues {
     /// New values by name; null or an empty text puts the default back.
+    #[schema(value_type = Object)]
     pub values: BTreeMap<String, Scalar>,
 }
 
 /// A value: text, number or yes and no.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Scalar {
     /// Text.

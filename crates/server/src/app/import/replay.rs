@@ -2,7 +2,6 @@
 
 use super::{ImportOptions, rejected};
 use crate::app::cells::Columns;
-use crate::app::intake::read_all;
 use crate::app::rejects::{Reject, Replay, Replayed};
 use crate::app::sql::literal;
 use crate::app::workspace::blocking;
