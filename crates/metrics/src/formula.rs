@@ -315,11 +315,11 @@ mod tests {
     #[test]
     fn errors_name_the_mend() {
         let fail = |text: &str| Expr::parse(text).unwrap_err().to_string();
-        insta::assert_snapshot!(fail("a +"), @"");
-        insta::assert_snapshot!(fail("openng(mrr)"), @"");
-        insta::assert_snapshot!(fail("opening(mrr, 2)"), @"");
-        insta::assert_snapshot!(fail("a > 2"), @"");
-        insta::assert_snapshot!(fail("a b"), @"");
-        insta::assert_snapshot!(fail("shift(mrr, mrr)"), @"");
+        insta::assert_snapshot!(fail("a +"), @r#"formula "a +" cannot be read: Expected: an expression, found: EOF; write metric names with + - * / ( ), numbers and functions"#);
+        insta::assert_snapshot!(fail("openng(mrr)"), @r#"unknown function "openng"; did you mean "opening"?; there are opening, previous, shift, trailing_avg, nullif, coalesce, setting, share"#);
+        insta::assert_snapshot!(fail("opening(mrr, 2)"), @"opening(mrr, 2) needs one metric, such as opening(mrr)");
+        insta::assert_snapshot!(fail("a > 2"), @r#""a > 2" has no place in a formula; write metric names with + - * / ( ), numbers and the functions opening, previous, shift, trailing_avg, nullif, coalesce, setting, share"#);
+        insta::assert_snapshot!(fail("a b"), @r#"formula "a b" cannot be read: unexpected "b"; write metric names with + - * / ( ), numbers and functions"#);
+        insta::assert_snapshot!(fail("shift(mrr, mrr)"), @"shift(mrr, mrr) needs a metric and a number of periods, such as shift(mrr, 3)");
     }
 }

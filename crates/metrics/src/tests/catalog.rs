@@ -75,20 +75,20 @@ const HEAD: &str = "name: x\nlabel: X\nunit: money\n";
 #[test]
 fn errors_name_file_line_and_mend() {
     let e = |rest: &str| error(&format!("{HEAD}{rest}"));
-    insta::assert_snapshot!(e("type: simpel"), @"");
-    insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominater: customers"), @"");
-    insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominator: custmers"), @"");
-    insta::assert_snapshot!(e("type: simple\nfact: mrr_movement\naggregate: sum\nmeasure: amount_parts"), @"");
-    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: amount_part"), @"");
-    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: quantity"), @"");
-    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: amount_parts\nfilter: plan = 'a' andd"), @"");
-    insta::assert_snapshot!(e("type: formula\nformula: x + mrr"), @"");
-    insta::assert_snapshot!(e("type: formula\nformula: opening(new_mrr)"), @"");
-    insta::assert_snapshot!(e("type: formula\nformula: mrr * setting(gros_margin)"), @"");
-    insta::assert_snapshot!(e("type: cohort\nfact: mrr_movements\nmeasure: amount_parts\nentity: deal\ntake: end_amount"), @"");
-    insta::assert_snapshot!(e("type: cumulative\nfact: mrr_movements\naggregate: sum\nmeasure: amount_parts\nwindow: a year"), @"");
-    insta::assert_snapshot!(error("name: x\n  label: X"), @"");
-    insta::assert_snapshot!(error("name: X y\ntype: ratio\nunit: ratio"), @"");
+    insta::assert_snapshot!(e("type: simpel"), @r#"own/metrics/mine/x.md:5: unknown type "simpel"; did you mean "simple"?; there are simple, cumulative, cohort, ratio, formula, revaluation"#);
+    insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominater: customers"), @r#"own/metrics/mine/x.md:7: a metric of type ratio has no field "denominater"; did you mean "denominator"?; its fields are numerator, denominator, null_reason"#);
+    insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominator: custmers"), @r#"own/metrics/mine/x.md:7: there is no metric "custmers"; did you mean "customers"?"#);
+    insta::assert_snapshot!(e("type: simple\nfact: mrr_movement\naggregate: sum\nmeasure: amount_parts"), @r#"own/metrics/mine/x.md:6: there is no fact "mrr_movement"; did you mean "mrr_movements"?"#);
+    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: amount_part"), @r#"own/metrics/mine/x.md:8: fact mrr_movements has no column "amount_part"; did you mean "amount_parts"?"#);
+    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: quantity"), @r#"own/metrics/mine/x.md:4: "quantity" is no money; use a column *_parts or *_minor, or another unit"#);
+    insta::assert_snapshot!(e("type: simple\nfact: mrr_movements\naggregate: sum\nmeasure: amount_parts\nfilter: plan = 'a' andd"), @r#"own/metrics/mine/x.md:9: "plan = 'a' andd" is no SQL expression: unexpected "andd""#);
+    insta::assert_snapshot!(e("type: formula\nformula: x + mrr"), @"own/metrics/mine/x.md:6: the metric is computed from itself: x → x; break the circle");
+    insta::assert_snapshot!(e("type: formula\nformula: opening(new_mrr)"), @"own/metrics/mine/x.md:6: opening(new_mrr) has no meaning: new_mrr is no balance; use previous(new_mrr)");
+    insta::assert_snapshot!(e("type: formula\nformula: mrr * setting(gros_margin)"), @r#"own/metrics/mine/x.md:6: there is no setting "gros_margin" with a number; did you mean "gross_margin"?"#);
+    insta::assert_snapshot!(e("type: cohort\nfact: mrr_movements\nmeasure: amount_parts\nentity: deal\ntake: end_amount"), @"own/metrics/mine/x.md:8: the entity of fact mrr_movements is customer, not deal");
+    insta::assert_snapshot!(e("type: cumulative\nfact: mrr_movements\naggregate: sum\nmeasure: amount_parts\nwindow: a year"), @r#"own/metrics/mine/x.md:9: "a year" is no window; write period or a length such as '12 months'"#);
+    insta::assert_snapshot!(error("name: x\n  label: X"), @"own/metrics/mine/x.md:3: the front matter is no YAML: mapping values are not allowed in this context at line 2 column 8");
+    insta::assert_snapshot!(error("name: X y\ntype: ratio\nunit: ratio"), @r#"own/metrics/mine/x.md:2: "X y" is no name; write lower-case letters, digits and _, a letter first"#);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn odd_pages_are_errors_not_panics() {
         assert!(Metric::parse("x.md", text).is_err(), "{text:?}");
     }
     let unclosed = format!("{}\n## Example\n```query\nmrr\n", page(&format!("{HEAD}type: formula\nformula: mrr")));
-    insta::assert_snapshot!(Metric::parse("a/x.md", &unclosed).unwrap_err(), @"");
+    insta::assert_snapshot!(Metric::parse("a/x.md", &unclosed).unwrap_err(), @"a/x.md:11: the block is not closed; end it with a line of ```");
 }
 
 #[test]
@@ -113,5 +113,5 @@ fn a_circle_and_what_leans_on_it_are_left_out() {
     );
     assert!(catalog.metric("a").is_none() && catalog.metric("c").is_none() && catalog.metric("d").is_some());
     assert_eq!(errors.len(), 3);
-    insta::assert_snapshot!(errors[0], @"");
+    insta::assert_snapshot!(errors[0], @"own/a.md:6: the metric is computed from itself: a → b → a; break the circle");
 }

@@ -68,18 +68,94 @@ fn small() -> Engine {
 
 #[test]
 fn a_balance_opens_into_its_movements() {
-    insta::assert_snapshot!(show(&why(&small(), "mrr", "2025-02", "2025-01", &["country", "plan"])), @"");
+    insta::assert_snapshot!(show(&why(&small(), "mrr", "2025-02", "2025-01", &["country", "plan"])), @r#"
+    mrr 150 -> 218: 68 +
+      new_mrr 150 -> 88: 88 
+      expansion_mrr 0 -> 30: 30 
+      reactivation_mrr 0 -> 0: 0 
+      -contraction_mrr 0 -> 0: 0 
+      -churn_mrr 0 -> 50: -50 
+      fx_mrr 0 -> 0: 0 
+    by country = 68
+      Value US 100 -> 218: mix 0 rate 118
+      Value DE 50 -> 0: mix 0 rate -50
+    by plan = 68
+      Value p1 50 -> 88: mix 0 rate 38
+      Value p0 100 -> 130: mix 0 rate 30
+    rose {"after":218.0,"against":"2025-01","before":150.0,"change":68.0,"change_ratio":0.453333,"complete":true,"metric":"mrr","period":"2025-02","unit":"money"}
+    part_up {"contribution":88.0,"metric":"new_mrr","share":1.294118}
+    part_down {"contribution":-50.0,"metric":"churn_mrr","share":-0.735294}
+    part_up {"contribution":30.0,"metric":"expansion_mrr","share":0.441176}
+    segment {"contribution":118.0,"dimension":"country","effect":"rate","share":1.735294,"value":"US"}
+    offset {"contribution":-50.0,"dimension":"country","effect":"rate","share":-0.735294,"value":"DE"}
+    segment {"contribution":38.0,"dimension":"plan","effect":"rate","share":0.558824,"value":"p1"}
+    "#);
 }
 
 #[test]
 fn a_ratio_has_mix_and_rate() {
-    insta::assert_snapshot!(show(&why(&small(), "arpa", "2025-02", "2025-01", &["country"])), @"");
+    insta::assert_snapshot!(show(&why(&small(), "arpa", "2025-02", "2025-01", &["country"])), @r#"
+    arpa 75 -> 109: 34 /
+      mrr 150 -> 218: 34 +
+        new_mrr 150 -> 88: 44 
+        expansion_mrr 0 -> 30: 15 
+        reactivation_mrr 0 -> 0: 0 
+        -contraction_mrr 0 -> 0: 0 
+        -churn_mrr 0 -> 50: -25 
+        fx_mrr 0 -> 0: 0 
+      customers 2 -> 2: 0 
+    by country = 34
+      Value DE 50 -> -: mix 21 rate 0
+      Value US 100 -> 109: mix 6.25 rate 6.75
+    rose {"after":109.0,"against":"2025-01","before":75.0,"change":34.0,"change_ratio":0.453333,"complete":true,"metric":"arpa","period":"2025-02","unit":"money"}
+    part_up {"contribution":34.0,"metric":"mrr","share":1.0}
+    segment {"contribution":21.0,"dimension":"country","effect":"mix","share":0.617647,"value":"DE"}
+    "#);
 }
 
 #[test]
 fn formulas_with_openings_and_settings() {
-    insta::assert_snapshot!(show(&why(&small(), "gross_mrr_churn_rate", "2025-03", "2025-02", &["plan"])), @"");
-    insta::assert_snapshot!(show(&why(&small(), "ltv", "2025-03", "2025-02", &["country"])), @"");
+    insta::assert_snapshot!(show(&why(&small(), "gross_mrr_churn_rate", "2025-03", "2025-02", &["plan"])), @r#"
+    gross_mrr_churn_rate 0.3333 -> 0: -0.3333 /
+      churn_mrr + contraction_mrr 50 -> 0: -0.2813 +
+        churn_mrr 50 -> 0: -0.2813 
+        contraction_mrr 0 -> 0: 0 
+      opening(mrr) 150 -> 218: -0.052 +
+        new_mrr - -> 88: -0.0673 
+        expansion_mrr - -> 30: -0.0229 
+        reactivation_mrr - -> 0: 0 
+        -contraction_mrr - -> 0: 0 
+        -churn_mrr - -> 50: 0.0382 
+        fx_mrr - -> 0: 0 
+    by plan = -0.3333
+      Value p1 1 -> 0: mix 0.0234 rate -0.3685
+      Value p0 0 -> 0: mix 0.0117 rate 0
+    fell {"after":0.0,"against":"2025-02","before":0.333333,"change":-0.333333,"change_ratio":-1.0,"complete":true,"metric":"gross_mrr_churn_rate","period":"2025-03","unit":"percent"}
+    part_down {"contribution":-0.281346,"metric":"churn_mrr + contraction_mrr","share":0.844037}
+    part_down {"contribution":-0.051988,"metric":"opening(mrr)","share":0.155963}
+    segment {"contribution":-0.345056,"dimension":"plan","effect":"rate","share":1.035168,"value":"p1"}
+    offset {"contribution":0.011723,"dimension":"plan","effect":"mix","share":-0.035168,"value":"p0"}
+    "#);
+    insta::assert_snapshot!(show(&why(&small(), "ltv", "2025-03", "2025-02", &["country"])), @r#"
+    ltv 218 -> 428: 210 /
+      arpa × gross_margin 109 -> 107: -6 *
+        arpa 109 -> 107: -6 /
+          mrr 218 -> 214: -6 +
+            new_mrr 88 -> 0: 0 
+            expansion_mrr 30 -> 0: 0 
+            reactivation_mrr 0 -> 0: 0 
+            -contraction_mrr 0 -> 0: 0 
+            -churn_mrr 50 -> 0: 0 
+            fx_mrr 0 -> -4: -6 
+          customers 2 -> 2: 0 
+        gross_margin 1 -> 1: 0 
+      trailing_avg(customer_churn_rate, ltv_window_months) 0.5 -> 0.25: 216 
+    by country = 210
+      Overlap - - -> -: mix 0 rate 210
+    rose {"after":428.0,"against":"2025-02","before":218.0,"change":210.0,"change_ratio":0.963303,"complete":true,"metric":"ltv","period":"2025-03","unit":"money"}
+    part_up {"contribution":216.0,"metric":"trailing_avg(customer_churn_rate, ltv_window_months)","share":1.028571}
+    part_down {"contribution":-6.0,"metric":"arpa × gross_margin","share":-0.028571}
+    "#);
 }
 
 #[test]

@@ -80,12 +80,40 @@ fn small() -> Engine {
 
 #[test]
 fn csv_of_balances_flows_and_ratios() {
-    insta::assert_snapshot!(ask(&small(), "mrr,customers,new_mrr,churn_mrr,fx_mrr,arpa,customer_churn_rate --from 2025-01 --to 2025-04").to_csv(), @"");
-    insta::assert_snapshot!(ask(&small(), "mrr,customers --by plan,country --from 2025-02 --to 2025-03").to_csv(), @"");
-    insta::assert_snapshot!(ask(&small(), "mrr --by cohort --grain quarter --from 2025 --to 2025-Q2 --compare previous").to_csv(), @"");
-    insta::assert_snapshot!(ask(&small(), "mrr,customers --at 2025-02-10").to_csv(), @"");
-    insta::assert_snapshot!(ask(&small(), "mrr --where plan!=p1 --where country=US --from 2025-02 --to 2025-02 --currency EUR").to_csv(), @"");
-    insta::assert_snapshot!(ask(&small(), "ltv,customer_lifetime,nrr --from 2025 --to 2026 --grain year").to_csv(), @"");
+    insta::assert_snapshot!(ask(&small(), "mrr,customers,new_mrr,churn_mrr,fx_mrr,arpa,customer_churn_rate --from 2025-01 --to 2025-04").to_csv(), @r#"
+    period,mrr,customers,new_mrr,churn_mrr,fx_mrr,arpa,customer_churn_rate
+    2025-01,150.00,2,150.00,0.00,0.00,75.00,
+    2025-02,218.00,2,88.00,50.00,0.00,109.00,0.5
+    2025-03,264.00,3,0.00,0.00,-4.00,88.00,0
+    2025-04,264.00,3,0.00,0.00,0.00,88.00,0
+    "#);
+    insta::assert_snapshot!(ask(&small(), "mrr,customers --by plan,country --from 2025-02 --to 2025-03").to_csv(), @r#"
+    period,plan,country,mrr,customers
+    2025-02,p0,US,130.00,1
+    2025-02,p1,DE,0.00,0
+    2025-02,p1,US,88.00,1
+    2025-03,p0,US,130.00,1
+    2025-03,p1,DE,50.00,1
+    2025-03,p1,US,84.00,1
+    "#);
+    insta::assert_snapshot!(ask(&small(), "mrr --by cohort --grain quarter --from 2025 --to 2025-Q2 --compare previous").to_csv(), @r#"
+    period,cohort,mrr,mrr_previous
+    2025-Q1,2025-Q1,264.00,0.00
+    2025-Q2,2025-Q1,264.00,0.00
+    "#);
+    insta::assert_snapshot!(ask(&small(), "mrr,customers --at 2025-02-10").to_csv(), @r#"
+    period,mrr,customers
+    2025-02,180.00,2
+    "#);
+    insta::assert_snapshot!(ask(&small(), "mrr --where plan!=p1 --where country=US --from 2025-02 --to 2025-02 --currency EUR").to_csv(), @r#"
+    period,mrr
+    2025-02,118.18
+    "#);
+    insta::assert_snapshot!(ask(&small(), "ltv,customer_lifetime,nrr --from 2025 --to 2026 --grain year").to_csv(), @r#"
+    period,ltv,customer_lifetime,nrr
+    2025,,,
+    2026,,,1
+    "#);
 }
 
 #[test]
@@ -110,15 +138,15 @@ fn errors_name_the_nearest() {
     let error = |words: &str| {
         Query::from_words(&crate::example::words(words), &catalog, &context).map(|_| ()).unwrap_err().to_string()
     };
-    insta::assert_snapshot!(error("mmr"), @"");
-    insta::assert_snapshot!(error("mrr --by contry"), @"");
-    insta::assert_snapshot!(error("cac --by plan"), @"");
-    insta::assert_snapshot!(error("mrr --grian month"), @"");
-    insta::assert_snapshot!(error("mrr --grain mnth"), @"");
-    insta::assert_snapshot!(error("mrr --from 2026-13"), @"");
-    insta::assert_snapshot!(error("mrr --from 2026-03 --to 2026-01"), @"");
-    insta::assert_snapshot!(error("mrr --from 1000 --to 3000 --grain day"), @"");
-    insta::assert_snapshot!(error("mrr --where plan"), @"");
+    insta::assert_snapshot!(error("mmr"), @r#"there is no metric "mmr"; did you mean "mrr"?"#);
+    insta::assert_snapshot!(error("mrr --by contry"), @r#"mrr has no dimension "contry"; did you mean "country"?; it has customer_id, subscription_id, movement, currency, plan, interval, reason, scheduled, is_transfer, cohort, country, channel, partner, name, industry"#);
+    insta::assert_snapshot!(error("cac --by plan"), @r#"cac has no dimension "plan"; it has currency, channel"#);
+    insta::assert_snapshot!(error("mrr --grian month"), @r#"unknown parameter "grian"; did you mean "grain"?"#);
+    insta::assert_snapshot!(error("mrr --grain mnth"), @r#"unknown grain "mnth"; write day, week, month, quarter or year; did you mean "month"?"#);
+    insta::assert_snapshot!(error("mrr --from 2026-13"), @r#""2026-13" is not a period; write 2019, 2019-Q3, 2019-12, 2019-W07 or 2019-12-05"#);
+    insta::assert_snapshot!(error("mrr --from 2026-03 --to 2026-01"), @"the end 2026-01-31 lies before the beginning 2026-03-01; turn them round");
+    insta::assert_snapshot!(error("mrr --from 1000 --to 3000 --grain day"), @"from 1000-01-01 to 3001-01-01 by day are over 4000 periods; ask for a shorter time or a longer grain");
+    insta::assert_snapshot!(error("mrr --where plan"), @r#""plan" is no condition; write plan=Pro,Team or country!=US"#);
     insta::assert_snapshot!(error("mrr --compare last_year"), @"");
     insta::assert_snapshot!(error("mrr --by"), @"");
     insta::assert_snapshot!(error("--by plan"), @"");
@@ -133,7 +161,7 @@ fn a_missing_rate_is_an_error() {
     let query = Query::from_words(&["mrr".to_owned()], &catalog, &context).unwrap();
     let plan = plan(&catalog, &query, &context).unwrap();
     let error = evaluate(&plan, &engine.run(&plan.bases), &engine).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"no exchange rate from EUR to USD on or before 2025-07-31; import one into fx_rates (columns date, base, quote, rate)");
 }
 
 pub(crate) fn changes() -> impl Strategy<Value = Vec<Change>> {
