@@ -159,6 +159,8 @@ export interface Rows {
   rows: { values: Cell[]; record: RecordRef | null }[];
   total: number;
   sum: number | null;
+  /** The metric whose rows these are: of a formula, its first part. */
+  metric?: string;
 }
 
 export interface RecordPage {

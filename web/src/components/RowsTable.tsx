@@ -2,11 +2,10 @@
 import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { useRows } from '../api/hooks';
+import { useMetrics, useRows } from '../api/hooks';
 import type { Params } from '../api/client';
 import type { Cell, Rows } from '../api/types';
 import { useI18n } from '../i18n/context';
-import type { Key } from '../i18n/core';
 import { useView } from '../state/useView';
 import { Icon } from './Icon';
 import { Empty, Loaded } from './states';
@@ -34,8 +33,23 @@ const currencyOf = (rows: Rows, values: Cell[], fallback: string): string => {
   return typeof v === 'string' && v.length === 3 ? v : fallback;
 };
 
+/** What a reader looks for first; the rest follows. */
+const FIRST = ['at', 'date', 'customer_id', 'movement', 'amount', 'value', 'currency', 'plan', 'reason', 'interval', 'quantity'];
+const TECHNICAL = new Set(['movement_id', 'is_transfer']);
+
+/** Which columns are shown, in which order: nothing technical, nothing that is empty or "no" in every row. */
+export function shownColumns(rows: Rows): number[] {
+  const rank = (i: number): number => (FIRST.indexOf(rows.columns[i]!.name) + 1 || 99);
+  return rows.columns
+    .map((_, i) => i)
+    .filter((i) => !TECHNICAL.has(rows.columns[i]!.name) && rows.rows.some((r) => r.values[i] !== null && r.values[i] !== false && r.values[i] !== ''))
+    .sort((a, b) => rank(a) - rank(b));
+}
+
 export function RowsTable({ metric, params }: { metric: string; params: Params }) {
-  const { t, maybe, money, value } = useI18n();
+  const { t, maybe, value } = useI18n();
+  const catalog = useMetrics().data;
+  const unitOf = (name: string) => catalog?.find((m) => m.name === name)?.unit ?? 'number';
   const view = useView();
   const cell = useCell();
   const [page, setPage] = useState(0);
@@ -49,21 +63,21 @@ export function RowsTable({ metric, params }: { metric: string; params: Params }
           <>
             <p className="muted rows-sum">
               {t('rows.count', { n: rows.total })}
-              {rows.sum !== null && rows.sum !== undefined ? ` · ${t('rows.sum', { sum: rows.columns.some((c) => c.type === 'money') ? money(rows.sum, view.currency) : value(rows.sum, 'number') })}` : ''}
+              {rows.sum !== null && rows.sum !== undefined ? ` · ${t('rows.sum', { sum: value(rows.sum, unitOf(rows.metric ?? metric)) })}` : ''}
             </p>
             <div className="scroll" tabIndex={0}>
               <table className="data">
                 <caption className="sr-only">{t('rows.caption')}</caption>
                 <thead>
                   <tr>
-                    {rows.columns.map((c) => <th key={c.name} scope="col" className={isNumber(c.type) ? 'num' : undefined}>{maybe(`column.${c.name}`, c.name.replaceAll('_', ' '))}</th>)}
+                    {shownColumns(rows).map((i) => rows.columns[i]!).map((c) => <th key={c.name} scope="col" className={isNumber(c.type) ? 'num' : undefined}>{maybe(`column.${c.name}`, c.name.replaceAll('_', ' '))}</th>)}
                     <th scope="col"><span className="sr-only">{t('rows.record')}</span></th>
                   </tr>
                 </thead>
                 <tbody>
                   {rows.rows.map((row, i) => (
                     <tr key={i}>
-                      {rows.columns.map((c, k) => (
+                      {shownColumns(rows).map((k) => [rows.columns[k]!, k] as const).map(([c, k]) => (
                         <td key={c.name} className={isNumber(c.type) ? 'num' : undefined}>
                           {c.name === 'customer_id' && row.values[k] ? (
                             <Link to="/customers/$id" params={{ id: String(row.values[k]) }} search={view.carry as never}>{String(row.values[k])}</Link>
@@ -106,5 +120,3 @@ export function Pager({ page, size, total, onPage }: { page: number; size: numbe
     </nav>
   );
 }
-
-export type { Key };

@@ -21,7 +21,7 @@ const COLUMNS = [
   { key: 'since', sort: 'since', num: false },
   { key: 'ltv', sort: 'ltv', num: true },
   { key: 'country', sort: 'country', num: false },
-  { key: 'channel', sort: 'channel', num: false },
+  { key: 'channel', sort: null, num: false },
 ] as const;
 
 export function Customers() {
@@ -48,7 +48,7 @@ export function Customers() {
           onChange={(e) => { setTyped(e.currentTarget.value); search(e.currentTarget.value.trim()); }}
           className="grow"
         />
-        <Select className="only-narrow" aria-label={t('customers.sort')} data={COLUMNS.map((c) => ({ value: c.sort, label: t(`customers.${c.key}`) }))} value={sort} onChange={(v) => v && view.set({ sort: v, page: undefined })} allowDeselect={false} w={130} />
+        <Select className="only-narrow" aria-label={t('customers.sort')} data={COLUMNS.flatMap((c) => (c.sort ? [{ value: c.sort, label: t(`customers.${c.key}`) }] : []))} value={sort} onChange={(v) => v && view.set({ sort: v, page: undefined })} allowDeselect={false} w={130} />
       </div>
       <Loaded query={query} height={560}>
         {(list) =>
@@ -62,11 +62,15 @@ export function Customers() {
                   <thead>
                     <tr>
                       {COLUMNS.map((c) => (
-                        <th key={c.key} scope="col" className={c.num ? 'num' : undefined} aria-sort={sort === c.sort ? (order === 'asc' ? 'ascending' : 'descending') : 'none'}>
-                          <button type="button" className="sort" onClick={() => by(c.sort, c.num)}>
-                            {t(`customers.${c.key}`)}
-                            <span aria-hidden="true" className="arrow">{sort === c.sort ? (order === 'asc' ? '↑' : '↓') : ''}</span>
-                          </button>
+                        <th key={c.key} scope="col" className={c.num ? 'num' : undefined} aria-sort={!c.sort ? undefined : sort === c.sort ? (order === 'asc' ? 'ascending' : 'descending') : 'none'}>
+                          {c.sort ? (
+                            <button type="button" className="sort" onClick={() => by(c.sort, c.num)}>
+                              {t(`customers.${c.key}`)}
+                              <span aria-hidden="true" className="arrow">{sort === c.sort ? (order === 'asc' ? '↑' : '↓') : ''}</span>
+                            </button>
+                          ) : (
+                            t(`customers.${c.key}`)
+                          )}
                         </th>
                       ))}
                     </tr>
