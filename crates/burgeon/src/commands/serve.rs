@@ -48,6 +48,7 @@ impl Listen {
         let options = ServeOptions {
             listen: self.listen,
             token: self.token,
+            demo_pace,
             ..ServeOptions::default()
         };
         let server = Server::bind(workspace, &options).await?;
