@@ -110,9 +110,9 @@ pub(super) fn split(
         let parts = Parts { whole, divided, owner, above, below };
         parts.effects(&mut rows, request);
     }
+    let effects_known = !rows.is_empty() && rows.iter().all(|r| r.effect().is_some());
     rows.retain(|r| [&r.before, &r.after, &r.mix, &r.rate].into_iter().flatten().any(|v| !v.is_zero()));
-    let split_up = change.is_some() && rows.iter().all(|r| r.effect().is_some());
-    let sum = change.filter(|_| split_up);
+    let sum = change.filter(|_| effects_known);
     if let Some(change) = &sum {
         let effects: Exact = rows.iter().filter_map(SplitRow::effect).sum();
         let rest = change - &effects;

@@ -150,8 +150,7 @@ fn formulas_with_openings_and_settings() {
           customers 2 -> 2: 0 
         gross_margin 1 -> 1: 0 
       trailing_avg(customer_churn_rate, ltv_window_months) 0.5 -> 0.25: 216 
-    by country = 210
-      Overlap - - -> -: mix 0 rate 210
+    by country = -
     rose {"after":428.0,"against":"2025-02","before":218.0,"change":210.0,"change_ratio":0.963303,"complete":true,"metric":"ltv","period":"2025-03","unit":"money"}
     part_up {"contribution":216.0,"metric":"trailing_avg(customer_churn_rate, ltv_window_months)","share":1.028571}
     part_down {"contribution":-6.0,"metric":"arpa × gross_margin","share":-0.028571}

@@ -119,7 +119,61 @@ fn csv_of_balances_flows_and_ratios() {
 #[test]
 fn json_form() {
     let result = ask(&small(), "arpa,quick_ratio --from 2025-01 --to 2025-02 --by country");
-    insta::assert_snapshot!(serde_json::to_string_pretty(&result.series[..3]).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&result.series[..3]).unwrap(), @r#"
+    [
+      {
+        "metric": "arpa",
+        "unit": "money",
+        "dimensions": {
+          "country": "DE"
+        },
+        "other": false,
+        "values": [
+          50.0,
+          null
+        ],
+        "reasons": [
+          null,
+          "Customers is zero"
+        ],
+        "compare": null
+      },
+      {
+        "metric": "arpa",
+        "unit": "money",
+        "dimensions": {
+          "country": "US"
+        },
+        "other": false,
+        "values": [
+          100.0,
+          109.0
+        ],
+        "reasons": [
+          null,
+          null
+        ],
+        "compare": null
+      },
+      {
+        "metric": "quick_ratio",
+        "unit": "ratio",
+        "dimensions": {
+          "country": "DE"
+        },
+        "other": false,
+        "values": [
+          null,
+          0.0
+        ],
+        "reasons": [
+          "nothing was lost in the period, so there is nothing to divide by",
+          null
+        ],
+        "compare": null
+      }
+    ]
+    "#);
     let result = ask(&small(), "mrr --from 2026-05 --to 2026-06");
     assert_eq!(result.periods.iter().map(|p| p.complete).collect::<Vec<_>>(), [true, false]);
 }
@@ -127,7 +181,11 @@ fn json_form() {
 #[test]
 fn the_rest_is_other_only_where_it_adds_up() {
     let result = ask(&small(), "mrr,arpa --by plan,currency --from 2025-03 --to 2025-03 --limit 1");
-    insta::assert_snapshot!(result.to_csv(), @"");
+    insta::assert_snapshot!(result.to_csv(), @r#"
+    period,plan,currency,mrr,arpa
+    2025-03,p0,USD,130.00,130.00
+    2025-03,other,other,134.00,
+    "#);
     assert_eq!(result.warnings, ["arpa does not add up over plan, currency, so the other 2 values are left out"]);
     assert_eq!(result.totals.len(), 1);
 }
@@ -147,10 +205,10 @@ fn errors_name_the_nearest() {
     insta::assert_snapshot!(error("mrr --from 2026-03 --to 2026-01"), @"the end 2026-01-31 lies before the beginning 2026-03-01; turn them round");
     insta::assert_snapshot!(error("mrr --from 1000 --to 3000 --grain day"), @"from 1000-01-01 to 3001-01-01 by day are over 4000 periods; ask for a shorter time or a longer grain");
     insta::assert_snapshot!(error("mrr --where plan"), @r#""plan" is no condition; write plan=Pro,Team or country!=US"#);
-    insta::assert_snapshot!(error("mrr --compare last_year"), @"");
-    insta::assert_snapshot!(error("mrr --by"), @"");
-    insta::assert_snapshot!(error("--by plan"), @"");
-    insta::assert_snapshot!(error("mrr --at 2026-01 --from 2025"), @"");
+    insta::assert_snapshot!(error("mrr --compare last_year"), @r#"unknown comparison "last_year"; write previous, year_ago or none"#);
+    insta::assert_snapshot!(error("mrr --by"), @r#"unknown parameter "--by"; it needs a value after it"#);
+    insta::assert_snapshot!(error("--by plan"), @r#"no metric is named; write at least one, such as mrr"#);
+    insta::assert_snapshot!(error("mrr --at 2026-01 --from 2025"), @r#"at stands in place of from and to; leave one of them out"#);
 }
 
 #[test]
