@@ -1,5 +1,6 @@
 //! The command line: global options and how the workspace is opened from them.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -113,7 +114,8 @@ impl Global {
         });
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr);
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal());
         if self.log_json {
             builder.json().init();
         } else {

@@ -116,10 +116,13 @@ impl Rows {
     }
 }
 
-/// Whether a text reads as a figure: digits, sign, point, percent.
+/// Whether a text reads as a figure: digits with a point, a sign before and a unit after; a date is none.
 fn number(text: &str) -> bool {
-    text.chars().any(|c| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_digit() || "+-−.%".contains(c))
+    let text = text
+        .trim_start_matches(['+', '-', '−'])
+        .trim_end_matches(" pt")
+        .trim_end_matches('%');
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
 /// Prints `text` as it is.
