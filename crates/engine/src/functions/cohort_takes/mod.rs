@@ -85,8 +85,9 @@ impl AggregateUDFImpl for CohortTakes {
         Ok(vec![Arc::new(Field::new(format!("{}[sums]", args.name), DataType::Binary, true))])
     }
 
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         Ok(Box::new(CohortAccumulator {
+            arguments: args.exprs.len(),
             scratch: Scratch::new(&self.spans),
             spans: Arc::clone(&self.spans),
             current: None,
@@ -100,6 +101,8 @@ impl AggregateUDFImpl for CohortTakes {
 
 #[derive(Debug)]
 struct CohortAccumulator {
+    /// Number of arguments; the columns of the declared order come behind them.
+    arguments: usize,
     spans: Arc<CohortSpans>,
     scratch: Scratch,
     /// The entity whose rows are being collected.
@@ -140,7 +143,7 @@ impl Accumulator for CohortAccumulator {
         if self.emitted {
             return Err(emitted_early("cohort_takes"));
         }
-        if values.len() < 5 {
+        if self.arguments < 5 || values.len() < self.arguments {
             return exec_err!("cohort_takes takes entity, at, amount, currency, counts and dimensions");
         }
         let entities = as_string_view_array(&values[0])?;
@@ -148,7 +151,7 @@ impl Accumulator for CohortAccumulator {
         let (amounts, _) = whole_or_decimal(&values[2])?;
         let currencies = as_string_view_array(&values[3])?;
         let counts = as_boolean_array(&values[4])?;
-        let dims = values[5..].iter().map(|dim| as_string_view_array(dim)).collect::<Result<Vec<_>>>()?;
+        let dims = values[5..self.arguments].iter().map(|dim| as_string_view_array(dim)).collect::<Result<Vec<_>>>()?;
         for row in 0..entities.len() {
             if entities.is_null(row) || times.is_null(row) || amounts.is_null(row) {
                 continue;
