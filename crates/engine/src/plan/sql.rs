@@ -5,6 +5,8 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::DataFrame;
@@ -52,19 +54,11 @@ impl Engine {
         let run = async {
             let frame = self.select(text).await?;
             let schema: SchemaRef = std::sync::Arc::new(frame.schema().as_arrow().clone());
-            let mut stream = frame.execute_stream().await?;
-            let (mut batches, mut rows, mut truncated) = (vec![], 0, false);
-            while let Some(batch) = stream.next().await {
-                let batch = batch?;
-                let left = limits.rows - rows;
-                if batch.num_rows() > left {
-                    truncated = true;
-                    batches.push(batch.slice(0, left));
-                    break;
-                }
-                rows += batch.num_rows();
-                batches.push(batch);
-            }
+            let stream = frame.execute_stream().await?;
+            // A task of its own: it is stopped when the time is over, also where one step takes long.
+            let reading = SpawnedTask::spawn(read(stream, limits.rows)).join().await;
+            let (batches, truncated) =
+                reading.map_err(|_| EngineError::Query("the query was stopped".into()))??;
             Ok(SqlResult { schema, batches, truncated })
         };
         match tokio::time::timeout(limits.time, run).await {
@@ -89,6 +83,24 @@ impl Engine {
         })?;
         Ok(session.execute_logical_plan(plan).await?)
     }
+}
+
+/// At most `rows` rows of a stream, and whether it had more.
+async fn read(
+    mut stream: SendableRecordBatchStream,
+    rows: usize,
+) -> Result<(Vec<RecordBatch>, bool), EngineError> {
+    let (mut batches, mut left) = (vec![], rows);
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        if batch.num_rows() > left {
+            batches.push(batch.slice(0, left));
+            return Ok((batches, true));
+        }
+        left -= batch.num_rows();
+        batches.push(batch);
+    }
+    Ok((batches, false))
 }
 
 /// Says by name which statement is refused, before the planner meets it.
