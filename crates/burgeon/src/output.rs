@@ -46,7 +46,7 @@ impl Rows {
         self.rows.push(row.into_iter().map(Into::into).collect());
     }
 
-    /// The text of an aligned table; columns of numbers stand to the right.
+    /// The text of an aligned table; columns of numbers stand to the right, but not the first one.
     fn table(&self) -> String {
         let columns = self.columns.len();
         let cell = |row: &[String], column: usize| {
@@ -69,7 +69,7 @@ impl Rows {
                     .map(|row| cell(row, column))
                     .filter(|v| !v.is_empty())
                     .peekable();
-                values.peek().is_some() && values.all(|v| number(&v))
+                column > 0 && values.peek().is_some() && values.all(|v| number(&v))
             })
             .collect();
         let line = |row: &[String]| {
