@@ -40,7 +40,11 @@ impl Metrics {
             }
             None => {
                 let list = workspace.metrics();
-                let mut rows = Rows::new(["area", "name", "label", "type", "unit", "summary"]);
+                // The summaries are too long for a table on a terminal.
+                let brief = global.format == Format::Table;
+                let columns = ["area", "name", "label", "type", "unit", "summary"];
+                let shown = if brief { &columns[..5] } else { &columns[..] };
+                let mut rows = Rows::new(shown.iter().copied());
                 for metric in &list.metrics {
                     let label = metric.label.get("en").cloned().unwrap_or_default();
                     let row = [
@@ -51,7 +55,7 @@ impl Metrics {
                         &metric.unit,
                         &metric.summary,
                     ];
-                    rows.push(row);
+                    rows.push(row.into_iter().take(shown.len()));
                 }
                 rows.print(global.format, &list)?;
             }
