@@ -63,7 +63,7 @@ impl Workspace {
             ty: metric.kind.name().to_owned(),
             unit: metric.unit.as_str().to_owned(),
             better: word(&metric.better),
-            summary: metric.summary(),
+            summary: without_links(&metric.summary()),
             dimensions,
             bands: metric
                 .bands
@@ -189,10 +189,42 @@ impl Workspace {
     }
 }
 
+/// Markdown text with links as their words: a summary stands where nothing can be clicked.
+fn without_links(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        plain.push_str(before);
+        match after.split_once("](").and_then(|(words, tail)| Some((words, tail.split_once(')')?.1))) {
+            Some((words, tail)) if !words.contains('[') => {
+                plain.push_str(words);
+                rest = tail;
+            }
+            _ => {
+                plain.push('[');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
 /// The word that an enum is serialised as.
 fn word<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(text)) => text,
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_links;
+
+    #[test]
+    fn links_become_their_words() {
+        assert_eq!(without_links("See [MRR](../mrr.md) ÷ [a], [b](c)."), "See MRR ÷ [a], b.");
+        assert_eq!(without_links("none [open"), "none [open");
     }
 }
