@@ -172,6 +172,8 @@ impl From<burgeon_engine::EngineError> for Error {
             E::MissingRate(_) => Self::new(Kind::Unprocessable, "missing_rate", text),
             E::Fact(_) | E::UnknownFact(_) | E::Request { .. } => Self::invalid("bad_definition", text),
             E::ReadOnly(_) => Self::invalid("read_only", text),
+            // The planner's own faults are none of who asked.
+            E::Query(_) if text.starts_with("Internal error") => Self::internal(text),
             E::Query(_) => Self::invalid("bad_query", text),
             E::Timeout(_) => Self::new(Kind::Timeout, "timeout", text),
             E::Memory(_) => Self::new(Kind::Unprocessable, "out_of_memory", text)
