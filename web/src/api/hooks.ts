@@ -1,6 +1,6 @@
 /** The questions the pages ask, each cached under the metrics it depends on so that live changes refetch only those. */
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { get, type Params } from './client';
+import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
+import { ApiError, get, type Params } from './client';
 import type {
   Changes, CustomerList, CustomerPage, Dashboard, Explain, ImportRun, Metric, MetricDetail, QueryResult, RecordPage, Reject, Release, Rows, Setting, Workspace,
 } from './types';
@@ -35,6 +35,29 @@ export const useFigures = ({ metrics, params, enabled = true }: QueryArgs) =>
     placeholderData: keepPreviousData,
     enabled: enabled && metrics.length > 0,
   });
+
+/**
+ * Many metrics in one question; when one of them cannot be computed, each is asked alone, so that the others are shown
+ * and the one says what is wrong.
+ */
+export function useFigureSet({ metrics, params, enabled = true }: QueryArgs) {
+  const all = useFigures({ metrics, params, enabled });
+  const refused = all.error instanceof ApiError && metrics.length > 1;
+  const each = useQueries({
+    queries: (refused ? metrics : []).map((metric) => ({
+      queryKey: ['figures', [metric], params, 'alone'],
+      queryFn: ({ signal }: { signal: AbortSignal }) => get<QueryResult>('/query', { metrics: metric, ...params }, signal),
+    })),
+  });
+  if (!refused) return { data: all.data, error: all.error, isPlaceholderData: all.isPlaceholderData, refetch: all.refetch, failed: new Map<string, unknown>() };
+  const found = each.flatMap((q) => (q.data ? [q.data] : []));
+  const failed = new Map<string, unknown>();
+  each.forEach((q, i) => q.error && failed.set(metrics[i]!, q.error));
+  const first = found[0];
+  const waiting = each.some((q) => q.isPending);
+  const data = first && !waiting ? { ...first, series: found.flatMap((f) => f.series) } : undefined;
+  return { data, error: !data && !waiting ? all.error : null, isPlaceholderData: false, refetch: all.refetch, failed };
+}
 
 export const useExplain = (metric: string | undefined, params: Params, enabled = true) =>
   useQuery({

@@ -7,6 +7,7 @@ import { liveStore } from '../api/live';
 import type { Dimension } from '../api/types';
 import { useI18n } from '../i18n/context';
 import { useIsNarrow } from '../state/useIsNarrow';
+import { isIdentity } from '../state/splits';
 import { useView } from '../state/useView';
 import { COMPARISONS, GRAINS, RANGES, readFilter, writeFilter, type Comparison, type Range } from '../state/view';
 import { Icon } from './Icon';
@@ -76,7 +77,7 @@ export function useDimensions(): Dimension[] {
   const catalog = useMetrics().data;
   const seen = new Map<string, Dimension>();
   for (const m of catalog ?? []) for (const d of m.dimensions) if (!seen.has(d.name)) seen.set(d.name, d);
-  return [...seen.values()].filter((d) => !['name', 'customer_id', 'subscription_id'].includes(d.name));
+  return [...seen.values()].filter((d) => !isIdentity(d.name));
 }
 
 function AddFilter() {

@@ -37,6 +37,22 @@ export function bandOf(metric: Metric, value: number | null, grain: string) {
   );
 }
 
+/** A card whose figure could not be computed: it says so in its place, and the others stand. */
+export function FailedCard({ metric, error }: { metric: Metric; error: unknown }) {
+  const { t, text, value } = useI18n();
+  const view = useView();
+  const why = error instanceof Error ? error.message : '';
+  return (
+    <article className="card" aria-label={text(metric.label)} data-metric={metric.name} data-failed="">
+      <header>
+        <h3><Link to="/metrics/$name" params={{ name: metric.name }} search={view.carry as never}>{text(metric.label)}</Link></h3>
+      </header>
+      <div className="card-value"><span className="value">{value(null, metric.unit)}</span></div>
+      <div className="card-change"><span className="bad-text reason" title={why}>{t('error.failed')}: {why}</span></div>
+    </article>
+  );
+}
+
 export function Card({ metric, result, series, unusual = false }: { metric: Metric; result: QueryResult; series: Series; unusual?: boolean }) {
   const { t, maybe, text, value, period } = useI18n();
   const view = useView();

@@ -1,8 +1,8 @@
 /** A row of compact figures above a page's charts. */
-import { useFigures, useMetrics } from '../api/hooks';
+import { useFigureSet, useMetrics } from '../api/hooks';
 import { step, startOf } from '../state/dates';
 import { useView } from '../state/useView';
-import { Card } from './Card';
+import { Card, FailedCard } from './Card';
 import { Loaded } from './states';
 
 export function Strip({ metrics }: { metrics: string[] }) {
@@ -10,7 +10,7 @@ export function Strip({ metrics }: { metrics: string[] }) {
   const catalog = useMetrics().data;
   const shown = metrics.filter((m) => catalog?.some((k) => k.name === m));
   const from = view.compare === 'previous' ? startOf(step(view.span.from, view.span.grain, -1), view.span.grain) : view.span.from;
-  const query = useFigures({ metrics: shown, params: { ...view.params, from, compare: view.compare === 'year_ago' ? 'year_ago' : undefined }, enabled: Boolean(catalog) });
+  const query = useFigureSet({ metrics: shown, params: { ...view.params, from, compare: view.compare === 'year_ago' ? 'year_ago' : undefined }, enabled: Boolean(catalog) });
   return (
     <Loaded query={query} height={104}>
       {(result) => (
@@ -18,7 +18,7 @@ export function Strip({ metrics }: { metrics: string[] }) {
           {shown.map((name) => {
             const metric = catalog?.find((m) => m.name === name);
             const series = result.series.find((s) => s.metric === name);
-            return metric && series ? <Card key={name} metric={metric} result={result} series={series} /> : null;
+            return metric && series ? <Card key={name} metric={metric} result={result} series={series} /> : metric && query.failed.has(name) ? <FailedCard key={name} metric={metric} error={query.failed.get(name)} /> : null;
           })}
         </div>
       )}

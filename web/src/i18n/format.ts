@@ -160,5 +160,6 @@ export function formatDimension(lang: Lang, t: T, dimension: string, value: stri
   if (dimension === 'movement') return t(`movement.${value}` as Key) || value;
   if (dimension === 'interval' && (value === 'month' || value === 'year')) return t(`interval.${value}`);
   if (dimension === 'cohort') return formatPeriod(lang, t, value);
-  return value;
+  // Codes such as `seats_added` are read more easily with spaces; the filter keeps the code.
+  return dimension === 'reason' || dimension === 'channel' ? value.replaceAll('_', ' ') : value;
 }

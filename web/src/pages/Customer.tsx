@@ -54,7 +54,7 @@ function Happening({ item }: { item: TimelineItem }) {
   for (const [k, v] of Object.entries(item.params)) values[k] = v === null || v === undefined ? null : typeof v === 'number' ? value(v, 'number') : dim(k, String(v));
   const movement = MARK[item.title_key.split('.').at(-1) ?? ''] ?? MARK[item.kind];
   const title = maybe(`timeline.${item.title_key}`, maybe(item.title_key, item.title_key.split('.').at(-1)?.replaceAll('_', ' ') ?? item.kind, values), values);
-  const details = [...new Set(['plan', 'reason', 'status', 'comment', 'description'].map((k) => values[k]).filter(Boolean))].filter((d) => !title.includes(String(d)));
+  const details = [...new Set(['plan', 'reason', 'comment', 'description', 'coupon'].map((k) => values[k]).filter(Boolean))].filter((d) => !title.includes(String(d)));
   return (
     <li className="happening">
       <time className="muted" dateTime={item.at}>{moment(item.at)}</time>
@@ -90,7 +90,7 @@ export function Customer() {
           const c = page.customer;
           const facts: [string, React.ReactNode][] = [
             [t('customers.mrr'), <strong key="m">{money(c.mrr, c.currency)}</strong>], [t('customers.plan'), c.plan ?? '–'], [t('customers.since'), date(c.since)], [t('customers.ltv'), money(c.ltv, c.currency)],
-            [t('customers.country'), c.country ? dim('country', c.country) : '–'], [t('customers.channel'), c.channel ?? '–'],
+            [t('customers.country'), c.country ? dim('country', c.country) : '–'], [t('customers.channel'), c.channel ? dim('channel', c.channel) : '–'],
           ];
           return (
             <>
@@ -126,7 +126,7 @@ export function Customer() {
                   {Object.keys(page.attributes).length ? (
                     <section className="panel" aria-label={t('customer.attributes')}>
                       <header className="panel-head"><h2>{t('customer.attributes')}</h2></header>
-                      <dl className="pairs">{Object.entries(page.attributes).map(([k, v]) => <div key={k}><dt>{k.replaceAll('_', ' ')}</dt><dd>{plain(v)}</dd></div>)}</dl>
+                      <dl className="pairs">{Object.entries(page.attributes).map(([k, v]) => <div key={k}><dt>{k.replaceAll('_', ' ')}</dt><dd>{typeof v === 'string' && /^\d{4}-\d\d-\d\dT/.test(v) ? date(v) : plain(v)}</dd></div>)}</dl>
                     </section>
                   ) : null}
                 </div>

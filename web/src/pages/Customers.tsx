@@ -88,7 +88,7 @@ export function Customers() {
                         <td>{date(c.since)}</td>
                         <td className="num">{money(c.ltv, c.currency)}</td>
                         <td>{c.country ? dim('country', c.country) : '–'}</td>
-                        <td>{c.channel ?? '–'}</td>
+                        <td>{c.channel ? dim('channel', c.channel) : '–'}</td>
                       </tr>
                     ))}
                   </tbody>

@@ -2,9 +2,9 @@
 import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { CSSProperties } from 'react';
-import { useChanges, useDashboard, useFigures, useMetrics, useWorkspace } from '../api/hooks';
+import { useChanges, useDashboard, useFigureSet, useMetrics, useWorkspace } from '../api/hooks';
 import type { Change, Changes, Metric, Text } from '../api/types';
-import { Card } from '../components/Card';
+import { Card, FailedCard } from '../components/Card';
 import { Delta } from '../components/Delta';
 import { Empty, Loaded, Waiting } from '../components/states';
 import { useI18n } from '../i18n/context';
@@ -64,7 +64,7 @@ export function Pulse() {
   const metrics = sections.flatMap((s) => s.metrics);
   // One period more than the range, so that the first comparison exists even for short ranges.
   const from = view.compare === 'previous' ? startOf(step(view.span.from, view.span.grain, -1), view.span.grain) : view.span.from;
-  const query = useFigures({ metrics, params: { ...view.params, from, compare: view.compare === 'year_ago' ? 'year_ago' : undefined } });
+  const query = useFigureSet({ metrics, params: { ...view.params, from, compare: view.compare === 'year_ago' ? 'year_ago' : undefined } });
   // From one day to the next little is worth a word; weeks are the finest.
   const grain = view.span.grain === 'day' ? 'week' : view.span.grain;
   const changes = useChanges({ grain, period: usePeriodDefault(grain), currency: view.search.currency });
@@ -105,7 +105,7 @@ export function Pulse() {
                     {section.metrics.map((name) => {
                       const metric = catalog.data.find((m) => m.name === name);
                       const series = result.series.find((s) => s.metric === name);
-                      return metric && series ? <Card key={name} metric={metric} result={result} series={series} unusual={changes.data?.changes.some((c) => c.metric === name && c.unusual) ?? false} /> : null;
+                      return metric && series ? <Card key={name} metric={metric} result={result} series={series} unusual={changes.data?.changes.some((c) => c.metric === name && c.unusual) ?? false} /> : metric && query.failed.has(name) ? <FailedCard key={name} metric={metric} error={query.failed.get(name)} /> : null;
                     })}
                   </div>
                 </section>
