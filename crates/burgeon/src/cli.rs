@@ -35,7 +35,8 @@ pub struct Global {
         global = true,
         value_name = "DIR",
         default_value = "burgeon-data",
-        env = "BURGEON_DATA"
+        env = "BURGEON_DATA",
+        hide_env_values = true
     )]
     pub data: PathBuf,
     /// The moment that counts as now, such as 2026-01-31T12:00:00Z (default: the clock)
@@ -56,7 +57,8 @@ pub struct Global {
         global = true,
         value_name = "FILTER",
         default_value = "warn",
-        env = "BURGEON_LOG"
+        env = "BURGEON_LOG",
+        hide_env_values = true
     )]
     pub log: String,
     /// Log as JSON, one object a line
