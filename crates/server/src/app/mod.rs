@@ -25,6 +25,7 @@ pub mod sql;
 pub mod workspace;
 
 mod cells;
+mod load;
 
 pub use error::{Error, Kind, Result};
 pub use workspace::{OpenOptions, Workspace};
