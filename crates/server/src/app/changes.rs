@@ -123,6 +123,12 @@ impl Workspace {
         let mut metrics: Vec<&str> = shown.flat_map(|item| &item.metrics).map(String::as_str).collect();
         metrics.extend(CANDIDATES);
         metrics.retain(|name| catalog.metric(name).is_some());
+        // A mere multiple of another candidate (ARR of MRR) would tell the same news under a derived name.
+        let known = metrics.clone();
+        metrics.retain(|name| match catalog.depends_on(name).as_slice() {
+            [one] => !(catalog.is_additive(name) && known.contains(one)),
+            _ => true,
+        });
         let pairs = [
             ("metrics", metrics.join(",")),
             ("grain", period.grain.as_str().to_owned()),
