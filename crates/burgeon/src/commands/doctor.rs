@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use burgeon_server::app::OpenOptions;
+use burgeon_server::app::doctor::Finding;
+use burgeon_server::app::{Kind, OpenOptions};
 use clap::Args;
 
 use crate::cli::{Format, Global};
@@ -15,14 +16,17 @@ pub struct Doctor {}
 
 impl Doctor {
     pub async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let workspace = global
-            .open_existing(OpenOptions {
-                tolerant: true,
-                ..OpenOptions::default()
-            })
-            .await?;
-        let findings = workspace.doctor().await?;
-        workspace.close().await?;
+        let findings = match examine(global).await {
+            // What cannot even be opened is what a doctor is asked about.
+            Err(Failure::App(error)) if error.kind != Kind::Busy => {
+                vec![Finding {
+                    part: "data",
+                    severe: true,
+                    text: error.to_string(),
+                }]
+            }
+            other => other?,
+        };
         if global.format == Format::Table {
             for finding in &findings {
                 let mark = if finding.severe { "wrong" } else { "note" };
@@ -49,4 +53,15 @@ impl Doctor {
             ExitCode::SUCCESS
         })
     }
+}
+
+async fn examine(global: &Global) -> Result<Vec<Finding>, Failure> {
+    let options = OpenOptions {
+        tolerant: true,
+        ..OpenOptions::default()
+    };
+    let workspace = global.open_existing(options).await?;
+    let findings = workspace.doctor().await?;
+    workspace.close().await?;
+    Ok(findings)
 }
