@@ -36,11 +36,12 @@ function ChangeLine({ change, changes, metric }: { change: Change; changes: Chan
         <span className="what-name">{metric ? text(metric.label) : change.metric}</span>
         <span className="what-change">
           <Delta before={change.before} after={change.after} unit={unit} better={metric?.better} />
-          {unit !== 'percent' && change.change !== null ? <span className="muted"> ({value(change.change, unit, 'short', true)})</span> : null}
+          {unit !== 'percent' && unit !== 'ratio' && change.change !== null ? <span className="muted"> ({value(change.change, unit, 'short', true)})</span> : null}
         </span>
         <span className="what-cause muted">
-          {cause
-            ? cause.customers
+          {/* A cause without a name says nothing; a number of customers is told only where it counts those of the change. */}
+          {cause && cause.value !== null
+            ? cause.customers && cause.dimension === 'movement'
               ? t('pulse.cause.customers', { n: cause.customers, dimension: (text(cut) || cause.dimension).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
               : t('pulse.cause', { dimension: (text(cut) || cause.dimension).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
             : ''}
