@@ -9,21 +9,26 @@
 -- column amount_parts: negative; 1/720720 of a minor unit of the currency a month
 -- column reason: why, as recorded; `unknown` when nothing was
 -- column comment: the customer's own words
-WITH said AS (
+WITH lost AS (
   SELECT
-    c.customer_id AS said_by, m.movement_id AS said_of,
-    first_value(c.reason ORDER BY abs(CAST(c.at AS BIGINT) - CAST(m.at AS BIGINT)), c.cancellation_id) AS said_reason,
-    first_value(c.comment ORDER BY abs(CAST(c.at AS BIGINT) - CAST(m.at AS BIGINT)), c.cancellation_id) AS said_comment
-  FROM mrr_movements m
-  JOIN cancellations c ON c.customer_id = m.customer_id
-  WHERE m.movement = 'churn' AND abs(CAST(c.at AS BIGINT) - CAST(m.at AS BIGINT)) <= 7776000000000
-  GROUP BY c.customer_id, m.movement_id
+    customer_id AS lost_by, subscription_id, at, currency, amount_parts, plan, "interval", reason, movement_id, first_paid_at,
+    change_key
+  FROM mrr_movements
+  WHERE movement = 'churn' AND NOT scheduled
+), said AS (
+  SELECT
+    lost.*, c.reason AS said_reason, c.comment,
+    rank() OVER (
+      PARTITION BY lost_by, movement_id
+      ORDER BY abs(CAST(c.at AS BIGINT) - CAST(lost.at AS BIGINT)), c.cancellation_id
+    ) AS nearest
+  FROM lost
+  LEFT JOIN cancellations c
+    ON c.customer_id = lost.lost_by AND abs(CAST(c.at AS BIGINT) - CAST(lost.at AS BIGINT)) <= 7776000000000
 )
 SELECT
-  m.customer_id, m.subscription_id, m.at, m.currency, m.amount_parts, m.plan, m."interval",
-  coalesce(m.reason, said.said_reason, 'unknown') AS reason,
-  said.said_comment AS comment,
-  m.movement_id, m.first_paid_at, m.change_key
-FROM mrr_movements m
-LEFT JOIN said ON said.said_by = m.customer_id AND said.said_of = m.movement_id
-WHERE m.movement = 'churn' AND NOT m.scheduled
+  lost_by AS customer_id, subscription_id, at, currency, amount_parts, plan, "interval",
+  coalesce(reason, said_reason, 'unknown') AS reason,
+  comment, movement_id, first_paid_at, change_key
+FROM said
+WHERE nearest = 1

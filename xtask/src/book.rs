@@ -36,10 +36,7 @@ pub fn check(root: &Path) -> Result<Vec<String>, String> {
         .map(|(path, _)| path.display().to_string())
         .collect();
     findings.extend(strangers(root, &wanted)?.iter().map(|p| p.display().to_string()));
-    Ok(findings
-        .into_iter()
-        .map(|p| format!("{p} is stale: run `cargo run -p xtask -- book`"))
-        .collect())
+    Ok(findings.into_iter().map(|p| format!("{p} is stale: run `cargo run -p xtask -- book`")).collect())
 }
 
 /// Every generated file with its whole text.
@@ -55,10 +52,7 @@ fn pages(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
             let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
             let label = label(&text).unwrap_or_else(|| title(&name));
             let page = page(&area_name, &name, &label, &text).ok_or_else(|| {
-                format!(
-                    "{}: the front matter between two `---` lines is missing",
-                    file.display()
-                )
+                format!("{}: the front matter between two `---` lines is missing", file.display())
             })?;
             let _ = writeln!(entries, "- [{label}](metrics/{area_name}/{name}.md)");
             pages.insert(source.join(format!("metrics/{area_name}/{name}.md")), page);
@@ -66,12 +60,9 @@ fn pages(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     }
     let summary = source.join("SUMMARY.md");
     let old = std::fs::read_to_string(&summary).map_err(|e| format!("{}: {e}", summary.display()))?;
-    let (before, rest) = old
-        .split_once(BEGIN)
-        .ok_or_else(|| format!("{}: no line `{BEGIN}`", summary.display()))?;
-    let (_, after) = rest
-        .split_once(END)
-        .ok_or_else(|| format!("{}: no line `{END}`", summary.display()))?;
+    let (before, rest) =
+        old.split_once(BEGIN).ok_or_else(|| format!("{}: no line `{BEGIN}`", summary.display()))?;
+    let (_, after) = rest.split_once(END).ok_or_else(|| format!("{}: no line `{END}`", summary.display()))?;
     pages.insert(summary, format!("{before}{BEGIN}\n{entries}\n{END}{after}"));
     Ok(pages)
 }
@@ -94,17 +85,9 @@ fn page(area: &str, name: &str, label: &str, text: &str) -> Option<String> {
 /// The English label in the front matter: `label: MRR`, `label: {en: MRR, …}` or `label:` with `en:` below it.
 fn label(text: &str) -> Option<String> {
     let mut lines = text.lines().skip(1).take_while(|l| l.trim_end() != "---");
-    let value = lines
-        .by_ref()
-        .find_map(|l| l.strip_prefix("label:"))?
-        .trim()
-        .to_owned();
+    let value = lines.by_ref().find_map(|l| l.strip_prefix("label:"))?.trim().to_owned();
     let english = if value.is_empty() {
-        lines
-            .take_while(|l| l.starts_with(' '))
-            .find_map(|l| l.trim().strip_prefix("en:"))?
-            .trim()
-            .to_owned()
+        lines.take_while(|l| l.starts_with(' ')).find_map(|l| l.trim().strip_prefix("en:"))?.trim().to_owned()
     } else if let Some(inner) = value.strip_prefix('{') {
         let english = inner.split_once("en:")?.1.trim();
         let end = match english.strip_prefix('"') {
@@ -127,9 +110,7 @@ fn title(name: &str) -> String {
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_stem()
-        .map(|s| s.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>, String> {
@@ -137,10 +118,7 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn markdown(path: &Path) -> Result<Vec<PathBuf>, String> {
-    Ok(entries(path)?
-        .into_iter()
-        .filter(|p| p.extension().is_some_and(|e| e == "md"))
-        .collect())
+    Ok(entries(path)?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "md")).collect())
 }
 
 fn entries(path: &Path) -> Result<Vec<PathBuf>, String> {
@@ -186,14 +164,8 @@ mod tests {
     fn labels_in_three_forms() {
         assert_eq!(label(PAGE).as_deref(), Some("MRR, net"));
         assert_eq!(label("---\nlabel: ARPA\n---\n").as_deref(), Some("ARPA"));
-        assert_eq!(
-            label("---\nlabel:\n  en: Churn rate\n  ru: x\n---\n").as_deref(),
-            Some("Churn rate")
-        );
-        assert_eq!(
-            label("---\nlabel: {en: Quick ratio, zh: x}\n---\n").as_deref(),
-            Some("Quick ratio")
-        );
+        assert_eq!(label("---\nlabel:\n  en: Churn rate\n  ru: x\n---\n").as_deref(), Some("Churn rate"));
+        assert_eq!(label("---\nlabel: {en: Quick ratio, zh: x}\n---\n").as_deref(), Some("Quick ratio"));
         assert_eq!(label("---\nname: x\n---\nlabel: no\n"), None);
     }
 
@@ -218,11 +190,7 @@ mod tests {
 
         let definitions = root.path().join("definitions/metrics/revenue");
         std::fs::rename(definitions.join("mrr.md"), definitions.join("net_mrr.md")).unwrap();
-        assert_eq!(
-            check(root.path()).unwrap().len(),
-            3,
-            "one new, one left over, the summary"
-        );
+        assert_eq!(check(root.path()).unwrap().len(), 3, "one new, one left over, the summary");
         write(root.path()).unwrap();
         assert_eq!(check(root.path()).unwrap(), Vec::<String>::new());
         assert!(!root.path().join("docs/src/metrics/revenue/mrr.md").exists());

@@ -58,11 +58,7 @@ fn output(program: &str, args: &[&str], folder: &Path) -> Result<String, String>
         .output()
         .map_err(|e| format!("{program} cannot be started: {e}"))?;
     if !done.status.success() {
-        return Err(format!(
-            "{program} {}: {}",
-            args.join(" "),
-            String::from_utf8_lossy(&done.stderr)
-        ));
+        return Err(format!("{program} {}: {}", args.join(" "), String::from_utf8_lossy(&done.stderr)));
     }
     String::from_utf8(done.stdout).map_err(|e| format!("{program} {}: {e}", args.join(" ")))
 }

@@ -40,13 +40,7 @@ pub struct Global {
     )]
     pub data: PathBuf,
     /// The moment that counts as now, such as 2026-01-31T12:00:00Z (default: the clock)
-    #[arg(
-        long,
-        global = true,
-        value_name = "RFC3339",
-        env = "BURGEON_NOW",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, value_name = "RFC3339", env = "BURGEON_NOW", hide_env_values = true)]
     pub now: Option<Timestamp>,
     /// Form of the output
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]

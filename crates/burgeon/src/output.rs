@@ -18,26 +18,14 @@ pub struct Rows {
 impl Rows {
     /// No rows yet under `columns`.
     pub fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
-        Self {
-            columns: columns.into_iter().map(Into::into).collect(),
-            rows: Vec::new(),
-        }
+        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
     /// The rows of a CSV text with a header.
     pub fn from_csv(text: &str) -> Self {
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let columns = reader
-            .headers()
-            .map(|h| h.iter().map(str::to_owned).collect())
-            .unwrap_or_default();
-        let rows = reader
-            .records()
-            .flatten()
-            .map(|r| r.iter().map(str::to_owned).collect())
-            .collect();
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+        let columns = reader.headers().map(|h| h.iter().map(str::to_owned).collect()).unwrap_or_default();
+        let rows = reader.records().flatten().map(|r| r.iter().map(str::to_owned).collect()).collect();
         Self { columns, rows }
     }
 
@@ -50,25 +38,17 @@ impl Rows {
     fn table(&self) -> String {
         let columns = self.columns.len();
         let cell = |row: &[String], column: usize| {
-            row.get(column)
-                .map_or("", String::as_str)
-                .replace(['\n', '\r'], " ")
+            row.get(column).map_or("", String::as_str).replace(['\n', '\r'], " ")
         };
         let width = |column: usize| {
             let rows = self.rows.iter().map(|row| cell(row, column).chars().count());
-            rows.chain([self.columns[column].chars().count()])
-                .max()
-                .unwrap_or(0)
+            rows.chain([self.columns[column].chars().count()]).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let right: Vec<bool> = (0..columns)
             .map(|column| {
-                let mut values = self
-                    .rows
-                    .iter()
-                    .map(|row| cell(row, column))
-                    .filter(|v| !v.is_empty())
-                    .peekable();
+                let mut values =
+                    self.rows.iter().map(|row| cell(row, column)).filter(|v| !v.is_empty()).peekable();
                 column > 0 && values.peek().is_some() && values.all(|v| number(&v))
             })
             .collect();
@@ -100,9 +80,7 @@ impl Rows {
         for row in &self.rows {
             writer.write_record(row).map_err(failed)?;
         }
-        let bytes = writer
-            .into_inner()
-            .map_err(|error| Failure::Output(error.into_error()))?;
+        let bytes = writer.into_inner().map_err(|error| Failure::Output(error.into_error()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -118,10 +96,7 @@ impl Rows {
 
 /// Whether a text reads as a figure: digits with a point, a sign before and a unit after; a date is none.
 fn number(text: &str) -> bool {
-    let text = text
-        .trim_start_matches(['+', '-', '−'])
-        .trim_end_matches(" pt")
-        .trim_end_matches('%');
+    let text = text.trim_start_matches(['+', '-', '−']).trim_end_matches(" pt").trim_end_matches('%');
     !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
@@ -175,10 +150,7 @@ mod tests {
         2019-01  Pro        1234.50
         2019-02  Team, old
         ");
-        assert_eq!(
-            rows.csv().unwrap(),
-            "period,plan,mrr\n2019-01,Pro,1234.50\n2019-02,\"Team, old\",\n"
-        );
+        assert_eq!(rows.csv().unwrap(), "period,plan,mrr\n2019-01,Pro,1234.50\n2019-02,\"Team, old\",\n");
     }
 
     #[test]

@@ -18,11 +18,7 @@ pub struct Bar {
 impl Bar {
     /// Shows `progress` under `name`.
     pub fn show(name: String, progress: &Arc<Progress>) -> Self {
-        let bar = if std::io::stderr().is_terminal() {
-            ProgressBar::new(0)
-        } else {
-            ProgressBar::hidden()
-        };
+        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {percent}%  {msg}  {eta}") {
             bar.set_style(style);
         }

@@ -54,7 +54,9 @@ pub enum Error {
     #[error("{}", .0.join("\n"))]
     Undecided(Vec<String>),
     /// A reader or worker stopped without saying why.
-    #[error("reading {name} stopped unexpectedly near line {line}; please report this with the file if you can share it")]
+    #[error(
+        "reading {name} stopped unexpectedly near line {line}; please report this with the file if you can share it"
+    )]
     Stopped {
         /// The file's name.
         name: String,

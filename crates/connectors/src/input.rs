@@ -30,7 +30,8 @@ impl Input {
     /// A file on disk. Its name is the last part of the path.
     pub fn path(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         Self { name, kind: Kind::Path(path.to_owned()) }
     }
 
@@ -100,6 +101,10 @@ impl ChunkReader for Input {
         }
         let mut out = Vec::new();
         let read = self.get_read(start)?.take(length as u64).read_to_end(&mut out)?;
-        if read < length { Err(ParquetError::EOF("the file ends too early".to_owned())) } else { Ok(out.into()) }
+        if read < length {
+            Err(ParquetError::EOF("the file ends too early".to_owned()))
+        } else {
+            Ok(out.into())
+        }
     }
 }

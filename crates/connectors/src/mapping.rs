@@ -28,7 +28,10 @@ struct Columns<'a> {
 
 impl Columns<'_> {
     fn values(&self, column: usize) -> impl Iterator<Item = &str> {
-        (0..self.sample.rows()).map(move |row| self.sample.cell(row, column)).filter(|text| !is_empty(text)).take(LOOKED_AT)
+        (0..self.sample.rows())
+            .map(move |row| self.sample.cell(row, column))
+            .filter(|text| !is_empty(text))
+            .take(LOOKED_AT)
     }
 
     /// The share of the column's values that can be read as the kind; 1 for empty columns.
@@ -104,9 +107,11 @@ fn name_match(field: &Field, column: &str) -> Option<(f32, &'static str)> {
         return Some((confidence - 0.05, "usual name"));
     }
     let long = |name: &str| name.len() >= 6 || name.contains('_');
-    let tail = field.synonyms.iter().chain([&field.name]).any(|name| {
-        long(name) && column.strip_suffix(name).is_some_and(|head| head.ends_with('_'))
-    });
+    let tail = field
+        .synonyms
+        .iter()
+        .chain([&field.name])
+        .any(|name| long(name) && column.strip_suffix(name).is_some_and(|head| head.ends_with('_')));
     tail.then_some((0.6, "name ends like it"))
 }
 
@@ -170,7 +175,8 @@ fn given(shape: &Shape, columns: &Columns<'_>, options: &Options) -> Result<Give
         if let Bound::Literal(text) = &bound {
             literal_fits(&shape.fields[field], text)?;
         }
-        given.bindings[field] = Some(Binding { bound, confidence: 1.0, why: "given".to_owned(), ..Binding::nothing() });
+        given.bindings[field] =
+            Some(Binding { bound, confidence: 1.0, why: "given".to_owned(), ..Binding::nothing() });
     }
     Ok(given)
 }
@@ -224,15 +230,23 @@ fn guess(shape: &'static Shape, columns: &Columns<'_>, options: &Options) -> Res
     }
     candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
     for (confidence, field, column, why) in candidates {
-        if bindings[field].is_none() && !taken[column] && !rivals(shape, field).iter().any(|f| bindings[*f].is_some()) {
+        if bindings[field].is_none()
+            && !taken[column]
+            && !rivals(shape, field).iter().any(|f| bindings[*f].is_some())
+        {
             taken[column] = true;
-            bindings[field] =
-                Some(Binding { bound: Bound::Column(column), confidence, why: why.to_owned(), ..Binding::nothing() });
+            bindings[field] = Some(Binding {
+                bound: Bound::Column(column),
+                confidence,
+                why: why.to_owned(),
+                ..Binding::nothing()
+            });
         }
     }
     let mut notes = Vec::new();
     propose(shape, columns, options, &mut bindings, &mut notes);
-    let mut bindings: Vec<Binding> = bindings.into_iter().map(|b| b.unwrap_or_else(Binding::nothing)).collect();
+    let mut bindings: Vec<Binding> =
+        bindings.into_iter().map(|b| b.unwrap_or_else(Binding::nothing)).collect();
     for binding in &mut bindings {
         if let Some(column) = binding.column() {
             let name = &columns.normal[column];
@@ -240,8 +254,10 @@ fn guess(shape: &'static Shape, columns: &Columns<'_>, options: &Options) -> Res
         }
     }
     let mapped = |name: &str| shape.field(name).is_some_and(|field| bindings[field].bound != Bound::Nothing);
-    let lacks: Vec<Vec<&'static str>> = shape.needs.iter().filter(|group| !group.iter().any(|name| mapped(name))).cloned().collect();
-    let signed = !shape.signature.is_empty() && shape.signature.iter().all(|name| columns.normal.iter().any(|n| n == name));
+    let lacks: Vec<Vec<&'static str>> =
+        shape.needs.iter().filter(|group| !group.iter().any(|name| mapped(name))).cloned().collect();
+    let signed = !shape.signature.is_empty()
+        && shape.signature.iter().all(|name| columns.normal.iter().any(|n| n == name));
     let mut score: f32 = bindings.iter().filter(|b| b.column().is_some()).map(|b| b.confidence).sum();
     score += if signed { 10.0 } else { 0.0 };
     if !shape.signature.is_empty() && !signed {
@@ -253,7 +269,8 @@ fn guess(shape: &'static Shape, columns: &Columns<'_>, options: &Options) -> Res
     }
     let mut attributes = given.attributes;
     if shape.attributes {
-        let used: Vec<usize> = bindings.iter().filter_map(Binding::column).chain(attributes.iter().map(|a| a.0)).collect();
+        let used: Vec<usize> =
+            bindings.iter().filter_map(Binding::column).chain(attributes.iter().map(|a| a.0)).collect();
         for (column, name) in columns.layout.header.iter().enumerate() {
             if !used.contains(&column) && !name.is_empty() {
                 attributes.push((column, normal(name.strip_prefix("attributes.").unwrap_or(name))));
@@ -271,7 +288,9 @@ fn rivals(shape: &Shape, field: usize) -> Vec<usize> {
     }
     let base = |name: &str| name.trim_end_matches("_minor").trim_end_matches("_total").to_owned();
     let own = base(shape.fields[field].name);
-    (0..shape.fields.len()).filter(|other| *other != field && is_money(*other) && base(shape.fields[*other].name) == own).collect()
+    (0..shape.fields.len())
+        .filter(|other| *other != field && is_money(*other) && base(shape.fields[*other].name) == own)
+        .collect()
 }
 
 /// Constants that the file implies, and guesses that it forbids.
@@ -307,13 +326,18 @@ fn propose(
             && !is_given(&bindings[quantity])
             && bindings[quantity].take().is_some()
         {
-            notes.push(format!("quantity is left empty, since {name:?} is for all units; map quantity if it is for one"));
+            notes.push(format!(
+                "quantity is left empty, since {name:?} is for all units; map quantity if it is for one"
+            ));
         }
     }
-    if let Some(field) = shape.field("currency").filter(|field| bindings[*field].is_none() && !money.is_empty()) {
+    if let Some(field) =
+        shape.field("currency").filter(|field| bindings[*field].is_none() && !money.is_empty())
+    {
         let named = money.iter().find_map(|column| {
             let tail = columns.normal[*column].rsplit('_').next()?.to_ascii_uppercase();
-            Currency::from_code(&tail).map(|currency| (currency, 0.9, format!("{} says so", columns.layout.header[*column])))
+            Currency::from_code(&tail)
+                .map(|currency| (currency, 0.9, format!("{} says so", columns.layout.header[*column])))
         });
         let signed = || {
             money.iter().find_map(|column| {
@@ -321,7 +345,11 @@ fn propose(
                 Some((sign, 0.7, format!("the values of {} say so", columns.layout.header[*column])))
             })
         };
-        let own = || options.currency.map(|c| (c, 0.5, "the workspace's currency, since the file names none".to_owned()));
+        let own = || {
+            options
+                .currency
+                .map(|c| (c, 0.5, "the workspace's currency, since the file names none".to_owned()))
+        };
         if let Some((currency, confidence, why)) = named.or_else(signed).or_else(own) {
             bindings[field] = Some(literal(currency.code(), confidence, &why));
         }
@@ -336,7 +364,8 @@ fn literal(text: &str, confidence: f32, why: &str) -> Binding {
 fn signs<'a>(values: impl Iterator<Item = &'a str>) -> Option<Currency> {
     let mut found = None;
     for text in values {
-        let word: String = text.chars().filter(|c| !c.is_ascii_digit() && !",. ()-\u{a0}\u{202f}'".contains(*c)).collect();
+        let word: String =
+            text.chars().filter(|c| !c.is_ascii_digit() && !",. ()-\u{a0}\u{202f}'".contains(*c)).collect();
         let currency = if word == "$" { Some(Currency::USD) } else { words::currency(&word).ok() }?;
         if *found.get_or_insert(currency) != currency {
             return None;
@@ -350,7 +379,12 @@ fn signs<'a>(values: impl Iterator<Item = &'a str>) -> Option<Currency> {
 /// # Errors
 /// [`Error::Shape`] when none fits or the wished one does not exist, [`Error::Mapping`] when an assignment is wrong.
 pub fn plan(layout: Layout, sample: &Chunk, options: &Options, file: &str) -> Result<Plan, Error> {
-    let columns = Columns { file, normal: layout.header.iter().map(|name| normal(name)).collect(), layout: &layout, sample };
+    let columns = Columns {
+        file,
+        normal: layout.header.iter().map(|name| normal(name)).collect(),
+        layout: &layout,
+        sample,
+    };
     let guess = match &options.shape {
         Some(name) => guess(shape(name)?, &columns, options)?,
         None => best(&columns, options)?,
@@ -370,10 +404,19 @@ pub fn plan(layout: Layout, sample: &Chunk, options: &Options, file: &str) -> Re
     }
     let mut notes = layout.notes.clone();
     notes.extend(guess.notes);
-    let used: Vec<usize> =
-        guess.bindings.iter().filter_map(Binding::column).chain(guess.attributes.iter().map(|a| a.0)).collect();
-    let unused: Vec<String> =
-        layout.header.iter().enumerate().filter(|(i, _)| !used.contains(i)).map(|(_, name)| name.clone()).collect();
+    let used: Vec<usize> = guess
+        .bindings
+        .iter()
+        .filter_map(Binding::column)
+        .chain(guess.attributes.iter().map(|a| a.0))
+        .collect();
+    let unused: Vec<String> = layout
+        .header
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| !used.contains(i))
+        .map(|(_, name)| name.clone())
+        .collect();
     if !unused.is_empty() {
         notes.push(format!("not read: {}", listed(&unused)));
     }

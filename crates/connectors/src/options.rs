@@ -205,7 +205,9 @@ pub fn parse_map(text: &str) -> Result<Vec<Assignment>, Error> {
     let mut rest = text.trim();
     while !rest.is_empty() {
         let wrong = |part: &str| {
-            Error::Mapping(format!("the mapping {part:?} is not field=column or field='text'; parts are parted by commas"))
+            Error::Mapping(format!(
+                "the mapping {part:?} is not field=column or field='text'; parts are parted by commas"
+            ))
         };
         let (field, after) = rest.split_once('=').ok_or_else(|| wrong(rest))?;
         let field = field.trim();
@@ -255,7 +257,8 @@ mod tests {
 
     #[test]
     fn maps() {
-        let map = parse_map("customer_id=Client, currency='USD',plan=\"Plan, name\",reason=,name='O''Neil'").unwrap();
+        let map = parse_map("customer_id=Client, currency='USD',plan=\"Plan, name\",reason=,name='O''Neil'")
+            .unwrap();
         let shown: Vec<String> = map.iter().map(|a| format!("{} {:?}", a.field, a.source)).collect();
         assert_eq!(
             shown,

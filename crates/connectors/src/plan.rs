@@ -40,7 +40,14 @@ pub struct Binding {
 impl Binding {
     /// A field that is not mapped.
     pub fn nothing() -> Self {
-        Self { bound: Bound::Nothing, confidence: 0.0, why: String::new(), order: None, mark: None, utc: false }
+        Self {
+            bound: Bound::Nothing,
+            confidence: 0.0,
+            why: String::new(),
+            order: None,
+            mark: None,
+            utc: false,
+        }
     }
 
     /// The column, if the field has one.
@@ -130,7 +137,8 @@ impl Evidence {
 
     /// Whether something is ambiguous and nothing decides it yet.
     fn is_open(&self) -> bool {
-        (self.date.is_some() && !self.dmy && !self.mdy) || (self.number.is_some() && !self.comma && !self.point)
+        (self.date.is_some() && !self.dmy && !self.mdy)
+            || (self.number.is_some() && !self.comma && !self.point)
     }
 }
 
@@ -192,7 +200,8 @@ pub fn decide(
             }
         } else {
             // A file with semicolons comes from where the comma is the decimal mark.
-            let custom = || (plan.layout.delimiter == b';').then_some(DecimalMark::Comma).filter(|_| !together.point);
+            let custom =
+                || (plan.layout.delimiter == b';').then_some(DecimalMark::Comma).filter(|_| !together.point);
             binding.mark = mark.or(evidence.mark()).or_else(|| together.mark());
             if binding.mark.is_none() && evidence.number.is_some() {
                 binding.mark = custom();

@@ -193,7 +193,10 @@ fn columns(plan: &Plan, sample: &Chunk) -> Vec<FileColumn> {
     let mut out = Vec::new();
     for (column, name) in plan.layout.header.iter().enumerate() {
         let values = || {
-            (0..sample.rows()).map(move |row| sample.cell(row, column)).filter(|text| !is_empty(text)).take(200)
+            (0..sample.rows())
+                .map(move |row| sample.cell(row, column))
+                .filter(|text| !is_empty(text))
+                .take(200)
         };
         let mut examples: Vec<String> = Vec::new();
         for value in values() {
@@ -203,11 +206,14 @@ fn columns(plan: &Plan, sample: &Chunk) -> Vec<FileColumn> {
         }
         let all = |fits: &dyn Fn(&str) -> bool| values().all(fits);
         let number = |text: &str| {
-            number::decimal(text, None).is_ok() || number::decimal(text, Some(number::DecimalMark::Comma)).is_ok()
+            number::decimal(text, None).is_ok()
+                || number::decimal(text, Some(number::DecimalMark::Comma)).is_ok()
         };
         let kind = if examples.is_empty() {
             "empty"
-        } else if all(&|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no" | "t" | "f")) {
+        } else if all(&|text| {
+            matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no" | "t" | "f")
+        }) {
             "yes or no"
         } else if all(&|text| text.bytes().all(|b| b.is_ascii_digit())) {
             "whole number"

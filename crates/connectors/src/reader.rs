@@ -101,8 +101,10 @@ impl Worker {
         self.mapper.map(&mut typed, &mut out);
         let reasons = typed.into_reasons();
         if !reasons.is_empty() {
-            rejects.extend(reasons.into_iter().map(|(row, reason)| {
-                Reject { line: chunk.lines[row], reason, bytes: chunk.original(row, &plan.layout.header) }
+            rejects.extend(reasons.into_iter().map(|(row, reason)| Reject {
+                line: chunk.lines[row],
+                reason,
+                bytes: chunk.original(row, &plan.layout.header),
             }));
             rejects.sort_by_key(|reject| reject.line);
         }

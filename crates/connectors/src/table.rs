@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, StringViewArray, StringViewBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, StringViewArray,
+    StringViewBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
@@ -135,9 +135,9 @@ impl Builder {
         match ty {
             ColumnType::Text | ColumnType::Json => Builder::Text(StringViewBuilder::new()),
             ColumnType::Int | ColumnType::Minor => Builder::Int(Int64Builder::new()),
-            ColumnType::Timestamp => {
-                Builder::Time(TimestampMicrosecondBuilder::new().with_data_type(ColumnType::Timestamp.data_type()))
-            }
+            ColumnType::Timestamp => Builder::Time(
+                TimestampMicrosecondBuilder::new().with_data_type(ColumnType::Timestamp.data_type()),
+            ),
             ColumnType::Date => Builder::Date(Date32Builder::new()),
             ColumnType::Bool => Builder::Bool(BooleanBuilder::new()),
             ColumnType::Decimal10 => {

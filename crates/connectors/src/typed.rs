@@ -70,7 +70,12 @@ impl Typer {
         self.read_where(chunk, plan, |field| fields.contains(&field))
     }
 
-    fn read_where<'a>(&mut self, chunk: &'a Chunk, plan: &'a Plan, wanted: impl Fn(usize) -> bool) -> Typed<'a> {
+    fn read_where<'a>(
+        &mut self,
+        chunk: &'a Chunk,
+        plan: &'a Plan,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Typed<'a> {
         let mut typed = Typed {
             chunk,
             plan,
@@ -79,7 +84,8 @@ impl Typer {
             reasons: Vec::new(),
         };
         for (index, field) in plan.shape.fields.iter().enumerate() {
-            let values = if wanted(index) { self.field(&mut typed, index, field.kind) } else { Values::Nothing };
+            let values =
+                if wanted(index) { self.field(&mut typed, index, field.kind) } else { Values::Nothing };
             typed.values.push(values);
         }
         typed
@@ -131,7 +137,22 @@ pub fn is_empty(text: &str) -> bool {
     match text.len() {
         0 => true,
         1 => text == "-",
-        2..=4 => matches!(text, "NULL" | "null" | "None" | "NaN" | "nan" | "N/A" | "n/a" | "NA" | "\\N" | "--" | "#N/A" | "nil" | "—"),
+        2..=4 => matches!(
+            text,
+            "NULL"
+                | "null"
+                | "None"
+                | "NaN"
+                | "nan"
+                | "N/A"
+                | "n/a"
+                | "NA"
+                | "\\N"
+                | "--"
+                | "#N/A"
+                | "nil"
+                | "—"
+        ),
         _ => false,
     }
 }
@@ -147,7 +168,11 @@ impl<'a> Typed<'a> {
         self.plan.shape
     }
 
-    fn each<T: Copy>(&mut self, index: usize, mut read: impl FnMut(&str) -> Result<T, String>) -> Vec<Option<T>> {
+    fn each<T: Copy>(
+        &mut self,
+        index: usize,
+        mut read: impl FnMut(&str) -> Result<T, String>,
+    ) -> Vec<Option<T>> {
         let rows = self.rows();
         let column = match &self.plan.bindings[index].bound {
             Bound::Column(column) => *column,
@@ -175,7 +200,11 @@ impl<'a> Typed<'a> {
     }
 
     /// As [`Typed::each`], for columns of few different values.
-    fn memo<T: Copy>(&mut self, index: usize, mut read: impl FnMut(&str) -> Result<T, String>) -> Vec<Option<T>> {
+    fn memo<T: Copy>(
+        &mut self,
+        index: usize,
+        mut read: impl FnMut(&str) -> Result<T, String>,
+    ) -> Vec<Option<T>> {
         let mut memory: Vec<(String, T)> = Vec::new();
         self.each(index, move |text| {
             if let Some((_, value)) = memory.iter().find(|(known, _)| known == text) {
@@ -329,7 +358,8 @@ impl<'a> Typed<'a> {
 
     fn missing(&self, group: &[&'static str], row: usize) -> String {
         let cells = &self.chunk.cells[row * self.chunk.width..(row + 1) * self.chunk.width];
-        let text = |span: &Span| self.chunk.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let text =
+            |span: &Span| self.chunk.text.get(span.start as usize..span.end as usize).unwrap_or_default();
         if cells.iter().map(text).any(words::is_total) {
             return "looks like a line of totals, which is no record".to_owned();
         }

@@ -44,6 +44,10 @@ fn main() -> Result<(), FoldError> {
         }
     }
     fold.finish(&mut sum);
-    println!("12000000 changes, {} movements, {} minor units a month", sum.rows, sum.parts / burgeon_core::PARTS);
+    println!(
+        "12000000 changes, {} movements, {} minor units a month",
+        sum.rows,
+        sum.parts / burgeon_core::PARTS
+    );
     Ok(())
 }

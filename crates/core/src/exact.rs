@@ -317,7 +317,9 @@ mod tests {
         assert_eq!(exact("1").checked_div(&exact("4")), Some(exact("0.25")));
         assert_eq!(Exact::ratio(1, 0), None);
         assert!("1/0".parse::<Exact>().is_err());
-        assert!("".parse::<Exact>().is_err() && "1e3".parse::<Exact>().is_err() && "-".parse::<Exact>().is_err());
+        assert!(
+            "".parse::<Exact>().is_err() && "1e3".parse::<Exact>().is_err() && "-".parse::<Exact>().is_err()
+        );
     }
 
     #[test]

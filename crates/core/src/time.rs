@@ -126,8 +126,7 @@ impl Zone {
 }
 
 fn clamp(micros: i64) -> Timestamp {
-    Timestamp::from_microsecond(micros)
-        .unwrap_or(if micros < 0 { Timestamp::MIN } else { Timestamp::MAX })
+    Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// A day of the week from its English name or its first three letters, in any case.
@@ -159,9 +158,7 @@ const WEEKDAYS: [(&str, Weekday); 7] = [
 ];
 
 /// How long the periods of a series are.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grain {
     /// One date.
@@ -428,7 +425,8 @@ mod tests {
 
     #[test]
     fn labels_and_parse_are_inverse() {
-        for text in ["2019", "2019-Q3", "2019-12", "2019-W07", "2019-12-05", "2020-W53", "0001", "2024-02-29"] {
+        for text in ["2019", "2019-Q3", "2019-12", "2019-W07", "2019-12-05", "2020-W53", "0001", "2024-02-29"]
+        {
             assert_eq!(parse(text).label(), text);
         }
         assert_eq!(parse("2019-Q3").start, date(2019, 7, 1));
@@ -438,7 +436,19 @@ mod tests {
 
     #[test]
     fn rejects_what_is_no_period() {
-        for text in ["", "19", "2019-13", "2019-Q5", "2019-Q", "2019-W54", "2019-02-30", "2019-1-1-1", "2019x", "2019-+1", "२०१९"] {
+        for text in [
+            "",
+            "19",
+            "2019-13",
+            "2019-Q5",
+            "2019-Q",
+            "2019-W54",
+            "2019-02-30",
+            "2019-1-1-1",
+            "2019x",
+            "2019-+1",
+            "२०१९",
+        ] {
             assert!(Period::parse(text, &Zone::utc()).is_err(), "{text}");
         }
     }

@@ -15,11 +15,7 @@ fn batch(customers: i64, changes: i64, first: i64, rows: i64, shuffled: bool) ->
     let total = customers * changes;
     // A step that shares no factor with the number of rows visits every row once.
     let place = |i: i64| {
-        if shuffled {
-            ((i as i128 * 7_368_787) % total as i128) as i64
-        } else {
-            i
-        }
+        if shuffled { ((i as i128 * 7_368_787) % total as i128) as i64 } else { i }
     };
     let at: Vec<i64> = (first..first + rows).map(place).collect();
     let text = |f: &dyn Fn(i64) -> String| -> ArrayRef {
@@ -27,8 +23,7 @@ fn batch(customers: i64, changes: i64, first: i64, rows: i64, shuffled: bool) ->
     };
     let pick = |values: &'static [&'static str], n: i64| -> ArrayRef {
         Arc::new(StringViewArray::from_iter_values(
-            at.iter()
-                .map(|i| values[((i / n) % values.len() as i64) as usize]),
+            at.iter().map(|i| values[((i / n) % values.len() as i64) as usize]),
         ))
     };
     let time = at
@@ -38,19 +33,13 @@ fn batch(customers: i64, changes: i64, first: i64, rows: i64, shuffled: bool) ->
     let amount = Int64Array::from_iter_values(at.iter().map(|i| (i % 97) * 100));
     RecordBatch::try_from_iter([
         ("customer_id", text(&|i| format!("cus_{:09}", i / changes))),
-        (
-            "subscription_id",
-            text(&|i| format!("sub_{:09}_{}", i / changes, i % changes / 8)),
-        ),
+        ("subscription_id", text(&|i| format!("sub_{:09}_{}", i / changes, i % changes / 8))),
         ("effective_at", Arc::new(time) as ArrayRef),
         ("status", pick(&["active", "active", "past_due", "canceled"], 1)),
         ("amount_minor", Arc::new(amount) as ArrayRef),
         ("currency", pick(&["EUR", "USD", "GBP", "JPY"], 12)),
         ("interval", pick(&["month", "year"], 3)),
-        (
-            "plan",
-            pick(&["Starter", "Team", "Business", "Enterprise plan"], 5),
-        ),
+        ("plan", pick(&["Starter", "Team", "Business", "Enterprise plan"], 5)),
         ("change_id", text(&|i| format!("chg_{i:012}"))),
         ("_source", pick(&["file:subscriptions.csv"], 1)),
         ("_origin", text(&|i| format!("0123456789abcdef:{i}"))),
@@ -60,9 +49,7 @@ fn batch(customers: i64, changes: i64, first: i64, rows: i64, shuffled: bool) ->
 
 #[tokio::main]
 async fn main() {
-    let mut args = std::env::args()
-        .skip(1)
-        .map(|arg| arg.parse::<i64>().expect("a number"));
+    let mut args = std::env::args().skip(1).map(|arg| arg.parse::<i64>().expect("a number"));
     let (customers, changes) = (args.next().unwrap_or(250_000), args.next().unwrap_or(12));
     let total = customers * changes;
     let size = 16_384;
@@ -72,15 +59,7 @@ async fn main() {
         let lake = Lake::open(dir.path(), options).await.expect("open");
         let batches: Vec<RecordBatch> = (0..total)
             .step_by(size)
-            .map(|first| {
-                batch(
-                    customers,
-                    changes,
-                    first,
-                    (size as i64).min(total - first),
-                    shuffled,
-                )
-            })
+            .map(|first| batch(customers, changes, first, (size as i64).min(total - first), shuffled))
             .collect();
         for round in ["first import", "same again"] {
             let start = Instant::now();
@@ -93,11 +72,7 @@ async fn main() {
             });
             let written = start.elapsed();
             let summary = writer.finish().await.expect("finish");
-            report(
-                &format!("{round}, shuffled {shuffled}, write {written:.2?}, {summary:?}"),
-                start,
-                total,
-            );
+            report(&format!("{round}, shuffled {shuffled}, write {written:.2?}, {summary:?}"), start, total);
         }
         for sql in [
             format!("SELECT count(*), sum(amount_minor) FROM {TABLE}"),
@@ -112,39 +87,21 @@ async fn main() {
         let names = ["customer_id", "effective_at", "subscription_id"];
         let columns = names.map(|name| (name, Arc::clone(one.column_by_name(name).expect("column"))));
         let start = Instant::now();
-        lake.append(TABLE, RecordBatch::try_from_iter(columns).expect("batch"))
-            .await
-            .expect("append");
+        lake.append(TABLE, RecordBatch::try_from_iter(columns).expect("batch")).await.expect("append");
         println!("append of a new row: {:.2?}", start.elapsed());
-        scan(
-            &lake,
-            &format!("SELECT count(*), sum(amount_minor) FROM {TABLE}"),
-            total,
-        )
-        .await;
+        scan(&lake, &format!("SELECT count(*), sum(amount_minor) FROM {TABLE}"), total).await;
     }
 }
 
 async fn scan(lake: &Lake, sql: &str, total: i64) {
     let context = SessionContext::new_with_config(SessionConfig::new().with_batch_size(8192));
-    context
-        .register_table(TABLE, lake.provider(TABLE).expect("table"))
-        .expect("register");
+    context.register_table(TABLE, lake.provider(TABLE).expect("table")).expect("register");
     let start = Instant::now();
-    context
-        .sql(sql)
-        .await
-        .expect("sql")
-        .collect()
-        .await
-        .expect("collect");
+    context.sql(sql).await.expect("sql").collect().await.expect("collect");
     report(sql, start, total);
 }
 
 fn report(what: &str, start: Instant, total: i64) {
     let seconds = start.elapsed().as_secs_f64();
-    println!(
-        "{what}: {seconds:.2} s, {:.2} million rows/s",
-        total as f64 / seconds / 1e6
-    );
+    println!("{what}: {seconds:.2} s, {:.2} million rows/s", total as f64 / seconds / 1e6);
 }

@@ -289,7 +289,9 @@ pub trait RateSource {
 
 /// There is no rate for a pair on or before a date. Never replaced by 1.0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no exchange rate from {from} to {to} on or before {date}; import one into fx_rates (columns date, base, quote, rate)")]
+#[error(
+    "no exchange rate from {from} to {to} on or before {date}; import one into fx_rates (columns date, base, quote, rate)"
+)]
 pub struct MissingRate {
     /// Currency to convert from.
     pub from: Currency,

@@ -55,7 +55,8 @@ impl Catalog {
             metrics: BTreeMap::new(),
             facts: facts.into_iter().map(|f| (f.name.clone(), f)).collect(),
         };
-        let layers: [Vec<(String, String)>; 2] = [pages.into_iter().collect(), overrides.into_iter().collect()];
+        let layers: [Vec<(String, String)>; 2] =
+            [pages.into_iter().collect(), overrides.into_iter().collect()];
         for layer in layers {
             let mut own: BTreeMap<String, Arc<Metric>> = BTreeMap::new();
             for (file, text) in layer {
@@ -176,7 +177,9 @@ impl Catalog {
     /// dimension is given by month here.
     pub fn dimensions(&self, name: &str) -> Vec<Dimension> {
         let leaves = self.leaves(name);
-        let Some(fact) = leaves.first().and_then(|m| self.facts.get(m.kind.fact()?)) else { return Vec::new() };
+        let Some(fact) = leaves.first().and_then(|m| self.facts.get(m.kind.fact()?)) else {
+            return Vec::new();
+        };
         let names: Vec<&str> = fact.dimensions().chain(["cohort"]).chain(CUSTOMER_COLUMNS).collect();
         let mut seen = BTreeSet::new();
         names
@@ -283,7 +286,11 @@ impl Catalog {
                 if let Err(message) = self.check_formula(expr) {
                     return fail("formula", message);
                 }
-                if !expr.metrics().is_empty() { Ok(()) } else { fail("formula", "the formula names no metric".into()) }
+                if !expr.metrics().is_empty() {
+                    Ok(())
+                } else {
+                    fail("formula", "the formula names no metric".into())
+                }
             }
             Kind::Revaluation { of, flows, less } => {
                 if !self.is_balance(of) {
@@ -304,9 +311,14 @@ impl Catalog {
                 let money = *aggregate == CumulativeAggregate::Sum;
                 self.check_fact(metric, fact, Some(measure), filter.as_deref(), entity.as_deref(), money)
             }
-            Kind::Cohort { fact, measure, filter, entity, take, .. } => {
-                self.check_fact(metric, fact, Some(measure), filter.as_deref(), Some(entity), take.is_amount())
-            }
+            Kind::Cohort { fact, measure, filter, entity, take, .. } => self.check_fact(
+                metric,
+                fact,
+                Some(measure),
+                filter.as_deref(),
+                Some(entity),
+                take.is_amount(),
+            ),
         }
     }
 
@@ -345,13 +357,21 @@ impl Catalog {
         };
         if amount && money.is_some() != (metric.unit == Unit::Money) {
             let message = match money {
-                Some(_) => format!("\"{measure}\" is money, but the unit is {}; write unit: money", metric.unit.as_str()),
-                None => format!("\"{measure}\" is no money; use a column *_parts or *_minor, or another unit"),
+                Some(_) => format!(
+                    "\"{measure}\" is money, but the unit is {}; write unit: money",
+                    metric.unit.as_str()
+                ),
+                None => {
+                    format!("\"{measure}\" is no money; use a column *_parts or *_minor, or another unit")
+                }
             };
             return fail("unit", message);
         }
         if amount && money.is_some() && schema.column("currency").is_none() {
-            return fail("fact", format!("fact {fact} has no column currency, so its amounts cannot be converted"));
+            return fail(
+                "fact",
+                format!("fact {fact} has no column currency, so its amounts cannot be converted"),
+            );
         }
         Ok(())
     }
@@ -362,13 +382,18 @@ impl Catalog {
         expr.walk(&mut |e| match e {
             Expr::Opening(inner) => {
                 if let Some(flow) = inner.metrics().into_iter().find(|m| !self.is_balance(m)) {
-                    wrong.get_or_insert(format!("opening({flow}) has no meaning: {flow} is no balance; use previous({flow})"));
+                    wrong.get_or_insert(format!(
+                        "opening({flow}) has no meaning: {flow} is no balance; use previous({flow})"
+                    ));
                 }
             }
             Expr::Setting(name) if defaults.number(name).is_none() => {
                 let all = defaults.list();
                 let numbers = all.iter().map(|s| &s.name[..]).filter(|n| defaults.number(n).is_some());
-                wrong.get_or_insert(format!("there is no setting \"{name}\" with a number{}", did_you_mean(name, numbers)));
+                wrong.get_or_insert(format!(
+                    "there is no setting \"{name}\" with a number{}",
+                    did_you_mean(name, numbers)
+                ));
             }
             _ => {}
         });
@@ -412,9 +437,15 @@ impl Catalog {
 }
 
 /// Where a fact gets a dimension from: its own column first, then `cohort`, then the customer.
-pub(crate) fn resolve(fact: &FactSchema, name: &str, grain: Grain, attributes: &[String]) -> Option<Dimension> {
+pub(crate) fn resolve(
+    fact: &FactSchema,
+    name: &str,
+    grain: Grain,
+    attributes: &[String],
+) -> Option<Dimension> {
     if fact.dimensions().any(|d| d == name) {
-        let of_entity = fact.entity.as_deref() == Some(name) || fact.column(name).is_some_and(|c| c.of_entity);
+        let of_entity =
+            fact.entity.as_deref() == Some(name) || fact.column(name).is_some_and(|c| c.of_entity);
         return Some(Dimension::Fact { column: name.to_owned(), of_entity });
     }
     if name == "cohort" && fact.column("first_paid_at").is_some() {

@@ -277,7 +277,9 @@ impl Kind {
     /// The fact of a metric that reads rows itself.
     pub fn fact(&self) -> Option<&str> {
         match self {
-            Kind::Simple { fact, .. } | Kind::Cumulative { fact, .. } | Kind::Cohort { fact, .. } => Some(fact),
+            Kind::Simple { fact, .. } | Kind::Cumulative { fact, .. } | Kind::Cohort { fact, .. } => {
+                Some(fact)
+            }
             _ => None,
         }
     }
@@ -352,7 +354,10 @@ impl Metric {
                 let what = match aggregate {
                     CumulativeAggregate::Sum => format!("running sum({measure})"),
                     CumulativeAggregate::PositiveEntities => {
-                        format!("number of {}s whose sum({measure}) > 0", entity.as_deref().unwrap_or("entitie"))
+                        format!(
+                            "number of {}s whose sum({measure}) > 0",
+                            entity.as_deref().unwrap_or("entitie")
+                        )
                     }
                 };
                 let window = match window {
@@ -375,7 +380,10 @@ impl Metric {
                     crate::base::CohortTake::StartEntities => "their number",
                     crate::base::CohortTake::KeptEntities => "number of those who still have one at the end",
                 };
-                format!("each {entity} with sum({measure}) > 0 at {window}: {take}; over {fact}{}", only(filter))
+                format!(
+                    "each {entity} with sum({measure}) > 0 at {window}: {take}; over {fact}{}",
+                    only(filter)
+                )
             }
             Kind::Ratio { numerator, denominator } => format!("{numerator} ÷ {denominator}"),
             Kind::Formula { text, .. } => text.clone(),

@@ -42,7 +42,11 @@ pub enum EvaluateError {
 ///
 /// # Errors
 /// [`EvaluateError`] for a missing rate of exchange or answers that do not fit.
-pub fn evaluate(plan: &Plan, answers: &[BaseSeries], rates: &dyn RateSource) -> Result<QueryResult, EvaluateError> {
+pub fn evaluate(
+    plan: &Plan,
+    answers: &[BaseSeries],
+    rates: &dyn RateSource,
+) -> Result<QueryResult, EvaluateError> {
     Ok(assemble(&Evaluator::new(plan, answers, rates)?))
 }
 
@@ -68,7 +72,11 @@ pub(crate) struct Evaluator<'a> {
 pub(crate) type Group = Option<usize>;
 
 impl<'a> Evaluator<'a> {
-    pub fn new(plan: &'a Plan, answers: &[BaseSeries], rates: &dyn RateSource) -> Result<Self, EvaluateError> {
+    pub fn new(
+        plan: &'a Plan,
+        answers: &[BaseSeries],
+        rates: &dyn RateSource,
+    ) -> Result<Self, EvaluateError> {
         if answers.len() != plan.bases.len() {
             return Err(EvaluateError::Answers { expected: plan.bases.len(), got: answers.len() });
         }
@@ -96,7 +104,9 @@ impl<'a> Evaluator<'a> {
 
     /// The value of a metric in a period.
     pub fn metric(&self, name: &str, period: &Period, group: Group) -> Cell {
-        let Some(metric) = self.plan.catalog.metric(name) else { return Err(format!("there is no metric {name}")) };
+        let Some(metric) = self.plan.catalog.metric(name) else {
+            return Err(format!("there is no metric {name}"));
+        };
         let period = match metric.grain {
             Some(grain) if grain != period.grain => {
                 &fixed_grain(*period, grain, &self.plan.query, &self.plan.context)
@@ -122,12 +132,14 @@ impl<'a> Evaluator<'a> {
                 let above = self.metric(numerator, period, group)?;
                 let below = self.metric(denominator, period, group)?;
                 above.checked_div(&below).ok_or_else(|| {
-                    let label = self.plan.catalog.metric(denominator).map_or(&**denominator, |m| m.label.en());
+                    let label =
+                        self.plan.catalog.metric(denominator).map_or(&**denominator, |m| m.label.en());
                     reason(metric, label)
                 })
             }
             Kind::Revaluation { of, flows, less } => {
-                let mut value = self.metric(of, period, group)? - self.metric(of, &period.previous(), group)?;
+                let mut value =
+                    self.metric(of, period, group)? - self.metric(of, &period.previous(), group)?;
                 for flow in flows {
                     value -= &self.metric(flow, period, group)?;
                 }
@@ -146,7 +158,9 @@ impl<'a> Evaluator<'a> {
         let context = &self.plan.context;
         match expr {
             Expr::Number(n) => Ok(n.clone()),
-            Expr::Setting(name) => context.settings.number(name).ok_or_else(|| format!("the setting {name} is not set")),
+            Expr::Setting(name) => {
+                context.settings.number(name).ok_or_else(|| format!("the setting {name} is not set"))
+            }
             Expr::Metric(name) => self.metric(name, period, group),
             Expr::Negate(a) => Ok(-self.expr(a, metric, period, group)?),
             Expr::Binary(a, op, b) => {
@@ -156,7 +170,9 @@ impl<'a> Evaluator<'a> {
                     Operator::Add => Ok(left + right),
                     Operator::Subtract => Ok(left - right),
                     Operator::Multiply => Ok(left * right),
-                    Operator::Divide => left.checked_div(&right).ok_or_else(|| reason(metric, &b.to_string())),
+                    Operator::Divide => {
+                        left.checked_div(&right).ok_or_else(|| reason(metric, &b.to_string()))
+                    }
                 }
             }
             Expr::Opening(a) => self.expr(a, metric, &period.previous(), group),
@@ -176,7 +192,8 @@ impl<'a> Evaluator<'a> {
                         Err(e) => why = why.or(Some(e)),
                     }
                 }
-                sum.checked_div(&Exact::from_int(count)).ok_or_else(|| why.unwrap_or_else(|| reason(metric, &a.to_string())))
+                sum.checked_div(&Exact::from_int(count))
+                    .ok_or_else(|| why.unwrap_or_else(|| reason(metric, &a.to_string())))
             }
             Expr::NullIf(a, b) => {
                 let left = self.expr(a, metric, period, group)?;
@@ -248,7 +265,12 @@ struct Converter<'a> {
 
 impl Converter<'_> {
     /// The sum of amounts as a figure: major units of the display currency, or a plain number.
-    fn value(&mut self, amounts: &Amounts, leaf: &Leaf, period: Option<&Period>) -> Result<Exact, MissingRate> {
+    fn value(
+        &mut self,
+        amounts: &Amounts,
+        leaf: &Leaf,
+        period: Option<&Period>,
+    ) -> Result<Exact, MissingRate> {
         let display = self.plan.query.currency;
         let mut sum = Exact::zero();
         for (&(currency, scale), &amount) in amounts {
@@ -333,7 +355,8 @@ fn leaf_values(
                 let mut cells = Vec::with_capacity(n);
                 for (i, (amounts, period)) in spans.iter().zip(&leaf.periods).enumerate() {
                     let sum = converter.value(amounts, leaf, Some(period))?;
-                    let count: i128 = counts.get(&group).and_then(|c| c.get(i)).map_or(0, |c| c.values().sum());
+                    let count: i128 =
+                        counts.get(&group).and_then(|c| c.get(i)).map_or(0, |c| c.values().sum());
                     cells.push(sum.checked_div(&Exact::from_int(count)).map_or_else(no_rows, Ok));
                 }
                 values.insert(group, cells);
@@ -374,7 +397,8 @@ fn leaf_values(
 
 /// Whether a period is over: by the clock, and not cut short by `--at`.
 pub(crate) fn is_complete(plan: &Plan, period: &Period) -> bool {
-    period.is_complete(plan.context.now, &plan.context.zone) && plan.query.until.is_none_or(|d| period.end <= d)
+    period.is_complete(plan.context.now, &plan.context.zone)
+        && plan.query.until.is_none_or(|d| period.end <= d)
 }
 
 /// The grain's name is part of answers.

@@ -135,7 +135,10 @@ pub(crate) fn split(body: &str, offset: usize) -> Result<(String, Vec<Example>),
             (_, true) => "```expect",
             _ => continue,
         };
-        return Err(ExampleError { line: e.line, message: format!("the example has no {missing} block; add one") });
+        return Err(ExampleError {
+            line: e.line,
+            message: format!("the example has no {missing} block; add one"),
+        });
     }
     Ok((prose.trim().to_owned(), examples))
 }
@@ -149,8 +152,9 @@ fn fill(example: &mut Example, info: &str, content: String) -> Result<(), String
         }
         "settings" => {
             for line in content.lines().filter(|l| !l.trim().is_empty()) {
-                let (key, value) =
-                    line.split_once('=').ok_or_else(|| format!("\"{line}\" is no setting; write key = value"))?;
+                let (key, value) = line
+                    .split_once('=')
+                    .ok_or_else(|| format!("\"{line}\" is no setting; write key = value"))?;
                 example.settings.insert(key.trim().to_owned(), value.trim().trim_matches('"').to_owned());
             }
         }
@@ -168,7 +172,9 @@ fn fill(example: &mut Example, info: &str, content: String) -> Result<(), String
         "expect" => example.expect = content,
         other => {
             let hint = burgeon_core::text::did_you_mean(other, ["records", "settings", "query", "expect"]);
-            return Err(format!("unknown block \"{other}\"{hint}; there are records TABLE, settings, query and expect"));
+            return Err(format!(
+                "unknown block \"{other}\"{hint}; there are records TABLE, settings, query and expect"
+            ));
         }
     }
     Ok(())
@@ -180,7 +186,10 @@ mod tests {
 
     #[test]
     fn words_as_in_a_shell() {
-        assert_eq!(words(r#"mrr --where 'plan=Pro Plus' "a\"b" c\ d ''"#), ["mrr", "--where", "plan=Pro Plus", "a\"b", "c d", ""]);
+        assert_eq!(
+            words(r#"mrr --where 'plan=Pro Plus' "a\"b" c\ d ''"#),
+            ["mrr", "--where", "plan=Pro Plus", "a\"b", "c d", ""]
+        );
     }
 
     #[test]

@@ -66,7 +66,9 @@ impl Operator {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormulaError {
     /// Not an expression.
-    #[error("formula \"{text}\" cannot be read: {reason}; write metric names with + - * / ( ), numbers and functions")]
+    #[error(
+        "formula \"{text}\" cannot be read: {reason}; write metric names with + - * / ( ), numbers and functions"
+    )]
     Syntax {
         /// The formula.
         text: String,
@@ -175,7 +177,8 @@ impl std::fmt::Display for Expr {
                 }
                 Expr::Binary(a, op, b) => {
                     let level = if matches!(op, Operator::Add | Operator::Subtract) { 1 } else { 2 };
-                    let right = if matches!(op, Operator::Add | Operator::Multiply) { level } else { level + 1 };
+                    let right =
+                        if matches!(op, Operator::Add | Operator::Multiply) { level } else { level + 1 };
                     if level < above {
                         f.write_str("(")?;
                     }
@@ -226,7 +229,9 @@ fn convert(expr: &ast::Expr) -> Result<Expr, FormulaError> {
             ast::Value::Boolean(b) => Ok(Expr::Number(Exact::from_int(i64::from(*b)))),
             _ => Err(unsupported()),
         },
-        ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => Ok(Expr::Negate(Box::new(convert(expr)?))),
+        ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => {
+            Ok(Expr::Negate(Box::new(convert(expr)?)))
+        }
         ast::Expr::UnaryOp { op: ast::UnaryOperator::Plus, expr } => convert(expr),
         ast::Expr::BinaryOp { left, op, right } => {
             let operator = match op {
@@ -305,7 +310,10 @@ mod tests {
             ("a - (b - c)", "a − (b − c)"),
             ("(a + b) * -c / 2", "(a + b) × −c ÷ 2"),
             ("a/(b*c)", "a ÷ (b × c)"),
-            ("arpa * setting(gross_margin) / trailing_avg(churn, setting(n))", "arpa × gross_margin ÷ trailing_avg(churn, n)"),
+            (
+                "arpa * setting(gross_margin) / trailing_avg(churn, setting(n))",
+                "arpa × gross_margin ÷ trailing_avg(churn, n)",
+            ),
             ("previous(mrr) + coalesce(cac, 0)", "shift(mrr, 1) + coalesce(cac, 0)"),
         ] {
             assert_eq!(Expr::parse(text).unwrap().to_string(), shown);

@@ -52,9 +52,9 @@ impl Metric {
         let fail = |line: usize, message: String| PageError { file: file.to_owned(), line, message };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let normal = text.replace("\r\n", "\n");
-        let rest = normal
-            .strip_prefix("---\n")
-            .ok_or_else(|| fail(1, "a definition page begins with a line of --- and its front matter".into()))?;
+        let rest = normal.strip_prefix("---\n").ok_or_else(|| {
+            fail(1, "a definition page begins with a line of --- and its front matter".into())
+        })?;
         let end = if rest.starts_with("---\n") { Some(0) } else { rest.find("\n---\n").map(|i| i + 1) };
         let end = end
             .or_else(|| rest.strip_suffix("\n---").map(|r| r.len() + 1))
@@ -66,7 +66,10 @@ impl Metric {
             fail(line, format!("the front matter is no YAML: {e}"))
         })?;
         let Value::Mapping(map) = value else {
-            return Err(fail(2, "the front matter is empty; write at least name, label, type and unit".into()));
+            return Err(fail(
+                2,
+                "the front matter is empty; write at least name, label, type and unit".into(),
+            ));
         };
         let mut fields = Fields { file, front, values: BTreeMap::new() };
         for (key, value) in map {
@@ -114,7 +117,8 @@ impl Fields<'_> {
         let name = self.text("name")?;
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if name.is_empty() || !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
-            let message = format!("\"{name}\" is no name; write lower-case letters, digits and _, a letter first");
+            let message =
+                format!("\"{name}\" is no name; write lower-case letters, digits and _, a letter first");
             return Err(self.fail("name", message));
         }
         let parts: Vec<&str> = self.file.split(['/', '\\']).collect();
@@ -195,10 +199,14 @@ impl Fields<'_> {
                 window: self.window(Some(Window::Period))?.unwrap_or(Window::Period),
                 take: self.choice("take", &TAKES, None)?,
             },
-            "ratio" => Kind::Ratio { numerator: self.text("numerator")?, denominator: self.text("denominator")? },
-            "revaluation" => {
-                Kind::Revaluation { of: self.text("of")?, flows: self.list("flows")?, less: self.list("less")? }
+            "ratio" => {
+                Kind::Ratio { numerator: self.text("numerator")?, denominator: self.text("denominator")? }
             }
+            "revaluation" => Kind::Revaluation {
+                of: self.text("of")?,
+                flows: self.list("flows")?,
+                less: self.list("less")?,
+            },
             _ => {
                 let text = self.text("formula")?;
                 let expr = Expr::parse(&text).map_err(|e| self.fail("formula", e.to_string()))?;
@@ -292,7 +300,9 @@ impl Fields<'_> {
                     match (language, text) {
                         (Value::String(language), Value::String(text)) => {
                             if !["en", "ru", "zh"].contains(&language.as_str()) {
-                                return Err(self.fail(key, unknown("language", &language, &["en", "ru", "zh"])));
+                                return Err(
+                                    self.fail(key, unknown("language", &language, &["en", "ru", "zh"]))
+                                );
                             }
                             texts.insert(language, text);
                         }
@@ -318,7 +328,8 @@ impl Fields<'_> {
             let Value::Mapping(map) = item else {
                 return Err(self.fail("bands", "a band is { from, to, tone, label }".into()));
             };
-            let mut band = Band { from: None, to: None, tone: Tone::Neutral, label: Label::english(""), grain: None };
+            let mut band =
+                Band { from: None, to: None, tone: Tone::Neutral, label: Label::english(""), grain: None };
             for (key, value) in map {
                 let Value::String(key) = key else { continue };
                 match (key.as_str(), value) {
@@ -332,9 +343,9 @@ impl Fields<'_> {
                     }
                     ("label", v) => band.label = self.label("bands", v)?,
                     ("grain", Value::String(text)) => {
-                        let grain = text.parse().map_err(|e: burgeon_core::time::TimeError| {
-                            self.fail("bands", e.to_string())
-                        })?;
+                        let grain = text
+                            .parse()
+                            .map_err(|e: burgeon_core::time::TimeError| self.fail("bands", e.to_string()))?;
                         band.grain = Some(grain);
                     }
                     (key, _) => {
@@ -354,7 +365,9 @@ impl Fields<'_> {
             Value::String(text) => text.parse().ok(),
             _ => None,
         };
-        number.map(BandLimit).ok_or_else(|| self.fail(key, "a limit is a decimal number, such as 0.05".into()))
+        number
+            .map(BandLimit)
+            .ok_or_else(|| self.fail(key, "a limit is a decimal number, such as 0.05".into()))
     }
 }
 

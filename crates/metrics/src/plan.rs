@@ -211,7 +211,8 @@ impl Planner<'_> {
                 let money = if amount { self.money(&metric, measure.as_deref(), true) } else { None };
                 let mut base = |function, money| {
                     let measure = BaseMeasure::Aggregate { function, expr: measure.clone() };
-                    let request = self.request(&metric, key.total, measure, filter, Vec::clone(&spans), money)?;
+                    let request =
+                        self.request(&metric, key.total, measure, filter, Vec::clone(&spans), money)?;
                     Ok::<usize, QueryError>(self.base(request))
                 };
                 let plain = |base, zero| Shape::Plain { base, zero };
@@ -241,7 +242,12 @@ impl Planner<'_> {
                 let opening = Span { start: i64::MIN, end: zone.start_of(first.start) };
                 let spans = std::iter::once(opening).chain(spans).collect();
                 let request = self.request(&metric, key.total, measure, filter, spans, money)?;
-                Ok(Leaf { periods, shape: Shape::Balance { base: self.base(request) }, money, negate: *negate })
+                Ok(Leaf {
+                    periods,
+                    shape: Shape::Balance { base: self.base(request) },
+                    money,
+                    negate: *negate,
+                })
             }
             Kind::Cohort { measure, filter, window, take, .. } => {
                 let money = if take.is_amount() { self.money(&metric, Some(measure), false) } else { None };
@@ -257,7 +263,9 @@ impl Planner<'_> {
                 let shape = Shape::Plain { base: self.base(request), zero: true };
                 Ok(Leaf { periods, shape, money, negate: false })
             }
-            _ => Err(QueryError::Value { param: "metrics", message: format!("{} reads no fact", key.metric) }),
+            _ => {
+                Err(QueryError::Value { param: "metrics", message: format!("{} reads no fact", key.metric) })
+            }
         }
     }
 
@@ -316,16 +324,28 @@ impl Planner<'_> {
             metric: metric.name.clone(),
             dimension: dimension.to_owned(),
             hint: String::new(),
-            available: self.catalog.dimensions(&metric.name).iter().map(|d| d.name()).collect::<Vec<_>>().join(", "),
+            available: self
+                .catalog
+                .dimensions(&metric.name)
+                .iter()
+                .map(|d| d.name())
+                .collect::<Vec<_>>()
+                .join(", "),
         };
         let name = metric.kind.fact().unwrap_or_default();
         let Some(fact) = self.catalog.fact(name) else {
-            return Err(QueryError::Value { param: "metrics", message: format!("there is no fact \"{name}\"") });
+            return Err(QueryError::Value {
+                param: "metrics",
+                message: format!("there is no fact \"{name}\""),
+            });
         };
-        let dimension = |d: &str| {
-            resolve(fact, d, self.query.grain, &self.context.attributes).ok_or_else(|| unknown(d))
+        let dimension =
+            |d: &str| resolve(fact, d, self.query.grain, &self.context.attributes).ok_or_else(|| unknown(d));
+        let by = if total {
+            Vec::new()
+        } else {
+            self.query.by.iter().map(|d| dimension(d)).collect::<Result<_, _>>()?
         };
-        let by = if total { Vec::new() } else { self.query.by.iter().map(|d| dimension(d)).collect::<Result<_, _>>()? };
         let filters = self
             .query
             .filters

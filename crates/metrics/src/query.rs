@@ -206,17 +206,29 @@ impl Query {
                         other => {
                             let all = ["previous", "year_ago", "none"];
                             let hint = did_you_mean(other, all);
-                            return Err(wrong("compare", format!("unknown comparison \"{other}\"{hint}; write previous, year_ago or none")));
+                            return Err(wrong(
+                                "compare",
+                                format!(
+                                    "unknown comparison \"{other}\"{hint}; write previous, year_ago or none"
+                                ),
+                            ));
                         }
                     }
                 }
-                "currency" => currency = Currency::parse(value).map_err(|e| wrong("currency", e.to_string()))?,
+                "currency" => {
+                    currency = Currency::parse(value).map_err(|e| wrong("currency", e.to_string()))?
+                }
                 "limit" => {
                     let n = value.parse().ok().filter(|n| (1..=100_000).contains(n));
-                    limit = Some(n.ok_or_else(|| wrong("limit", format!("\"{value}\" is no limit; write a whole number from 1")))?);
+                    limit = Some(n.ok_or_else(|| {
+                        wrong("limit", format!("\"{value}\" is no limit; write a whole number from 1"))
+                    })?);
                 }
                 other => {
-                    return Err(QueryError::Parameter { name: other.to_owned(), hint: did_you_mean(other, PARAMS) });
+                    return Err(QueryError::Parameter {
+                        name: other.to_owned(),
+                        hint: did_you_mean(other, PARAMS),
+                    });
                 }
             }
         }
@@ -248,7 +260,13 @@ impl Query {
                 if !catalog.divisible(metric, dimension, &context.attributes) {
                     let known = catalog.dimensions(metric);
                     let mut all: Vec<&str> = known.iter().map(|d| d.name()).collect();
-                    all.extend(context.attributes.iter().map(String::as_str).filter(|a| catalog.divisible(metric, a, &context.attributes)));
+                    all.extend(
+                        context
+                            .attributes
+                            .iter()
+                            .map(String::as_str)
+                            .filter(|a| catalog.divisible(metric, a, &context.attributes)),
+                    );
                     let available = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
                     return Err(QueryError::Dimension {
                         metric: metric.clone(),
@@ -270,7 +288,8 @@ impl QueryFilter {
     /// # Errors
     /// [`QueryError::Value`] when there is no sign between name and values.
     pub fn parse(text: &str) -> Result<QueryFilter, QueryError> {
-        let no_sign = || wrong("where", format!("\"{text}\" is no condition; write plan=Pro,Team or country!=US"));
+        let no_sign =
+            || wrong("where", format!("\"{text}\" is no condition; write plan=Pro,Team or country!=US"));
         let at = text.find(['=', ':', '!']).ok_or_else(no_sign)?;
         let (name, rest) = text.split_at(at);
         let (negated, rest) = match rest.strip_prefix('!') {
@@ -344,7 +363,13 @@ fn periods(
         }
     };
     if end <= start {
-        return Err(wrong("to", format!("the end {} lies before the beginning {start}; turn them round", end.yesterday().unwrap_or(end))));
+        return Err(wrong(
+            "to",
+            format!(
+                "the end {} lies before the beginning {start}; turn them round",
+                end.yesterday().unwrap_or(end)
+            ),
+        ));
     }
     let days = i64::from(burgeon_core::time::days_between(start, end));
     let least = match grain {
@@ -355,7 +380,12 @@ fn periods(
         Grain::Year => 365,
     };
     if days / least > MAX_PERIODS as i64 {
-        return Err(wrong("grain", format!("from {start} to {end} by {grain} are over {MAX_PERIODS} periods; ask for a shorter time or a longer grain")));
+        return Err(wrong(
+            "grain",
+            format!(
+                "from {start} to {end} by {grain} are over {MAX_PERIODS} periods; ask for a shorter time or a longer grain"
+            ),
+        ));
     }
     Ok((Period::range(start, end, grain, week_start), None))
 }

@@ -85,7 +85,8 @@ impl Serialize for Series {
                 map.end()
             }
         }
-        let reasons: Vec<Option<&str>> = self.values.iter().map(|c| c.as_ref().err().map(String::as_str)).collect();
+        let reasons: Vec<Option<&str>> =
+            self.values.iter().map(|c| c.as_ref().err().map(String::as_str)).collect();
         let mut s = serializer.serialize_struct("Series", 7)?;
         s.serialize_field("metric", &self.metric)?;
         s.serialize_field("unit", &self.unit)?;
@@ -192,7 +193,11 @@ impl QueryResult {
 
 /// A CSV field, quoted where it must be.
 fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 fn info(plan: &Plan, period: &Period) -> PeriodInfo {
@@ -210,11 +215,8 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
     let query = &plan.query;
     let divided = !query.by.is_empty();
     let mut warnings = Vec::new();
-    let additive: Vec<bool> = query
-        .metrics
-        .iter()
-        .map(|m| query.by.iter().all(|d| plan.catalog.additive_over(m, d)))
-        .collect();
+    let additive: Vec<bool> =
+        query.metrics.iter().map(|m| query.by.iter().all(|d| plan.catalog.additive_over(m, d))).collect();
     let value = |metric: &str, periods: &[Period], group| -> Vec<Cell> {
         periods.iter().map(|p| evaluator.metric(metric, p, Some(group))).collect()
     };
@@ -250,9 +252,12 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
     }
     if let Some(limit) = query.limit.filter(|limit| divided && *limit < rows.len()) {
         let size = |row: &[Series]| -> Exact {
-            row.first().map(|s| s.values.iter().filter_map(|c| c.as_ref().ok()).map(Exact::abs).sum()).unwrap_or_default()
+            row.first()
+                .map(|s| s.values.iter().filter_map(|c| c.as_ref().ok()).map(Exact::abs).sum())
+                .unwrap_or_default()
         };
-        let mut ranked: Vec<(Exact, (usize, Vec<Series>))> = rows.into_iter().map(|r| (size(&r.1), r)).collect();
+        let mut ranked: Vec<(Exact, (usize, Vec<Series>))> =
+            rows.into_iter().map(|r| (size(&r.1), r)).collect();
         ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.cmp(&b.1.0)));
         let rest = ranked.split_off(limit);
         rows = ranked.into_iter().map(|(_, row)| row).collect();
@@ -318,7 +323,12 @@ fn sum<'a>(
     for series in all {
         match &mut total {
             None => {
-                total = Some(Series { metric: metric.to_owned(), dimensions: dimensions.clone(), other, ..series.clone() });
+                total = Some(Series {
+                    metric: metric.to_owned(),
+                    dimensions: dimensions.clone(),
+                    other,
+                    ..series.clone()
+                });
             }
             Some(total) => {
                 add(&mut total.values, &series.values);

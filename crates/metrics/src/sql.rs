@@ -43,8 +43,12 @@ impl Fragment {
                 negated = negated && *token == Token::LParen;
                 continue;
             };
-            let name = if word.quote_style.is_some() { word.value.clone() } else { word.value.to_ascii_lowercase() };
-            if tokens.get(i + 1) == Some(&Token::LParen) && word.quote_style.is_none() && fact.column(&name).is_none() {
+            let name =
+                if word.quote_style.is_some() { word.value.clone() } else { word.value.to_ascii_lowercase() };
+            if tokens.get(i + 1) == Some(&Token::LParen)
+                && word.quote_style.is_none()
+                && fact.column(&name).is_none()
+            {
                 continue;
             }
             if fact.column(&name).is_some() {
@@ -66,7 +70,9 @@ impl Fragment {
         let parts = self.columns.iter().any(|c| c.ends_with("_parts"));
         let minor = self.columns.iter().any(|c| c.ends_with("_minor"));
         match (parts, minor) {
-            (true, true) => Err("parts and minor units cannot be mixed in one measure; use one of them".to_owned()),
+            (true, true) => {
+                Err("parts and minor units cannot be mixed in one measure; use one of them".to_owned())
+            }
             (true, false) => Ok(Some(MoneyUnit::Parts)),
             (false, true) => Ok(Some(MoneyUnit::Minor)),
             (false, false) => Ok(None),

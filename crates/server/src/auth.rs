@@ -25,11 +25,7 @@ pub struct Auth {
 impl Auth {
     /// `given` is the token of the command line or environment; `stored` says whether the workspace keeps its own.
     pub fn new(given: Option<&str>, stored: bool) -> Self {
-        Self {
-            given: given.map(digest),
-            stored,
-            seen: Mutex::default(),
-        }
+        Self { given: given.map(digest), stored, seen: Mutex::default() }
     }
 
     /// Whether a token is asked for at all.
@@ -100,10 +96,7 @@ fn digest(token: &str) -> [u8; 32] {
 
 /// The token of the `Authorization` header, else of the cookie.
 fn presented(headers: &HeaderMap) -> Option<&str> {
-    if let Some(value) = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-    {
+    if let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) {
         let (scheme, token) = value.split_once(' ')?;
         return scheme.eq_ignore_ascii_case("bearer").then_some(token.trim());
     }
@@ -122,9 +115,7 @@ fn same_site(method: &Method, headers: &HeaderMap, token: bool) -> Result<(), Ap
     if let (false, Some(host)) = (token, host)
         && !is_local(host)
     {
-        return Err(forbidden(format!(
-            "this server answers to localhost only, not to {host}"
-        )));
+        return Err(forbidden(format!("this server answers to localhost only, not to {host}")));
     }
     let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
@@ -144,11 +135,7 @@ fn is_local(host: &str) -> bool {
         return address.ip().is_loopback();
     }
     let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) {
-            name
-        } else {
-            host
-        }
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
     });
     let name = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
@@ -161,10 +148,7 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect()
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
     #[test]
@@ -173,23 +157,13 @@ mod tests {
         assert!(open.check_address("127.0.0.1:8090".parse().unwrap()).is_ok());
         let error = open.check_address("0.0.0.0:8090".parse().unwrap()).unwrap_err();
         assert!(error.to_string().contains("BURGEON_TOKEN"), "{error}");
-        assert!(
-            Auth::new(Some("x"), false)
-                .check_address("0.0.0.0:8090".parse().unwrap())
-                .is_ok()
-        );
+        assert!(Auth::new(Some("x"), false).check_address("0.0.0.0:8090".parse().unwrap()).is_ok());
     }
 
     #[test]
     fn the_token_is_found_in_header_and_cookie() {
-        assert_eq!(
-            presented(&headers(&[("authorization", "bearer abc")])),
-            Some("abc")
-        );
-        assert_eq!(
-            presented(&headers(&[("cookie", "a=b; burgeon_token=abc")])),
-            Some("abc")
-        );
+        assert_eq!(presented(&headers(&[("authorization", "bearer abc")])), Some("abc"));
+        assert_eq!(presented(&headers(&[("cookie", "a=b; burgeon_token=abc")])), Some("abc"));
         assert_eq!(presented(&headers(&[("authorization", "Basic abc")])), None);
     }
 
@@ -201,13 +175,7 @@ mod tests {
         assert!(check(Method::GET, &[("host", "localhost:8090")]));
         assert!(check(Method::GET, &[("host", "[::1]:8090")]));
         assert!(!check(Method::GET, &[("host", "evil.example:8090")]));
-        assert!(!check(
-            Method::POST,
-            &[("host", "localhost:8090"), ("origin", "https://evil.example")]
-        ));
-        assert!(check(
-            Method::POST,
-            &[("host", "127.0.0.1:8090"), ("origin", "http://localhost:5173")]
-        ));
+        assert!(!check(Method::POST, &[("host", "localhost:8090"), ("origin", "https://evil.example")]));
+        assert!(check(Method::POST, &[("host", "127.0.0.1:8090"), ("origin", "http://localhost:5173")]));
     }
 }

@@ -25,10 +25,7 @@ impl Live {
     /// Starts to listen to the lake; ends when `stop` becomes true.
     pub fn start(workspace: Arc<Workspace>, stop: watch::Receiver<bool>) -> Self {
         let (changes, _) = broadcast::channel(256);
-        let live = Self {
-            changes: changes.clone(),
-            stop: stop.clone(),
-        };
+        let live = Self { changes: changes.clone(), stop: stop.clone() };
         let mut source = workspace.subscribe();
         let mut stop = stop;
         tokio::spawn(async move {
@@ -66,10 +63,7 @@ impl Live {
             Err(BroadcastStreamRecvError::Lagged(_)) => Event::default().event("lagged").data("{}"),
         });
         let stopped = WatchStream::new(self.stop.clone()).filter(|stop| futures::future::ready(*stop));
-        futures::stream::once(async { hello })
-            .chain(changes)
-            .take_until(stopped.into_future())
-            .map(Ok)
+        futures::stream::once(async { hello }).chain(changes).take_until(stopped.into_future()).map(Ok)
     }
 }
 

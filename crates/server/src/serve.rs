@@ -55,28 +55,14 @@ impl Server {
     pub async fn bind(workspace: Arc<Workspace>, options: &ServeOptions) -> Result<Self> {
         let auth = Auth::new(options.token.as_deref(), workspace.has_tokens().await?);
         auth.check_address(options.listen)?;
-        let listener = TcpListener::bind(options.listen)
-            .await
-            .map_err(|error| unbound(options.listen, &error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| unbound(options.listen, &error))?;
+        let listener =
+            TcpListener::bind(options.listen).await.map_err(|error| unbound(options.listen, &error))?;
+        let address = listener.local_addr().map_err(|error| unbound(options.listen, &error))?;
         let (stop, stopped) = watch::channel(false);
         let live = Live::start(workspace.clone(), stopped);
-        let context = Arc::new(Context {
-            workspace: workspace.clone(),
-            auth,
-            live,
-            limits: Limits::default(),
-        });
-        Ok(Self {
-            workspace,
-            listener,
-            context,
-            stop,
-            address,
-            options: options.clone(),
-        })
+        let context =
+            Arc::new(Context { workspace: workspace.clone(), auth, live, limits: Limits::default() });
+        Ok(Self { workspace, listener, context, stop, address, options: options.clone() })
     }
 
     /// The address that was taken; the port is known even when 0 was asked for.
@@ -86,20 +72,10 @@ impl Server {
 
     /// Serves until `shutdown` is ready, then ends open requests, flushes the log and closes the state.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let Self {
-            workspace,
-            listener,
-            context,
-            stop,
-            address,
-            options,
-        } = self;
+        let Self { workspace, listener, context, stop, address, options } = self;
         let mut jobs = Vec::new();
         if options.maintenance {
-            jobs.push(tokio::spawn(crate::app::jobs::maintain(
-                workspace.clone(),
-                stop.subscribe(),
-            )));
+            jobs.push(tokio::spawn(crate::app::jobs::maintain(workspace.clone(), stop.subscribe())));
         }
         if let Some(pace) = options.demo_pace {
             jobs.push(tokio::spawn(workspace.clone().live_demo(pace, stop.subscribe())));
@@ -145,28 +121,21 @@ pub async fn serve(
 
 fn unbound(address: SocketAddr, error: &std::io::Error) -> Error {
     match error.kind() {
-        std::io::ErrorKind::AddrInUse => Error::new(
-            Kind::Conflict,
-            "port_in_use",
-            format!("port {} is in use", address.port()),
-        )
-        .mend(format!(
-            "stop the other process, or choose another port with `--listen {}:{}`",
-            address.ip(),
-            address.port().wrapping_add(1)
-        )),
-        std::io::ErrorKind::PermissionDenied => Error::new(
-            Kind::Invalid,
-            "port_forbidden",
-            format!("listening on {address} is not allowed"),
-        )
-        .mend("choose a port above 1023"),
-        _ => Error::new(
-            Kind::Invalid,
-            "bad_address",
-            format!("cannot listen on {address}: {error}"),
-        )
-        .mend("choose an address of this machine"),
+        std::io::ErrorKind::AddrInUse => {
+            Error::new(Kind::Conflict, "port_in_use", format!("port {} is in use", address.port())).mend(
+                format!(
+                    "stop the other process, or choose another port with `--listen {}:{}`",
+                    address.ip(),
+                    address.port().wrapping_add(1)
+                ),
+            )
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            Error::new(Kind::Invalid, "port_forbidden", format!("listening on {address} is not allowed"))
+                .mend("choose a port above 1023")
+        }
+        _ => Error::new(Kind::Invalid, "bad_address", format!("cannot listen on {address}: {error}"))
+            .mend("choose an address of this machine"),
     }
     .param("listen")
 }

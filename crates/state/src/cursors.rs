@@ -14,8 +14,7 @@ impl State {
             .fetch_optional(&self.pool)
             .await
             .map_err(|e| self.failed("reading a cursor", e))?;
-        row.map(|r| r.try_get("value").map_err(|e| self.failed("reading a cursor", e)))
-            .transpose()
+        row.map(|r| r.try_get("value").map_err(|e| self.failed("reading a cursor", e))).transpose()
     }
 
     /// All names and values under `scope`, by name.

@@ -26,9 +26,7 @@ impl ImportState {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Running, Self::Done, Self::Failed]
-            .into_iter()
-            .find(|s| s.as_str() == text)
+        [Self::Running, Self::Done, Self::Failed].into_iter().find(|s| s.as_str() == text)
     }
 }
 
@@ -123,8 +121,7 @@ impl State {
     /// # Errors
     /// [`StateError::NotFound`] when the import is unknown or finished.
     pub async fn progress_import(&self, import_id: &str, counts: ImportCounts) -> Result<()> {
-        self.update_import(import_id, ImportState::Running, counts, None, None)
-            .await
+        self.update_import(import_id, ImportState::Running, counts, None, None).await
     }
 
     /// Notes that an import is done.
@@ -132,8 +129,7 @@ impl State {
     /// # Errors
     /// [`StateError::NotFound`] when the import is unknown or finished already.
     pub async fn finish_import(&self, import_id: &str, counts: ImportCounts, at: i64) -> Result<()> {
-        self.update_import(import_id, ImportState::Done, counts, None, Some(at))
-            .await
+        self.update_import(import_id, ImportState::Done, counts, None, Some(at)).await
     }
 
     /// Notes that an import failed with `error`.
@@ -147,8 +143,7 @@ impl State {
         error: &str,
         at: i64,
     ) -> Result<()> {
-        self.update_import(import_id, ImportState::Failed, counts, Some(error), Some(at))
-            .await
+        self.update_import(import_id, ImportState::Failed, counts, Some(error), Some(at)).await
     }
 
     /// Marks every import that still reads `running` as failed; called when a data directory is opened, because
@@ -174,13 +169,10 @@ impl State {
     /// # Errors
     /// [`StateError::NotFound`] when there is none.
     pub async fn import(&self, import_id: &str) -> Result<Import> {
-        let rows = self
-            .select_imports("WHERE import_id = $1", import_id, 1, 0)
-            .await?;
-        rows.into_iter().next().ok_or_else(|| StateError::NotFound {
-            kind: "import",
-            id: import_id.to_owned(),
-        })
+        let rows = self.select_imports("WHERE import_id = $1", import_id, 1, 0).await?;
+        rows.into_iter()
+            .next()
+            .ok_or_else(|| StateError::NotFound { kind: "import", id: import_id.to_owned() })
     }
 
     /// Imports, newest first.
@@ -188,8 +180,7 @@ impl State {
     /// # Errors
     /// [`StateError::Query`] when the store cannot be read.
     pub async fn imports(&self, limit: u32, offset: u32) -> Result<Vec<Import>> {
-        self.select_imports("WHERE import_id <> $1", "", limit, offset)
-            .await
+        self.select_imports("WHERE import_id <> $1", "", limit, offset).await
     }
 
     /// Imports of exactly this file content, newest first.
@@ -246,10 +237,7 @@ impl State {
         .await
         .map_err(|e| self.failed("noting the state of an import", e))?;
         if done.rows_affected() == 0 {
-            return Err(StateError::NotFound {
-                kind: "running import",
-                id: import_id.to_owned(),
-            });
+            return Err(StateError::NotFound { kind: "running import", id: import_id.to_owned() });
         }
         Ok(())
     }

@@ -106,17 +106,8 @@ impl State {
             .max_connections(4)
             .connect_with(options)
             .await
-            .map_err(|source| StateError::Open {
-                path: path.clone(),
-                source,
-            })?;
-        migrator()
-            .run(&pool)
-            .await
-            .map_err(|source| StateError::Migrate {
-                path: path.clone(),
-                source,
-            })?;
+            .map_err(|source| StateError::Open { path: path.clone(), source })?;
+        migrator().run(&pool).await.map_err(|source| StateError::Migrate { path: path.clone(), source })?;
         Ok(Self { pool, path })
     }
 
@@ -136,9 +127,7 @@ impl State {
             .map_err(|e| self.failed("the integrity check", e))?;
         let mut findings = Vec::new();
         for row in rows {
-            let text: String = row
-                .try_get(0)
-                .map_err(|e| self.failed("the integrity check", e))?;
+            let text: String = row.try_get(0).map_err(|e| self.failed("the integrity check", e))?;
             if text != "ok" {
                 findings.push(format!("state database {}: {text}", self.path.display()));
             }
@@ -161,19 +150,11 @@ impl State {
     }
 
     fn failed(&self, doing: &'static str, source: sqlx::Error) -> StateError {
-        StateError::Query {
-            path: self.path.clone(),
-            doing,
-            source,
-        }
+        StateError::Query { path: self.path.clone(), doing, source }
     }
 
     fn damaged(&self, what: impl Into<String>, detail: impl ToString) -> StateError {
-        StateError::Damaged {
-            path: self.path.clone(),
-            what: what.into(),
-            detail: detail.to_string(),
-        }
+        StateError::Damaged { path: self.path.clone(), what: what.into(), detail: detail.to_string() }
     }
 }
 
@@ -182,13 +163,7 @@ fn migrator() -> Migrator {
     let list: [(i64, &'static str, &'static str); 1] =
         [(1, "first", include_str!("../migrations/sqlite/0001_first.sql"))];
     let migrations = list.into_iter().map(|(version, name, sql)| {
-        Migration::new(
-            version,
-            name.into(),
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())
 }

@@ -87,10 +87,7 @@ impl State {
             .await
             .map_err(|e| self.failed("deleting a saved view", e))?;
         if done.rows_affected() == 0 {
-            return Err(StateError::NotFound {
-                kind: "saved view",
-                id: view_id.to_owned(),
-            });
+            return Err(StateError::NotFound { kind: "saved view", id: view_id.to_owned() });
         }
         Ok(())
     }

@@ -24,15 +24,8 @@ async fn a_token_is_accepted_until_revoked_and_its_secret_is_not_stored() {
     let made = state.create_token("laptop", &[7; 32], 1_000).await.unwrap();
     assert!(state.has_tokens().await.unwrap());
     assert!(made.secret.starts_with("bur_") && made.secret.len() == 68);
-    let token = state
-        .verify_token(&made.secret, 2_000)
-        .await
-        .unwrap()
-        .expect("known");
-    assert_eq!(
-        (token.name.as_str(), token.token_id.as_str()),
-        ("laptop", made.token_id.as_str())
-    );
+    let token = state.verify_token(&made.secret, 2_000).await.unwrap().expect("known");
+    assert_eq!((token.name.as_str(), token.token_id.as_str()), ("laptop", made.token_id.as_str()));
     assert!(state.verify_token("bur_00", 2_000).await.unwrap().is_none());
     assert_eq!(state.tokens().await.unwrap()[0].last_used_at, Some(2_000));
 
@@ -48,54 +41,29 @@ async fn a_token_is_accepted_until_revoked_and_its_secret_is_not_stored() {
     for entry in std::fs::read_dir(dir.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         let secret = made.secret.as_bytes();
-        assert!(
-            !bytes.windows(secret.len()).any(|w| w == secret),
-            "the secret is in a file"
-        );
+        assert!(!bytes.windows(secret.len()).any(|w| w == secret), "the secret is in a file");
     }
 }
 
 #[tokio::test]
 async fn the_ledger_keeps_imports_over_a_restart() {
     let (dir, state) = fresh().await;
-    let counts = ImportCounts {
-        rows_read: 10,
-        taken: 7,
-        replaced: 1,
-        unchanged: 1,
-        rejected: 1,
-    };
+    let counts = ImportCounts { rows_read: 10, taken: 7, replaced: 1, unchanged: 1, rejected: 1 };
     state.begin_import(&an_import("a"), 10).await.unwrap();
-    state
-        .progress_import(
-            "a",
-            ImportCounts {
-                rows_read: 4,
-                ..Default::default()
-            },
-        )
-        .await
-        .unwrap();
+    state.progress_import("a", ImportCounts { rows_read: 4, ..Default::default() }).await.unwrap();
     assert_eq!(state.import("a").await.unwrap().counts.rows_read, 4);
     state.finish_import("a", counts, 20).await.unwrap();
     state.begin_import(&an_import("b"), 30).await.unwrap();
     state.fail_import("b", counts, "disk full", 40).await.unwrap();
     state.begin_import(&an_import("c"), 50).await.unwrap();
-    assert_eq!(
-        state.check().await.unwrap().len(),
-        1,
-        "an open import is a finding"
-    );
+    assert_eq!(state.check().await.unwrap().len(), 1, "an open import is a finding");
     state.close().await;
 
     let state = State::open(dir.path().join("state.db")).await.unwrap();
     assert_eq!(state.fail_interrupted_imports(60).await.unwrap(), 1);
     assert_eq!(state.check().await.unwrap(), Vec::<String>::new());
     let all = state.imports(10, 0).await.unwrap();
-    let states: Vec<_> = all
-        .iter()
-        .map(|i| (i.import_id.as_str(), i.state, i.finished_at))
-        .collect();
+    let states: Vec<_> = all.iter().map(|i| (i.import_id.as_str(), i.state, i.finished_at)).collect();
     let expected = [
         ("c", ImportState::Failed, Some(60)),
         ("b", ImportState::Failed, Some(40)),
@@ -113,22 +81,13 @@ async fn the_ledger_keeps_imports_over_a_restart() {
 async fn a_finished_import_does_not_change_again() {
     let (_dir, state) = fresh().await;
     state.begin_import(&an_import("a"), 10).await.unwrap();
-    state
-        .finish_import("a", ImportCounts::default(), 20)
-        .await
-        .unwrap();
+    state.finish_import("a", ImportCounts::default(), 20).await.unwrap();
     assert!(matches!(
         state.finish_import("a", ImportCounts::default(), 30).await,
         Err(StateError::NotFound { .. })
     ));
-    assert!(matches!(
-        state.begin_import(&an_import("a"), 10).await,
-        Err(StateError::Query { .. })
-    ));
-    assert!(matches!(
-        state.import("z").await,
-        Err(StateError::NotFound { .. })
-    ));
+    assert!(matches!(state.begin_import(&an_import("a"), 10).await, Err(StateError::Query { .. })));
+    assert!(matches!(state.import("z").await, Err(StateError::NotFound { .. })));
 }
 
 #[tokio::test]
@@ -139,23 +98,11 @@ async fn settings_changes_are_audited_together() {
         before: None,
         after: Some(after.into()),
     };
-    state
-        .audit_settings("cli", &[change("pause", "keep"), change("margin", "0.8")], 5)
-        .await
-        .unwrap();
-    state
-        .audit("cli", "merge", "c1", &serde_json::json!({"into": "c2"}), 6)
-        .await
-        .unwrap();
+    state.audit_settings("cli", &[change("pause", "keep"), change("margin", "0.8")], 5).await.unwrap();
+    state.audit("cli", "merge", "c1", &serde_json::json!({"into": "c2"}), 6).await.unwrap();
     let settings = state.audit_log(Some("setting"), 10).await.unwrap();
-    assert_eq!(
-        settings.iter().map(|e| e.subject.as_str()).collect::<Vec<_>>(),
-        ["margin", "pause"]
-    );
-    assert_eq!(
-        settings[1].detail,
-        serde_json::json!({"before": null, "after": "keep"})
-    );
+    assert_eq!(settings.iter().map(|e| e.subject.as_str()).collect::<Vec<_>>(), ["margin", "pause"]);
+    assert_eq!(settings[1].detail, serde_json::json!({"before": null, "after": "keep"}));
     assert_eq!(state.audit_log(None, 10).await.unwrap().len(), 3);
     assert_eq!(state.audit_log(None, 1).await.unwrap()[0].action, "merge");
 }
@@ -170,20 +117,11 @@ async fn cursors_and_saved_views() {
     assert_eq!(state.cursor("demo", "seed").await.unwrap().as_deref(), Some("2"));
     assert_eq!(
         state.cursors("demo").await.unwrap(),
-        [
-            ("customers".to_owned(), "20000".to_owned()),
-            ("seed".to_owned(), "2".to_owned())
-        ]
+        [("customers".to_owned(), "20000".to_owned()), ("seed".to_owned(), "2".to_owned())]
     );
 
-    state
-        .save_view("v", "link", "Churn by plan", "metric=churn&by=plan", 1)
-        .await
-        .unwrap();
-    state
-        .save_view("v", "link", "Churn by country", "metric=churn&by=country", 2)
-        .await
-        .unwrap();
+    state.save_view("v", "link", "Churn by plan", "metric=churn&by=plan", 1).await.unwrap();
+    state.save_view("v", "link", "Churn by country", "metric=churn&by=country", 2).await.unwrap();
     let views = state.saved_views().await.unwrap();
     assert_eq!(views.len(), 1);
     let view = (views[0].name.as_str(), views[0].created_at, views[0].updated_at);
@@ -211,20 +149,10 @@ async fn many_writers_wait_for_each_other() {
 async fn a_damaged_file_is_refused_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state.db");
-    std::fs::write(
-        &path,
-        "this is no database, but long enough to look like one ".repeat(200),
-    )
-    .unwrap();
+    std::fs::write(&path, "this is no database, but long enough to look like one ".repeat(200)).unwrap();
     let error = State::open(&path).await.unwrap_err().to_string();
-    assert!(
-        error.contains("state.db") && error.contains("not a database"),
-        "{error}"
-    );
+    assert!(error.contains("state.db") && error.contains("not a database"), "{error}");
 
-    let missing = State::open(dir.path().join("no/such/folder/state.db"))
-        .await
-        .unwrap_err()
-        .to_string();
+    let missing = State::open(dir.path().join("no/such/folder/state.db")).await.unwrap_err().to_string();
     assert!(missing.contains("Check that the folder exists"), "{missing}");
 }

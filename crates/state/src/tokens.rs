@@ -90,10 +90,7 @@ impl State {
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.failed("listing tokens", e))?;
-        rows.iter()
-            .map(read)
-            .collect::<sqlx::Result<_>>()
-            .map_err(|e| self.failed("reading a token", e))
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(|e| self.failed("reading a token", e))
     }
 
     /// Whether any token is in force: then the API asks for one.
@@ -122,10 +119,7 @@ impl State {
                 .await
                 .map_err(|e| self.failed("revoking a token", e))?;
         if done.rows_affected() == 0 {
-            return Err(StateError::NotFound {
-                kind: "token",
-                id: token_id.to_owned(),
-            });
+            return Err(StateError::NotFound { kind: "token", id: token_id.to_owned() });
         }
         Ok(())
     }

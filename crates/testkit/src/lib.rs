@@ -14,10 +14,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// A clock that always says `text` (RFC 3339); 2026-01-01 when that cannot be read.
 pub fn clock(text: &str) -> FixedClock {
-    FixedClock(
-        text.parse()
-            .unwrap_or(Timestamp::from_second(1_767_225_600).unwrap_or(Timestamp::UNIX_EPOCH)),
-    )
+    FixedClock(text.parse().unwrap_or(Timestamp::from_second(1_767_225_600).unwrap_or(Timestamp::UNIX_EPOCH)))
 }
 
 /// Subscription changes in one currency, each on a day of its own within its subscription.
@@ -54,11 +51,7 @@ impl Change {
             "quarter" => 3,
             _ => 1,
         };
-        if self.status == "active" {
-            self.amount_minor / months
-        } else {
-            0
-        }
+        if self.status == "active" { self.amount_minor / months } else { 0 }
     }
 }
 
@@ -123,15 +116,7 @@ impl Ledger {
             "customer_id,subscription_id,effective_at,status,amount_minor,currency,interval,plan\n",
         );
         for change in &self.changes {
-            let Change {
-                customer,
-                subscription,
-                date,
-                status,
-                amount_minor,
-                interval,
-                plan,
-            } = change;
+            let Change { customer, subscription, date, status, amount_minor, interval, plan } = change;
             let _ = writeln!(
                 text,
                 "c{customer:06},c{customer:06}-{subscription},{date},{status},{amount_minor},USD,{interval},{plan}"
@@ -145,20 +130,12 @@ impl Ledger {
         let mut months: Vec<Month> = Vec::new();
         let mut start = first.first_of_month();
         for _ in 0..count {
-            months.push(Month {
-                label: start.strftime("%Y-%m").to_string(),
-                ..Month::default()
-            });
+            months.push(Month { label: start.strftime("%Y-%m").to_string(), ..Month::default() });
             start = start.saturating_add(1.month());
         }
         let mut by_customer: BTreeMap<u32, BTreeMap<Date, Vec<&Change>>> = BTreeMap::new();
         for change in &self.changes {
-            by_customer
-                .entry(change.customer)
-                .or_default()
-                .entry(change.date)
-                .or_default()
-                .push(change);
+            by_customer.entry(change.customer).or_default().entry(change.date).or_default().push(change);
         }
         for days in by_customer.values() {
             let mut subscriptions: BTreeMap<u32, i64> = BTreeMap::new();
@@ -202,15 +179,7 @@ mod tests {
         amount_minor: i64,
         interval: &'static str,
     ) -> Change {
-        Change {
-            customer: 1,
-            subscription,
-            date,
-            status,
-            amount_minor,
-            interval,
-            plan: "Pro",
-        }
+        Change { customer: 1, subscription, date, status, amount_minor, interval, plan: "Pro" }
     }
 
     #[test]
@@ -228,17 +197,7 @@ mod tests {
         let months = ledger.months(date(2026, 1, 1), 3);
         let figures: Vec<_> = months
             .iter()
-            .map(|m| {
-                (
-                    m.mrr,
-                    m.customers,
-                    m.new,
-                    m.expansion,
-                    m.contraction,
-                    m.churn,
-                    m.reactivation,
-                )
-            })
+            .map(|m| (m.mrr, m.customers, m.new, m.expansion, m.contraction, m.churn, m.reactivation))
             .collect();
         assert_eq!(
             figures,

@@ -52,10 +52,7 @@ impl Demo {
         let filled = workspace.fill_demo(options, &progress).await;
         drop(bar);
         if !filled? {
-            eprintln!(
-                "{} holds the demo company already; it is taken as it is",
-                global.data.display()
-            );
+            eprintln!("{} holds the demo company already; it is taken as it is", global.data.display());
         }
         if self.load_only {
             workspace.close().await?;

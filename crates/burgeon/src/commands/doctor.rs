@@ -19,11 +19,7 @@ impl Doctor {
         let findings = match examine(global).await {
             // What cannot even be opened is what a doctor is asked about.
             Err(Failure::App(error)) if error.kind != Kind::Busy => {
-                vec![Finding {
-                    part: "data",
-                    severe: true,
-                    text: error.to_string(),
-                }]
+                vec![Finding { part: "data", severe: true, text: error.to_string() }]
             }
             other => other?,
         };
@@ -38,28 +34,17 @@ impl Doctor {
         } else {
             let mut rows = output::Rows::new(["part", "severe", "finding"]);
             for finding in &findings {
-                rows.push([
-                    finding.part,
-                    if finding.severe { "true" } else { "false" },
-                    &finding.text,
-                ]);
+                rows.push([finding.part, if finding.severe { "true" } else { "false" }, &finding.text]);
             }
             rows.print(global.format, &findings)?;
         }
         let severe = findings.iter().any(|finding| finding.severe);
-        Ok(if severe {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        })
+        Ok(if severe { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }
 
 async fn examine(global: &Global) -> Result<Vec<Finding>, Failure> {
-    let options = OpenOptions {
-        tolerant: true,
-        ..OpenOptions::default()
-    };
+    let options = OpenOptions { tolerant: true, ..OpenOptions::default() };
     let workspace = global.open_existing(options).await?;
     let findings = workspace.doctor().await?;
     workspace.close().await?;

@@ -66,14 +66,7 @@ fn print(explained: &Explained) -> Result<(), Failure> {
     output::print(&text)?;
     for split in &explained.by {
         output::print(&format!("\nby {}\n", split.dimension))?;
-        let mut rows = Rows::new([
-            split.dimension.as_str(),
-            "before",
-            "after",
-            "change",
-            "mix",
-            "rate",
-        ]);
+        let mut rows = Rows::new([split.dimension.as_str(), "before", "after", "change", "mix", "rate"]);
         for row in &split.rows {
             rows.push([
                 named(row),
@@ -101,11 +94,7 @@ fn tree(node: &Node, whole: &str, depth: usize, text: &mut String) {
         node.metric,
         figure(node.before, &node.unit),
         figure(node.after, &node.unit),
-        signed(
-            node.contribution
-                .or((depth == 0).then_some(node.change).flatten()),
-            whole
-        ),
+        signed(node.contribution.or((depth == 0).then_some(node.change).flatten()), whole),
     ));
     for child in &node.children {
         tree(child, whole, depth + 1, text);

@@ -47,10 +47,7 @@ pub struct Import {
 
 impl Import {
     fn import_options(&self) -> Result<ImportOptions, Failure> {
-        let mut options = ImportOptions {
-            source: self.source.clone(),
-            ..ImportOptions::default()
-        };
+        let mut options = ImportOptions { source: self.source.clone(), ..ImportOptions::default() };
         if let Some(table) = &self.table {
             options.set("table", table)?;
         }
@@ -91,11 +88,7 @@ impl Import {
     }
 
     fn code(&self, rejected: u64) -> ExitCode {
-        if self.strict && rejected > 0 {
-            ExitCode::from(ROWS_REJECTED)
-        } else {
-            ExitCode::SUCCESS
-        }
+        if self.strict && rejected > 0 { ExitCode::from(ROWS_REJECTED) } else { ExitCode::SUCCESS }
     }
 }
 
@@ -106,25 +99,13 @@ async fn import(
     options: &ImportOptions,
 ) -> Result<ImportSummary, Failure> {
     let progress = Arc::new(Progress::default());
-    let name = file
-        .file_name()
-        .unwrap_or(file.as_os_str())
-        .to_string_lossy()
-        .into_owned();
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     let _bar = Bar::show(name, &progress);
     Ok(workspace.import_file(file, options, &progress).await?)
 }
 
 fn print_summaries(summaries: &[ImportSummary], format: Format) -> Result<(), Failure> {
-    let mut rows = Rows::new([
-        "file",
-        "read as",
-        "rows",
-        "taken",
-        "replaced",
-        "unchanged",
-        "rejected",
-    ]);
+    let mut rows = Rows::new(["file", "read as", "rows", "taken", "replaced", "unchanged", "rejected"]);
     for summary in summaries {
         let counts = summary.counts;
         rows.push([
@@ -176,12 +157,8 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
         preview.tables.join(", ")
     ))?;
     mapping.print(format, &())?;
-    let unused: Vec<&str> = preview
-        .columns
-        .iter()
-        .filter(|column| !column.read)
-        .map(|column| column.name.as_str())
-        .collect();
+    let unused: Vec<&str> =
+        preview.columns.iter().filter(|column| !column.read).map(|column| column.name.as_str()).collect();
     if !unused.is_empty() {
         output::print(&format!("\ncolumns without a field: {}\n", unused.join(", ")))?;
     }
@@ -189,18 +166,12 @@ fn print_preview(file: &Path, preview: &Preview, format: Format) -> Result<(), F
         output::print("\nfirst records\n")?;
         let mut sample = Rows::new(first.keys().cloned());
         for record in &preview.sample {
-            sample.push(
-                first
-                    .keys()
-                    .map(|name| record.get(name).map(cell).unwrap_or_default()),
-            );
+            sample.push(first.keys().map(|name| record.get(name).map(cell).unwrap_or_default()));
         }
         sample.print(format, &())?;
     }
-    let mut text = format!(
-        "\n{} rows looked at, {} would be rejected\n",
-        preview.rows_seen, preview.rejected
-    );
+    let mut text =
+        format!("\n{} rows looked at, {} would be rejected\n", preview.rows_seen, preview.rejected);
     for reject in &preview.rejects {
         text.push_str(&format!("  line {}: {}\n", reject.line, reject.reason));
     }

@@ -31,10 +31,7 @@ impl Merge {
         output::print(&if into == self.from {
             format!("{} is a customer of its own again\n", self.from)
         } else {
-            format!(
-                "{} is now part of {into}; all figures are recomputed from the records\n",
-                self.from
-            )
+            format!("{} is now part of {into}; all figures are recomputed from the records\n", self.from)
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -47,14 +47,7 @@ impl Metrics {
                 let mut rows = Rows::new(shown.iter().copied());
                 for metric in &list.metrics {
                     let label = metric.label.get("en").cloned().unwrap_or_default();
-                    let row = [
-                        &metric.area,
-                        &metric.name,
-                        &label,
-                        &metric.ty,
-                        &metric.unit,
-                        &metric.summary,
-                    ];
+                    let row = [&metric.area, &metric.name, &label, &metric.ty, &metric.unit, &metric.summary];
                     rows.push(row.into_iter().take(shown.len()));
                 }
                 rows.print(global.format, &list)?;

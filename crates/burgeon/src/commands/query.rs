@@ -52,12 +52,7 @@ impl Query {
         for (name, value) in options {
             pairs.extend(value.as_ref().map(|value| (name.to_owned(), value.clone())));
         }
-        pairs.extend(
-            self.slice
-                .filters()?
-                .into_iter()
-                .map(|filter| ("where".to_owned(), filter)),
-        );
+        pairs.extend(self.slice.filters()?.into_iter().map(|filter| ("where".to_owned(), filter)));
         Ok(pairs)
     }
 

@@ -41,26 +41,16 @@ impl Rows {
         let workspace = global.open_existing(OpenOptions::default()).await?;
         let page = workspace.rows(&request).await?;
         workspace.close().await?;
-        let names = page
-            .columns
-            .iter()
-            .map(|column| column.name.clone())
-            .chain(["record".to_owned()]);
+        let names = page.columns.iter().map(|column| column.name.clone()).chain(["record".to_owned()]);
         let mut rows = output::Rows::new(names);
         for row in &page.rows {
             let record = row.record.as_ref();
-            let record = record
-                .map(|r| format!("{}/{}/{}", r.table, r.entity, r.key))
-                .unwrap_or_default();
+            let record = record.map(|r| format!("{}/{}/{}", r.table, r.entity, r.key)).unwrap_or_default();
             rows.push(row.values.iter().map(cell).chain([record]));
         }
         rows.print(global.format, &page)?;
         if global.format == Format::Table && page.total > page.rows.len() as u64 {
-            eprintln!(
-                "{} of {} rows; --limit and --offset show the others",
-                page.rows.len(),
-                page.total
-            );
+            eprintln!("{} of {} rows; --limit and --offset show the others", page.rows.len(), page.total);
         }
         Ok(ExitCode::SUCCESS)
     }

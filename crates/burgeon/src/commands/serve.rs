@@ -45,12 +45,8 @@ impl Listen {
         workspace: Arc<Workspace>,
         demo_pace: Option<Duration>,
     ) -> Result<ExitCode, Failure> {
-        let options = ServeOptions {
-            listen: self.listen,
-            token: self.token,
-            demo_pace,
-            ..ServeOptions::default()
-        };
+        let options =
+            ServeOptions { listen: self.listen, token: self.token, demo_pace, ..ServeOptions::default() };
         let server = Server::bind(workspace, &options).await?;
         eprintln!("Burgeon is at http://{}  (Ctrl-C stops it)", server.address());
         server.run(stopped()).await?;

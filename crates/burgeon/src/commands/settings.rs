@@ -35,12 +35,7 @@ impl Settings {
         workspace.close().await?;
         let mut rows = Rows::new(["name", "value", "default", "doc"]);
         for setting in &list.settings {
-            rows.push([
-                &setting.name,
-                &cell(&setting.value),
-                &cell(&setting.default),
-                &setting.doc,
-            ]);
+            rows.push([&setting.name, &cell(&setting.value), &cell(&setting.default), &setting.doc]);
         }
         rows.print(global.format, &list)?;
         Ok(ExitCode::SUCCESS)

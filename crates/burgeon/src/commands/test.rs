@@ -31,28 +31,16 @@ impl Test {
                     output::print(&format!("{}: {}: {failure}\n\n", result.place, result.title))?;
                 }
             }
-            output::print(&format!(
-                "examples: {} passed, {failed} failed\n",
-                results.len() - failed
-            ))?;
+            output::print(&format!("examples: {} passed, {failed} failed\n", results.len() - failed))?;
         } else {
             let mut rows = Rows::new(["metric", "example", "place", "failure"]);
             for result in &results {
                 let failure = result.failure.clone().unwrap_or_default();
-                rows.push([
-                    result.metric.clone(),
-                    result.title.clone(),
-                    result.place.clone(),
-                    failure,
-                ]);
+                rows.push([result.metric.clone(), result.title.clone(), result.place.clone(), failure]);
             }
             rows.print(global.format, &results)?;
         }
-        Ok(if failed > 0 {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        })
+        Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
     async fn results(&self, workspace: &Arc<Workspace>) -> Result<Vec<ExampleResult>, Failure> {

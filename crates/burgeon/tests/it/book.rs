@@ -9,11 +9,7 @@ use std::process::Command;
 
 use crate::support::{NOW, Place, run};
 
-const PAGES: &[&str] = &[
-    "docs/src/tutorial.md",
-    "docs/src/cli.md",
-    "docs/src/definitions.md",
-];
+const PAGES: &[&str] = &["docs/src/tutorial.md", "docs/src/cli.md", "docs/src/definitions.md"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -38,13 +34,8 @@ fn the_examples_of_the_book_run() {
 fn shell(place: &Place, command: &str) -> String {
     let binary = Path::new(env!("CARGO_BIN_EXE_burgeon")).parent().unwrap();
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &format!("{command} 2>&1")])
-        .current_dir(place.path().join("examples"));
-    shell
-        .env_clear()
-        .env("PATH", format!("{}:/usr/bin:/bin", binary.display()))
-        .env("BURGEON_NOW", NOW);
+    shell.args(["-c", &format!("{command} 2>&1")]).current_dir(place.path().join("examples"));
+    shell.env_clear().env("PATH", format!("{}:/usr/bin:/bin", binary.display())).env("BURGEON_NOW", NOW);
     run(&mut shell).out
 }
 
@@ -77,14 +68,9 @@ fn play(text: &str, mut shell: impl FnMut(&str) -> String) -> (String, Vec<Strin
         let out = shell(&command);
         let actual: Vec<&str> = out.lines().collect();
         if matches(&expected, &actual) {
-            expected
-                .iter()
-                .for_each(|line| played.push_str(&format!("{line}\n")));
+            expected.iter().for_each(|line| played.push_str(&format!("{line}\n")));
         } else {
-            wrong.push(format!(
-                "$ {command}\n--- the page\n{}\n--- it prints\n{out}",
-                expected.join("\n")
-            ));
+            wrong.push(format!("$ {command}\n--- the page\n{}\n--- it prints\n{out}", expected.join("\n")));
             played.push_str(&out);
         }
     }

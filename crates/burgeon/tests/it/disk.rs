@@ -55,9 +55,7 @@ fn a_full_disk_loses_nothing_and_says_so() {
 
     let much = Ledger::random(2, 60_000, date(2024, 1, 1), 200);
     let file = place.write("much.csv", much.csv());
-    let full = place
-        .run(&["import", &file, "--as", "subscription_changes"])
-        .fails(1);
+    let full = place.run(&["import", &file, "--as", "subscription_changes"]).fails(1);
     assert!(full.to_lowercase().contains("space"), "{full}");
 
     assert!(small.grow("300m"), "the file system grows");

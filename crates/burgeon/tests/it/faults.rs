@@ -19,24 +19,15 @@ fn errors_name_the_nearest_name() {
     let place = with_one_customer();
     let metric = place.run(&["query", "mmr", "--at", "2026-01-31"]).fails(2);
     assert!(metric.contains("mmr") && metric.contains("mrr"), "{metric}");
-    let dimension = place
-        .run(&["query", "mrr", "--at", "2026-01-31", "--by", "plna"])
-        .fails(2);
-    assert!(
-        dimension.contains("plna") && dimension.contains("plan"),
-        "{dimension}"
-    );
+    let dimension = place.run(&["query", "mrr", "--at", "2026-01-31", "--by", "plna"]).fails(2);
+    assert!(dimension.contains("plna") && dimension.contains("plan"), "{dimension}");
     let filter = place.run(&["query", "mrr", "--where", "plan"]).fails(2);
     assert!(filter.contains("DIM=VALUE"), "{filter}");
     let period = place.run(&["query", "mrr", "--from", "2019-13"]).fails(2);
     assert!(period.contains("2019-13"), "{period}");
     let table = place.run(&["import", "one.csv", "--as", "subscription_change"]);
     assert_ne!(table.code, Some(0));
-    assert!(
-        table.err.contains("did you mean \"subscription_changes\""),
-        "{}",
-        table.err
-    );
+    assert!(table.err.contains("did you mean \"subscription_changes\""), "{}", table.err);
     let explain = place.run(&["explain", "mmr", "--period", "2026-01"]);
     assert_ne!(explain.code, Some(0));
     assert!(explain.err.contains("mrr"), "{}", explain.err);
@@ -45,11 +36,7 @@ fn errors_name_the_nearest_name() {
 #[test]
 fn sql_reads_and_never_writes() {
     let place = with_one_customer();
-    for statement in [
-        "DROP TABLE subscription_changes",
-        "CREATE TABLE x AS SELECT 1",
-        "SELECT FROM WHERE",
-    ] {
+    for statement in ["DROP TABLE subscription_changes", "CREATE TABLE x AS SELECT 1", "SELECT FROM WHERE"] {
         let run = place.run(&["sql", statement]);
         assert!(matches!(run.code, Some(1 | 2)), "{statement}: {run:?}");
         assert!(run.err.starts_with("error: "), "{}", run.err);
@@ -65,10 +52,7 @@ fn sql_reads_and_never_writes() {
 fn a_missing_data_directory_or_file_is_told() {
     let place = Place::new();
     let missing = place.run(&["query", "mrr"]).fails(1);
-    assert!(
-        missing.contains("there is no data directory") && missing.contains("import"),
-        "{missing}"
-    );
+    assert!(missing.contains("there is no data directory") && missing.contains("import"), "{missing}");
     assert!(!place.data().exists());
     let file = place.run(&["import", "nowhere.csv"]).fails(1);
     assert!(file.contains("nowhere.csv"), "{file}");
@@ -104,18 +88,9 @@ fn a_token_is_asked_for() {
     let mut command = place.command(&["serve", "--listen", "127.0.0.1:0", "--token", "secret"]);
     let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(child.stderr.take().unwrap()),
-        &mut line,
-    )
-    .unwrap();
-    let address = line
-        .split("http://")
-        .nth(1)
-        .unwrap()
-        .split_whitespace()
-        .next()
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stderr.take().unwrap()), &mut line)
         .unwrap();
+    let address = line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap();
     let (status, body) = Serving::try_request(address, "GET", "/metrics", None).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -130,11 +105,7 @@ fn wrong_settings_name_the_line() {
     std::fs::write(&path, format!("{sound}\ncurency = \"EUR\"\n")).unwrap();
     let unknown = place.run(&["query", "mrr", "--at", "2026-01-31"]);
     assert!(matches!(unknown.code, Some(1 | 2)), "{unknown:?}");
-    assert!(
-        unknown.err.contains("curency") && unknown.err.contains("burgeon.toml"),
-        "{}",
-        unknown.err
-    );
+    assert!(unknown.err.contains("curency") && unknown.err.contains("burgeon.toml"), "{}", unknown.err);
     std::fs::write(&path, sound).unwrap();
     place.run(&["query", "mrr", "--at", "2026-01-31"]).ok();
 }
@@ -149,11 +120,7 @@ fn wrong_definitions_name_file_and_line_and_doctor_says_so() {
     std::fs::write(&path, page).unwrap();
     let wrong = place.run(&["query", "mrr", "--at", "2026-01-31"]);
     assert!(matches!(wrong.code, Some(1 | 2)), "{wrong:?}");
-    assert!(
-        wrong.err.contains("odd.md") && wrong.err.contains("custmers"),
-        "{}",
-        wrong.err
-    );
+    assert!(wrong.err.contains("odd.md") && wrong.err.contains("custmers"), "{}", wrong.err);
     assert!(wrong.err.contains("customers"), "the nearest name: {}", wrong.err);
     let doctor = place.run(&["doctor"]);
     assert_eq!(doctor.code, Some(1));
@@ -190,12 +157,7 @@ fn a_damaged_file_of_the_lake_is_told() {
     assert!(query.err.contains(".parquet is damaged"), "{}", query.err);
     let doctor = place.run(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{}{}", doctor.out, doctor.err);
-    assert!(
-        format!("{}{}", doctor.out, doctor.err).contains("parquet"),
-        "{}{}",
-        doctor.out,
-        doctor.err
-    );
+    assert!(format!("{}{}", doctor.out, doctor.err).contains("parquet"), "{}{}", doctor.out, doctor.err);
 }
 
 #[test]
@@ -212,14 +174,10 @@ fn a_damaged_state_database_is_told() {
 #[test]
 fn a_file_that_is_no_table_is_refused_with_reasons() {
     let place = Place::new();
-    let noise: Vec<u8> = (0..20_000u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
-    for (name, content) in [
-        ("noise.csv", noise.clone()),
-        ("noise.parquet", noise.clone()),
-        ("noise.xlsx", noise),
-    ] {
+    let noise: Vec<u8> = (0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for (name, content) in
+        [("noise.csv", noise.clone()), ("noise.parquet", noise.clone()), ("noise.xlsx", noise)]
+    {
         let file = place.write(name, content);
         let run = place.run(&["import", &file, "--as", "subscription_changes", "--strict"]);
         assert!(matches!(run.code, Some(1 | 2 | 4)), "{name}: {run:?}");

@@ -14,12 +14,7 @@ use crate::support::{Chance, Place, Serving};
 
 /// Starts the binary with `words` and kills it after `patience`; whether it had ended by itself.
 fn killed_after(place: &Place, words: &[&str], patience: Duration) -> bool {
-    let mut child = place
-        .command(words)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = place.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(patience);
     let ended = child.try_wait().unwrap().is_some();
     let _ = child.kill();
@@ -48,11 +43,7 @@ fn an_import_is_there_whole_or_not_at_all() {
     let (mut before, mut after) = (0, 0);
     for _ in 0..10 {
         let place = Place::new();
-        killed_after(
-            &place,
-            &words,
-            Duration::from_micros(chance.below(whole * 11 / 10)),
-        );
+        killed_after(&place, &words, Duration::from_micros(chance.below(whole * 11 / 10)));
         if place.data().is_dir() {
             match place.value("SELECT count(*) FROM subscription_changes") {
                 0 => before += 1,
@@ -67,14 +58,9 @@ fn an_import_is_there_whole_or_not_at_all() {
         let keys = "SELECT count(DISTINCT customer_id || '/' || subscription_id || '/' || effective_at) \
                     FROM subscription_changes";
         assert_eq!(place.value(keys), rows);
-        let out = place
-            .run(&["query", "mrr", "--at", "2025-12-31", "--format", "csv"])
-            .ok();
+        let out = place.run(&["query", "mrr", "--at", "2025-12-31", "--format", "csv"]).ok();
         let mrr = ledger.months(first, 24).last().unwrap().mrr;
-        assert_eq!(
-            out,
-            format!("period,mrr\n2025-12,{}.{:02}\n", mrr / 100, mrr % 100)
-        );
+        assert_eq!(out, format!("period,mrr\n2025-12,{}.{:02}\n", mrr / 100, mrr % 100));
         place.run(&["doctor"]).ok();
     }
     println!("killed before the commit {before} times, after it {after} times");
@@ -125,19 +111,11 @@ fn what_the_intake_acknowledged_is_there_once() {
         acknowledged.extend(answered.lock().unwrap().drain(..));
         // Every second time the process that reads the log back (and flushes it when it closes) is killed too.
         if round % 2 == 1 {
-            killed_after(
-                &place,
-                &["sql", "SELECT 1"],
-                Duration::from_millis(chance.below(500)),
-            );
+            killed_after(&place, &["sql", "SELECT 1"], Duration::from_millis(chance.below(500)));
         }
         assert_records(&place, &acknowledged, &sent);
     }
-    assert!(
-        acknowledged.len() > 50,
-        "only {} rows were acknowledged",
-        acknowledged.len()
-    );
+    assert!(acknowledged.len() > 50, "only {} rows were acknowledged", acknowledged.len());
 }
 
 #[test]
@@ -154,13 +132,9 @@ fn flush_and_compaction_lose_and_double_nothing() {
         let ids: Vec<String> = (0..20).map(|n| format!("k{round:03}{n:03}")).collect();
         let rows: Vec<String> = ids.iter().map(|id| row(id)).collect();
         let body = format!("[{}]", rows.join(","));
-        let answer = Serving::try_request(
-            &server.address,
-            "POST",
-            "/records/subscription_changes",
-            Some(&body),
-        )
-        .unwrap();
+        let answer =
+            Serving::try_request(&server.address, "POST", "/records/subscription_changes", Some(&body))
+                .unwrap();
         assert_eq!(answer.0, 200, "{}", answer.1);
         acknowledged.extend(ids);
         server.kill();

@@ -43,9 +43,7 @@ impl Run {
 
 impl Place {
     pub fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     pub fn path(&self) -> &Path {
@@ -67,11 +65,7 @@ impl Place {
     /// The binary on this data directory.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_burgeon"));
-        command
-            .env_clear()
-            .env("BURGEON_NOW", NOW)
-            .env("BURGEON_DATA", self.data())
-            .args(words);
+        command.env_clear().env("BURGEON_NOW", NOW).env("BURGEON_DATA", self.data()).args(words);
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command
     }
@@ -85,11 +79,7 @@ impl Place {
     #[track_caller]
     pub fn value(&self, sql: &str) -> i64 {
         let out = self.run(&["sql", sql, "--format", "csv"]).ok();
-        out.lines()
-            .nth(1)
-            .unwrap_or_default()
-            .parse()
-            .unwrap_or_else(|_| panic!("{sql}: {out}"))
+        out.lines().nth(1).unwrap_or_default().parse().unwrap_or_else(|_| panic!("{sql}: {out}"))
     }
 
     /// Starts the server on a free port.
@@ -104,10 +94,7 @@ impl Place {
         let mut seen = String::new();
         let address = loop {
             let mut line = String::new();
-            assert!(
-                lines.read_line(&mut line).unwrap() > 0,
-                "the server did not start: {seen}"
-            );
+            assert!(lines.read_line(&mut line).unwrap() > 0, "the server did not start: {seen}");
             if let Some(rest) = line.split("http://").nth(1) {
                 break rest.split_whitespace().next().unwrap().to_owned();
             }

@@ -48,7 +48,13 @@ struct Found {
 }
 
 /// Finds the record that begins at `at`; cells are appended when `cells` is given.
-fn record(bytes: &[u8], at: usize, delimiter: u8, terminator: u8, mut cells: Option<&mut Vec<RawCell>>) -> Found {
+fn record(
+    bytes: &[u8],
+    at: usize,
+    delimiter: u8,
+    terminator: u8,
+    mut cells: Option<&mut Vec<RawCell>>,
+) -> Found {
     let mut start = at;
     let mut found = Found { next: bytes.len(), end: bytes.len(), open: false, messy: false, cut_off: false };
     loop {
@@ -274,7 +280,8 @@ pub fn inspect(input: &Input, options: &Options) -> Result<Layout, Error> {
         skip = memchr::memchr(b'\n', &head).map_or(0, |at| at + 1);
         first_line = 2;
     }
-    let delimiter = options.delimiter.or(hinted).unwrap_or_else(|| sniff_delimiter(&head[skip..], terminator));
+    let delimiter =
+        options.delimiter.or(hinted).unwrap_or_else(|| sniff_delimiter(&head[skip..], terminator));
     let rows = sample(&head[skip..], delimiter, terminator, first_line, 50);
     let Some(chosen) = header::choose(rows.iter().map(|row| row.cells.as_slice())) else {
         return Err(Error::Empty { name: input.name().to_owned() });
@@ -338,7 +345,11 @@ fn sample(bytes: &[u8], delimiter: u8, terminator: u8, first_line: u64, most: us
             .map(|cell| {
                 let text = String::from_utf8_lossy(&bytes[cell.start..cell.end]);
                 let mut out = String::new();
-                if cell.writing == Writing::Escaped { rewrite(&text, &mut out) } else { out.push_str(&text) }
+                if cell.writing == Writing::Escaped {
+                    rewrite(&text, &mut out)
+                } else {
+                    out.push_str(&text)
+                }
                 out.trim().to_owned()
             })
             .collect();
@@ -371,7 +382,8 @@ fn sniff_delimiter(head: &[u8], terminator: u8) -> u8 {
 
 /// Cuts a block into cells; rows that do not fit the header are rejected.
 pub fn cut(bytes: Vec<u8>, line: u64, rejects: Vec<Reject>, layout: &Layout) -> Chunk {
-    let mut chunk = Chunk { width: layout.header.len(), rejects, bytes: bytes.len() as u64, ..Chunk::default() };
+    let mut chunk =
+        Chunk { width: layout.header.len(), rejects, bytes: bytes.len() as u64, ..Chunk::default() };
     let quoted = memchr::memchr(b'"', &bytes).is_some();
     let (text, broken) = to_text(bytes);
     chunk.text = text;
@@ -485,7 +497,9 @@ fn fit(chunk: &mut Chunk, first: usize, line: u64, text: &str, start: usize, end
     }
     chunk.cells.truncate(first);
     let plural = if count == 1 { "cell" } else { "cells" };
-    let reason = format!("has {count} {plural}, the header has {width}; a delimiter is missing, or one too many is not quoted");
+    let reason = format!(
+        "has {count} {plural}, the header has {width}; a delimiter is missing, or one too many is not quoted"
+    );
     chunk.rejects.push(Reject::new(line, reason, &text.as_bytes()[start..end.max(start)]));
 }
 
@@ -519,7 +533,8 @@ pub(super) fn reject_broken(chunk: &mut Chunk, original: &[u8]) {
         let (start, end) = (span.start as usize, span.end as usize);
         let bytes = &original[start..end];
         if std::str::from_utf8(bytes).is_err() {
-            let reason = "has bytes that are not UTF-8; say encoding=windows-1252 (or what it is) to read them";
+            let reason =
+                "has bytes that are not UTF-8; say encoding=windows-1252 (or what it is) to read them";
             chunk.rejects.push(Reject::new(chunk.lines[row], reason, bytes));
             continue;
         }

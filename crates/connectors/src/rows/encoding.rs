@@ -17,7 +17,9 @@ const LOOKED_AT: u64 = 64 << 20;
 pub fn detect(input: &Input, label: Option<&str>) -> Result<(&'static Encoding, Option<String>), Error> {
     if let Some(label) = label {
         let encoding = Encoding::for_label(label.as_bytes());
-        return encoding.map(|e| (e, None)).ok_or_else(|| Error::Option(format!("unknown encoding {label:?}")));
+        return encoding
+            .map(|e| (e, None))
+            .ok_or_else(|| Error::Option(format!("unknown encoding {label:?}")));
     }
     let head = input.head(4096).map_err(|cause| super::io(input, cause))?;
     if let Some((encoding, _)) = Encoding::for_bom(&head) {
@@ -32,11 +34,17 @@ pub fn detect(input: &Input, label: Option<&str>) -> Result<(&'static Encoding, 
         // A single bad row must not change how all the others are read.
         Some(share) if share < 1e-4 => Ok((
             UTF_8,
-            Some("a few bytes are not UTF-8; their rows are rejected (encoding=windows-1252 would read them)".to_owned()),
+            Some(
+                "a few bytes are not UTF-8; their rows are rejected (encoding=windows-1252 would read them)"
+                    .to_owned(),
+            ),
         )),
         Some(_) => Ok((
             WINDOWS_1252,
-            Some("the bytes are not UTF-8; read as windows-1252 (say encoding=… if letters look wrong)".to_owned()),
+            Some(
+                "the bytes are not UTF-8; read as windows-1252 (say encoding=… if letters look wrong)"
+                    .to_owned(),
+            ),
         )),
     }
 }

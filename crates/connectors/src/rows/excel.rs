@@ -28,7 +28,10 @@ fn damaged(input: &Input, what: impl ToString) -> Error {
 fn open(input: &Input, limits: Limits) -> Result<Workbook, Error> {
     let size = input.size().map_err(|cause| super::io(input, cause))?;
     if size > limits.workbook_bytes {
-        return Err(damaged(input, format!("workbooks of more than {} bytes are not read; save it as CSV", limits.workbook_bytes)));
+        return Err(damaged(
+            input,
+            format!("workbooks of more than {} bytes are not read; save it as CSV", limits.workbook_bytes),
+        ));
     }
     let head = input.head(4).map_err(|cause| super::io(input, cause))?;
     let stream = input.open().map_err(|cause| super::io(input, cause))?;
@@ -83,7 +86,11 @@ impl Workbook {
     }
 }
 
-fn xlsx_rows(book: &mut Xlsx<Stream>, sheet: &str, each: &mut dyn FnMut(Row) -> ControlFlow<()>) -> Result<(), String> {
+fn xlsx_rows(
+    book: &mut Xlsx<Stream>,
+    sheet: &str,
+    each: &mut dyn FnMut(Row) -> ControlFlow<()>,
+) -> Result<(), String> {
     let mut reader = book.worksheet_cells_reader(sheet).map_err(|e| e.to_string())?;
     let mut cells: Vec<(u32, String)> = Vec::new();
     let mut current = 0;
@@ -153,7 +160,10 @@ fn date_text(at: &ExcelDateTime) -> String {
 }
 
 /// Runs on a thread of its own, so that a panic of the format's reader becomes an error.
-fn apart<T: Send + 'static>(input: &Input, run: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+fn apart<T: Send + 'static>(
+    input: &Input,
+    run: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     std::thread::spawn(run).join().unwrap_or_else(|_| Err(damaged(input, "its parts contradict each other")))
 }
 
@@ -171,13 +181,18 @@ fn inspect_here(input: &Input, options: &Options) -> Result<Layout, Error> {
     let sheets = book.sheets();
     let sheet = match &options.sheet {
         None => sheets.first().cloned().ok_or_else(|| Error::Empty { name: input.name().to_owned() })?,
-        Some(name) => sheets.iter().find(|sheet| sheet.to_lowercase() == name.to_lowercase()).cloned().ok_or_else(|| {
-            Error::Option(format!("{} has no sheet {name:?}; it has {}", input.name(), sheets.join(", ")))
-        })?,
+        Some(name) => sheets
+            .iter()
+            .find(|sheet| sheet.to_lowercase() == name.to_lowercase())
+            .cloned()
+            .ok_or_else(|| {
+                Error::Option(format!("{} has no sheet {name:?}; it has {}", input.name(), sheets.join(", ")))
+            })?,
     };
     let mut notes = Vec::new();
     if sheets.len() > 1 && options.sheet.is_none() {
-        notes.push(format!("read the first sheet, {sheet:?}; sheet=… reads another of {}", sheets.join(", ")));
+        notes
+            .push(format!("read the first sheet, {sheet:?}; sheet=… reads another of {}", sheets.join(", ")));
     }
     let limit = options.limits.columns;
     let mut rows: Vec<(u32, Vec<String>)> = Vec::new();
@@ -199,7 +214,12 @@ fn inspect_here(input: &Input, options: &Options) -> Result<Layout, Error> {
     });
     read.map_err(|what| damaged(input, what))?;
     if let Some((row, columns)) = wide {
-        return Err(Error::TooWide { name: input.name().to_owned(), columns, line: u64::from(row) + 1, limit });
+        return Err(Error::TooWide {
+            name: input.name().to_owned(),
+            columns,
+            line: u64::from(row) + 1,
+            limit,
+        });
     }
     let chosen = header::choose(rows.iter().map(|(_, texts)| texts.as_slice()));
     let chosen = chosen.ok_or_else(|| Error::Empty { name: input.name().to_owned() })?;
@@ -242,7 +262,12 @@ impl Sheet {
     }
 }
 
-fn send_rows(input: &Input, layout: &Layout, limits: Limits, send: &dyn Fn(Chunk) -> bool) -> Result<(), Error> {
+fn send_rows(
+    input: &Input,
+    layout: &Layout,
+    limits: Limits,
+    send: &dyn Fn(Chunk) -> bool,
+) -> Result<(), Error> {
     let width = layout.header.len();
     let empty = || Chunk { width, ..Chunk::default() };
     let mut chunk = empty();
@@ -264,7 +289,8 @@ fn send_rows(input: &Input, layout: &Layout, limits: Limits, send: &dyn Fn(Chunk
         } else {
             let mut cells = cells.iter().peekable();
             for column in 0..width {
-                let text = cells.next_if(|(at, _)| *at as usize <= column).map_or("", |(_, text)| text.as_str());
+                let text =
+                    cells.next_if(|(at, _)| *at as usize <= column).map_or("", |(_, text)| text.as_str());
                 chunk.push_cell(text);
                 chunk.bytes += text.len() as u64 + 1;
             }

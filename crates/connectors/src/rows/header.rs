@@ -17,7 +17,8 @@ pub fn names<'a>(cells: impl Iterator<Item = &'a str>, notes: &mut Vec<String>) 
     let mut seen = HashSet::new();
     let mut out = Vec::new();
     for (index, cell) in cells.enumerate() {
-        let base = if cell.trim().is_empty() { format!("column_{}", index + 1) } else { cell.trim().to_owned() };
+        let base =
+            if cell.trim().is_empty() { format!("column_{}", index + 1) } else { cell.trim().to_owned() };
         let mut name = base.clone();
         let mut n = 1;
         while !seen.insert(name.clone()) {
@@ -25,7 +26,8 @@ pub fn names<'a>(cells: impl Iterator<Item = &'a str>, notes: &mut Vec<String>) 
             name = format!("{base}_{n}");
         }
         if n > 1 {
-            notes.push(format!("the column {base:?} stands more than once; the later one is called {name:?}"));
+            notes
+                .push(format!("the column {base:?} stands more than once; the later one is called {name:?}"));
         }
         out.push(name);
     }
@@ -41,7 +43,9 @@ pub fn normal(name: &str) -> String {
         if c.is_alphanumeric() {
             let next_lower = chars.peek().is_some_and(|n| n.is_lowercase());
             let hump = c.is_uppercase()
-                && (before.is_lowercase() || before.is_ascii_digit() || (before.is_uppercase() && next_lower));
+                && (before.is_lowercase()
+                    || before.is_ascii_digit()
+                    || (before.is_uppercase() && next_lower));
             if hump && !out.is_empty() {
                 out.push('_');
             }

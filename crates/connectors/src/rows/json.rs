@@ -68,7 +68,8 @@ pub fn inspect(input: &Input, options: &Options, format: Format) -> Result<Layou
         return Err(Error::Damaged {
             name: input.name().to_owned(),
             format: format.label(),
-            what: "it holds no JSON objects; write one object in each line, or one array of objects".to_owned(),
+            what: "it holds no JSON objects; write one object in each line, or one array of objects"
+                .to_owned(),
         });
     }
     if header.len() > options.limits.columns {
@@ -84,7 +85,12 @@ pub fn inspect(input: &Input, options: &Options, format: Format) -> Result<Layou
 }
 
 /// Calls `each` with the path and the value of everything that is not an object.
-fn spread<'a>(path: &mut String, object: &'a serde_json::Map<String, Value>, depth: usize, each: &mut impl FnMut(&str, &'a Value)) {
+fn spread<'a>(
+    path: &mut String,
+    object: &'a serde_json::Map<String, Value>,
+    depth: usize,
+    each: &mut impl FnMut(&str, &'a Value),
+) {
     for (key, value) in object {
         let length = path.len();
         if length > 0 {
@@ -92,7 +98,9 @@ fn spread<'a>(path: &mut String, object: &'a serde_json::Map<String, Value>, dep
         }
         path.push_str(key);
         match value {
-            Value::Object(inner) if depth + 1 < DEPTH && !inner.is_empty() => spread(path, inner, depth + 1, each),
+            Value::Object(inner) if depth + 1 < DEPTH && !inner.is_empty() => {
+                spread(path, inner, depth + 1, each)
+            }
             _ => each(path, value),
         }
         path.truncate(length);
@@ -139,7 +147,8 @@ impl<'a> Rows<'a> {
 
 /// Cuts a block of JSON lines into rows.
 pub fn cut(bytes: Vec<u8>, first: u64, rejects: Vec<Reject>, layout: &Layout) -> Chunk {
-    let mut chunk = Chunk { width: layout.header.len(), rejects, bytes: bytes.len() as u64, ..Chunk::default() };
+    let mut chunk =
+        Chunk { width: layout.header.len(), rejects, bytes: bytes.len() as u64, ..Chunk::default() };
     let (text, broken) = to_text(bytes);
     chunk.text = text.clone();
     let mut rows = Rows::new(&layout.header);
@@ -198,7 +207,11 @@ impl Elements {
     }
 
     fn damaged(&self, what: &str) -> Error {
-        Error::Damaged { name: self.name.clone(), format: "JSON", what: format!("{what} after element {}", self.count) }
+        Error::Damaged {
+            name: self.name.clone(),
+            format: "JSON",
+            what: format!("{what} after element {}", self.count),
+        }
     }
 
     /// Reads more; false at the end of the file.

@@ -190,7 +190,10 @@ fn sniff(head: &[u8], name: &str) -> Format {
     if head.starts_with(b"PAR1") {
         return Format::Parquet;
     }
-    if head.starts_with(b"PK\x03\x04") || head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) || (excel && head.contains(&0)) {
+    if head.starts_with(b"PK\x03\x04")
+        || head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0])
+        || (excel && head.contains(&0))
+    {
         return Format::Excel;
     }
     let text = encoding::strip_bom(head);

@@ -19,7 +19,8 @@ fn damaged(input: &Input, what: impl ToString) -> Error {
 
 /// Runs the format's reader; where it panics over a damaged file, that is an error like any other.
 fn guarded<T>(input: &Input, run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(damaged(input, "its pages contradict its footer")))
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(damaged(input, "its pages contradict its footer")))
 }
 
 fn builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<Input>, Error> {
@@ -93,8 +94,10 @@ pub fn cut(batch: &RecordBatch, first: u64) -> Chunk {
     use std::fmt::Write;
     let options = FormatOptions::default().with_display_error(false);
     let rows = batch.num_rows();
-    let mut chunk = Chunk { width: batch.num_columns(), bytes: batch.get_array_memory_size() as u64, ..Chunk::default() };
-    let formatters: Vec<_> = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect();
+    let mut chunk =
+        Chunk { width: batch.num_columns(), bytes: batch.get_array_memory_size() as u64, ..Chunk::default() };
+    let formatters: Vec<_> =
+        batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect();
     let mut cell = String::new();
     for row in 0..rows {
         let line = first + row as u64;
@@ -103,7 +106,8 @@ pub fn cut(batch: &RecordBatch, first: u64) -> Chunk {
         for (column, formatter) in formatters.iter().enumerate() {
             cell.clear();
             let written = match formatter {
-                Ok(formatter) => write!(cell, "{}", formatter.value(row)).map_err(|_| "cannot be written as text".to_owned()),
+                Ok(formatter) => write!(cell, "{}", formatter.value(row))
+                    .map_err(|_| "cannot be written as text".to_owned()),
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = written {

@@ -31,7 +31,13 @@ pub fn template() -> Shape {
             field("subscription_quantity", Kind::Int, "Units sold; 1 when empty."),
         ],
         needs: [
-            "plan_oid", "plan_currency", "plan_amount", "plan_interval", "customer_oid", "subscription_oid", "subscription_started_at",
+            "plan_oid",
+            "plan_currency",
+            "plan_amount",
+            "plan_interval",
+            "customer_oid",
+            "subscription_oid",
+            "subscription_started_at",
         ]
         .map(|name| vec![name])
         .to_vec(),
@@ -78,8 +84,21 @@ fn mapper(plan: &Arc<Plan>, _: &Prepared) -> Box<dyn Mapper> {
 
 impl Template {
     fn row(&mut self, typed: &Typed<'_>, row: usize) -> Result<(), String> {
-        let [plan, name, currency, amount, interval, count, customer, who, email, subscription, started, canceled, quantity] =
-            self.fields[..]
+        let [
+            plan,
+            name,
+            currency,
+            amount,
+            interval,
+            count,
+            customer,
+            who,
+            email,
+            subscription,
+            started,
+            canceled,
+            quantity,
+        ] = self.fields[..]
         else {
             return Ok(());
         };
@@ -88,28 +107,55 @@ impl Template {
         let price = typed.int(amount, row).ok_or("plan_amount is empty")?;
         let total = price.checked_mul(quantity).ok_or("plan_amount: is too large")?;
         let (unit, own) = typed.interval(interval, row).ok_or("plan_interval is empty")?;
-        let count = own.checked_mul(typed.int(count, row).unwrap_or(1)).ok_or("plan_interval_count is too large")?;
+        let count =
+            own.checked_mul(typed.int(count, row).unwrap_or(1)).ok_or("plan_interval_count is too large")?;
         let start = typed.int(started, row).ok_or("subscription_started_at is empty")?;
         let end = typed.int(canceled, row);
         if end.is_some_and(|end| end < start) {
             return Err("subscription_canceled_at is before subscription_started_at".to_owned());
         }
         let text = |field| Value::from(typed.text(field, row));
-        if let Some(rows) = self.customers.as_mut().filter(|_| !repeated(&mut self.seen, typed, row, "c", &[customer, who, email])) {
+        if let Some(rows) = self
+            .customers
+            .as_mut()
+            .filter(|_| !repeated(&mut self.seen, typed, row, "c", &[customer, who, email]))
+        {
             rows.push(line, &[text(customer), text(who), text(email)]);
         }
-        if let Some(rows) =
-            self.plans.as_mut().filter(|_| !repeated(&mut self.seen, typed, row, "p", &[plan, name, currency]))
+        if let Some(rows) = self
+            .plans
+            .as_mut()
+            .filter(|_| !repeated(&mut self.seen, typed, row, "p", &[plan, name, currency]))
         {
-            rows.push(line, &[text(plan), text(name), Value::Null, price.into(), text(currency), unit.into(), count.into()]);
+            rows.push(
+                line,
+                &[
+                    text(plan),
+                    text(name),
+                    Value::Null,
+                    price.into(),
+                    text(currency),
+                    unit.into(),
+                    count.into(),
+                ],
+            );
         }
         if let Some(rows) = &mut self.changes {
             let mut push = |at: i64, status: &'static str, amount: i64| {
                 rows.push(
                     line,
                     &[
-                        text(customer), text(subscription), at.into(), status.into(), amount.into(), Value::Null, text(currency),
-                        unit.into(), count.into(), quantity.into(), text(plan),
+                        text(customer),
+                        text(subscription),
+                        at.into(),
+                        status.into(),
+                        amount.into(),
+                        Value::Null,
+                        text(currency),
+                        unit.into(),
+                        count.into(),
+                        quantity.into(),
+                        text(plan),
                     ],
                 );
             };

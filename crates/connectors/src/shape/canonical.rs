@@ -206,7 +206,13 @@ impl Direct {
         out
     }
 
-    fn amount(&self, typed: &Typed<'_>, money: &Money, total: Option<usize>, row: usize) -> Result<Option<i64>, String> {
+    fn amount(
+        &self,
+        typed: &Typed<'_>,
+        money: &Money,
+        total: Option<usize>,
+        row: usize,
+    ) -> Result<Option<i64>, String> {
         let quantity = match self.quantity.filter(|_| money.per_unit) {
             Some(field) => typed.int(field, row).unwrap_or(1),
             None => 1,
@@ -214,21 +220,31 @@ impl Direct {
         if let Some(minor) = typed.int(money.minor, row) {
             return minor.checked_mul(quantity).map(Some).ok_or_else(|| "is too large an amount".to_owned());
         }
-        let (price, quantity) = match (typed.dec(money.major, row), total.and_then(|field| typed.dec(field, row))) {
-            (Some(price), _) => (price, quantity),
-            (None, Some(total)) => (total, 1),
-            (None, None) => return Ok(None),
-        };
+        let (price, quantity) =
+            match (typed.dec(money.major, row), total.and_then(|field| typed.dec(field, row))) {
+                (Some(price), _) => (price, quantity),
+                (None, Some(total)) => (total, 1),
+                (None, None) => return Ok(None),
+            };
         match self.currency.and_then(|field| typed.currency(field, row)) {
             Some(currency) => to_minor(price, quantity, currency).map(Some),
             None => Err("has no currency".to_owned()),
         }
     }
 
-    fn column(&self, make: &Make, ty: ColumnType, typed: &Typed<'_>, good: &[u32], money: &[Vec<Option<i64>>]) -> ArrayRef {
+    fn column(
+        &self,
+        make: &Make,
+        ty: ColumnType,
+        typed: &Typed<'_>,
+        good: &[u32],
+        money: &[Vec<Option<i64>>],
+    ) -> ArrayRef {
         let null = || new_null_array(&ty.data_type(), good.len());
         let rows = || good.iter().map(|row| *row as usize);
-        let ints = |values: &mut dyn Iterator<Item = Option<i64>>| -> ArrayRef { Arc::new(values.collect::<Int64Array>()) };
+        let ints = |values: &mut dyn Iterator<Item = Option<i64>>| -> ArrayRef {
+            Arc::new(values.collect::<Int64Array>())
+        };
         match make {
             Make::Text(field) if !typed.has(*field) => null(),
             Make::Country(field) if !typed.has(*field) => null(),
@@ -249,7 +265,9 @@ impl Direct {
                 word => word,
             })),
             Make::Interval(field) if !typed.has(*field) => null(),
-            Make::Interval(field) => texts(rows().map(|row| typed.interval(*field, row).map(|(unit, _)| unit))),
+            Make::Interval(field) => {
+                texts(rows().map(|row| typed.interval(*field, row).map(|(unit, _)| unit)))
+            }
             Make::IntervalCount { interval, count } => ints(&mut rows().map(|row| {
                 let own = typed.interval(*interval, row).map(|(_, n)| n);
                 match (own, typed.int(*count, row)) {
@@ -271,9 +289,12 @@ impl Direct {
                 Values::Date(values) => Arc::new(rows().map(|row| values[row]).collect::<Date32Array>()),
                 _ => null(),
             },
-            Make::Bool(field) => Arc::new(rows().map(|row| typed.bool(*field, row)).collect::<BooleanArray>()),
+            Make::Bool(field) => {
+                Arc::new(rows().map(|row| typed.bool(*field, row)).collect::<BooleanArray>())
+            }
             Make::Decimal(field) => {
-                let array: Decimal128Array = rows().map(|row| typed.dec(*field, row).and_then(|d| d.scaled(10))).collect();
+                let array: Decimal128Array =
+                    rows().map(|row| typed.dec(*field, row).and_then(|d| d.scaled(10))).collect();
                 // Precision and scale are those of the column; a value that does not fit was rejected.
                 array.with_precision_and_scale(30, 10).map_or_else(|_| null(), |array| Arc::new(array))
             }
@@ -372,7 +393,9 @@ impl Direct {
             {
                 for row in 0..typed.rows() {
                     let text = typed.text(*field, row);
-                    if text.is_some_and(|t| !matches!(serde_json::from_str(t), Ok(serde_json::Value::Object(_)))) {
+                    if text
+                        .is_some_and(|t| !matches!(serde_json::from_str(t), Ok(serde_json::Value::Object(_))))
+                    {
                         typed.reject(row, "attributes: is not a JSON object".to_owned());
                     }
                 }

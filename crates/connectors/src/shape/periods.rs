@@ -29,9 +29,18 @@ pub fn periods() -> Shape {
             field("subscription_id", Kind::Id, "Subscription; the plan's name or `default` when empty."),
             field("plan", Kind::Text, "Plan that is sold."),
             Field::new("start", Kind::Time, synonyms::START, "First instant of the span."),
-            Field::new("end", Kind::Time, synonyms::END, "First instant after the span; empty while it runs."),
+            Field::new(
+                "end",
+                Kind::Time,
+                synonyms::END,
+                "First instant after the span; empty while it runs.",
+            ),
             field("amount", Kind::Major, "Price of one unit for one interval."),
-            field("amount_total", Kind::Major, "Price of all units together for one interval, such as a column of MRR."),
+            field(
+                "amount_total",
+                Kind::Major,
+                "Price of all units together for one interval, such as a column of MRR.",
+            ),
             Field::new("amount_minor", Kind::Minor, synonyms::AMOUNT, "Price of one unit in minor units."),
             field("currency", Kind::Currency, "ISO 4217 code of the price."),
             field("interval", Kind::Interval, "Interval that the price is for."),
@@ -165,7 +174,8 @@ impl Periods {
         let quantity = typed.int(at.quantity, row).unwrap_or(1);
         let amount = self.amount(typed, row, quantity)?;
         let (unit, own) = typed.interval(at.interval, row).ok_or("interval is empty")?;
-        let count = own.checked_mul(typed.int(at.count, row).unwrap_or(1)).ok_or("interval_count is too large")?;
+        let count =
+            own.checked_mul(typed.int(at.count, row).unwrap_or(1)).ok_or("interval_count is too large")?;
         let trial = typed.bool(at.trial, row) == Some(true);
         let currency = typed.currency(at.currency, row).ok_or("currency is empty")?;
         let line = typed.chunk.lines[row];

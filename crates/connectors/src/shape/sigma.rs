@@ -31,7 +31,9 @@ pub fn item_changes() -> Shape {
             field("subscription_id", Kind::Id, "Subscription that the item belongs to."),
             field("subscription_item_id", Kind::Id, "Item that changed."),
         ],
-        needs: ["event_timestamp", "currency", "mrr_change", "customer_id", "subscription_item_id"].map(|n| vec![n]).to_vec(),
+        needs: ["event_timestamp", "currency", "mrr_change", "customer_id", "subscription_item_id"]
+            .map(|n| vec![n])
+            .to_vec(),
         signature: &["event_timestamp", "event_type", "mrr_change", "subscription_item_id"],
         attributes: false,
         prepare: Some(prepare),
@@ -89,7 +91,14 @@ struct Items {
 
 fn mapper(plan: &Arc<Plan>, prepared: &Prepared) -> Box<dyn Mapper> {
     let names = [
-        "event_timestamp", "event_type", "currency", "customer_id", "price_id", "product_id", "subscription_id", "subscription_item_id",
+        "event_timestamp",
+        "event_type",
+        "currency",
+        "customer_id",
+        "price_id",
+        "product_id",
+        "subscription_id",
+        "subscription_item_id",
     ];
     Box::new(Items {
         fields: names.map(|name| plan.shape.field(name).unwrap_or_default()),
@@ -113,14 +122,19 @@ impl Mapper for Items {
                 continue;
             };
             if state.amount < 0 {
-                let reason = "mrr_change: the changes of this item sum up to less than nothing; is the export whole?";
+                let reason =
+                    "mrr_change: the changes of this item sum up to less than nothing; is the export whole?";
                 typed.reject(row, reason.to_owned());
                 continue;
             }
             let Some(rows) = self.rows.as_mut().filter(|_| !state.passing) else { continue };
             let text = |field| Value::from(typed.text(field, row));
             let kind = typed.text(event, row).unwrap_or_default().to_ascii_uppercase();
-            let status = if state.amount == 0 && (kind.ends_with("END") || kind.contains("CHURN")) { "canceled" } else { "active" };
+            let status = if state.amount == 0 && (kind.ends_with("END") || kind.contains("CHURN")) {
+                "canceled"
+            } else {
+                "active"
+            };
             rows.push(
                 line,
                 &[

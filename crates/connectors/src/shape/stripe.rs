@@ -56,7 +56,8 @@ impl Mapper for Running {
         typed.check_needs(|_, _, _| false);
         for row in 0..typed.rows() {
             if typed.is_good(row)
-                && let Err(reason) = (self.export.row)(&self.export, typed, row, &mut self.rows, &mut self.seen)
+                && let Err(reason) =
+                    (self.export.row)(&self.export, typed, row, &mut self.rows, &mut self.seen)
             {
                 typed.reject(row, reason);
             }
@@ -87,7 +88,12 @@ pub fn subscriptions() -> Shape {
             field("quantity", Kind::Int, &[], "Units sold; 1 when empty."),
             field("currency", Kind::Currency, &[], "Currency of the price."),
             field("interval", Kind::Interval, &["plan_interval"], "Interval of the price."),
-            field("interval_count", Kind::Int, &["plan_interval_count"], "Intervals in one term; 1 when empty."),
+            field(
+                "interval_count",
+                Kind::Int,
+                &["plan_interval_count"],
+                "Intervals in one term; 1 when empty.",
+            ),
             field("amount", Kind::Major, &["plan_amount"], "Price of one unit in major units."),
             field("status", Kind::Word(&SUBSCRIPTION_STATUS), &[], "Status now."),
             time("created", &["created_utc"], "When it was created."),
@@ -142,9 +148,11 @@ fn subscription_row(
     // (instant, status), later entries of the same instant win.
     let mut states: Vec<(i64, &'static str)> = Vec::new();
     let end = match status {
-        "canceled" => {
-            Some(time("ended_at").or(canceled_at).ok_or("status is canceled, but ended_at and canceled_at are empty")?)
-        }
+        "canceled" => Some(
+            time("ended_at")
+                .or(canceled_at)
+                .ok_or("status is canceled, but ended_at and canceled_at are empty")?,
+        ),
         "incomplete_expired" => None,
         // Cancelled at the end of the paid term: known now, effective then.
         _ => time("ended_at").or(canceled_at.and(time("current_period_end"))),
@@ -228,7 +236,13 @@ pub fn invoices() -> Shape {
             major("total", &[], "What the customer owes."),
             major("amount_due", &[], "What is to be paid now; stands for the total where there is none."),
         ],
-        needs: vec![vec!["id"], vec!["customer"], vec!["date"], vec!["currency"], vec!["total", "amount_due"]],
+        needs: vec![
+            vec!["id"],
+            vec!["customer"],
+            vec!["date"],
+            vec!["currency"],
+            vec!["total", "amount_due"],
+        ],
         signature: &["id", "amount_due", "subtotal", "total"],
         attributes: false,
         prepare: None,
@@ -284,7 +298,12 @@ pub fn charges() -> Shape {
         fields: vec![
             field("id", Kind::Id, &[], "Identifier of the charge."),
             field("customer_id", Kind::Id, &["customer"], "Identifier of the customer."),
-            field("customer_email", Kind::Text, &[], "Mail address; stands for the customer who has no identifier."),
+            field(
+                "customer_email",
+                Kind::Text,
+                &[],
+                "Mail address; stands for the customer who has no identifier.",
+            ),
             field("invoice_id", Kind::Id, &["invoice"], "Invoice that is paid."),
             time("created", &["created_utc", "created_date_utc", "created_date"], "When it was tried."),
             field("status", Kind::Word(&PAYMENT_STATUS), &[], "What came of it."),
@@ -326,7 +345,8 @@ fn charge_row(
     let amount = export.money(typed, row, "amount", 1)?;
     let refunded = export.money(typed, row, "amount_refunded", 1)?.filter(|amount| *amount > 0);
     // The fee is in the currency of the balance.
-    let same = typed.currency(export.at("converted_currency"), row).is_none_or(|other| Some(other) == currency);
+    let same =
+        typed.currency(export.at("converted_currency"), row).is_none_or(|other| Some(other) == currency);
     let fee = if same { export.money(typed, row, "fee", 1)? } else { None };
     payments.push(
         line,

@@ -122,7 +122,11 @@ pub fn decimal(text: &str, mark: Option<DecimalMark>) -> Result<Dec, String> {
         (MarkEvidence::None, None) => DecimalMark::Point,
     };
     form.value(mark, negative).ok_or_else(|| {
-        format!("{} is not a number with a decimal {}", quoted(text), if mark == DecimalMark::Comma { "comma" } else { "point" })
+        format!(
+            "{} is not a number with a decimal {}",
+            quoted(text),
+            if mark == DecimalMark::Comma { "comma" } else { "point" }
+        )
     })
 }
 
@@ -191,7 +195,8 @@ fn strip(text: &str) -> (Cow<'_, str>, bool) {
         }
         rest = rest.strip_prefix('+').unwrap_or(rest);
         rest = rest.trim_matches(|c: char| c.is_whitespace() || is_currency_sign(c));
-        for word in ["CHF", "USD", "EUR", "GBP", "RUB", "CNY", "JPY", "руб.", "руб", "р.", "kr", "zł", "Kč"] {
+        for word in ["CHF", "USD", "EUR", "GBP", "RUB", "CNY", "JPY", "руб.", "руб", "р.", "kr", "zł", "Kč"]
+        {
             rest = strip_word(rest, word);
         }
         if rest.len() == before.len() {
@@ -211,7 +216,8 @@ fn grouped(text: &str, group: impl Fn(char) -> bool) -> String {
     let (whole, fraction) = text.split_at(whole_end);
     let mut parts = whole.split(&group);
     let first = parts.next().unwrap_or_default();
-    let fair = (1..=3).contains(&first.len()) && parts.all(|part| part.len() == 3) && !fraction.contains(&group);
+    let fair =
+        (1..=3).contains(&first.len()) && parts.all(|part| part.len() == 3) && !fraction.contains(&group);
     if fair { text.chars().filter(|c| !group(*c)).collect() } else { "?".to_owned() }
 }
 
@@ -228,7 +234,24 @@ fn strip_word<'a>(text: &'a str, word: &str) -> &'a str {
 }
 
 fn is_currency_sign(c: char) -> bool {
-    matches!(c, '$' | '€' | '£' | '¥' | '₽' | '₴' | '₸' | '₹' | '₩' | '₺' | '₪' | '฿' | '₫' | '₱' | '¢' | '元')
+    matches!(
+        c,
+        '$' | '€'
+            | '£'
+            | '¥'
+            | '₽'
+            | '₴'
+            | '₸'
+            | '₹'
+            | '₩'
+            | '₺'
+            | '₪'
+            | '฿'
+            | '₫'
+            | '₱'
+            | '¢'
+            | '元'
+    )
 }
 
 fn exponent(text: &str, body: &str, position: usize, negative: bool) -> Result<Dec, String> {
@@ -282,10 +305,14 @@ impl<'a> Form<'a> {
             (c, p, _) if c >= 1 && p >= 1 => MarkEvidence::Point,
             (c, 0, _) if c > 1 => MarkEvidence::Point,
             (0, p, _) if p > 1 => MarkEvidence::Comma,
-            (1, 0, _) if self.tail == 3 && (1..=3).contains(&whole.len()) && whole != "0" => MarkEvidence::Ambiguous,
+            (1, 0, _) if self.tail == 3 && (1..=3).contains(&whole.len()) && whole != "0" => {
+                MarkEvidence::Ambiguous
+            }
             (1, 0, _) => MarkEvidence::Comma,
             // `1.234` alone: a point is a decimal point unless the column shows commas.
-            (0, 1, _) if self.tail == 3 && (1..=3).contains(&whole.len()) && whole != "0" => MarkEvidence::None,
+            (0, 1, _) if self.tail == 3 && (1..=3).contains(&whole.len()) && whole != "0" => {
+                MarkEvidence::None
+            }
             _ => MarkEvidence::Point,
         }
     }
@@ -303,7 +330,10 @@ impl<'a> Form<'a> {
         for (index, part) in whole.split(group).enumerate() {
             if index > 0 && part.len() != 3 {
                 // `1,23,456` is how lakhs are written: groups of two before the last.
-                if !(part.len() == 2 && group == ',' && whole.rsplit(group).next().is_some_and(|p| p.len() == 3)) {
+                if !(part.len() == 2
+                    && group == ','
+                    && whole.rsplit(group).next().is_some_and(|p| p.len() == 3))
+                {
                     return None;
                 }
             }

@@ -65,7 +65,9 @@ impl TimeReader {
 
     /// A calendar date. Of an instant, the date on the zone's wall.
     pub fn date(&mut self, text: &str) -> Result<i32, String> {
-        if text.len() == 10 && let Some(days) = iso_days(text.as_bytes()) {
+        if text.len() == 10
+            && let Some(days) = iso_days(text.as_bytes())
+        {
             return Ok(days);
         }
         let at = self.slow(text)?;
@@ -142,7 +144,12 @@ impl TimeReader {
                 let date = burgeon_core::time::date_of_epoch_days((value - 25_569) as i32);
                 let seconds = (part(DAY_MICROS) + 500_000) / 1_000_000;
                 let span = jiff::SignedDuration::from_secs(seconds);
-                Some(date.at(0, 0, 0, 0).checked_add(span).map_err(|e| e.to_string()).and_then(|at| self.wall(text, at)))
+                Some(
+                    date.at(0, 0, 0, 0)
+                        .checked_add(span)
+                        .map_err(|e| e.to_string())
+                        .and_then(|at| self.wall(text, at)),
+                )
             }
             8 if fraction.is_empty() && (19_000_101..=21_001_231).contains(&value) => {
                 let date = Date::new((value / 10_000) as i16, (value / 100 % 100) as i8, (value % 100) as i8);
@@ -151,7 +158,10 @@ impl TimeReader {
             9 | 10 => Some(Ok(value * 1_000_000 + part(1_000_000))),
             12 | 13 => Some(Ok(value * 1_000)),
             15 | 16 => Some(Ok(value)),
-            _ => Some(Err(format!("{} is a number, but neither a Unix time nor a day number of Excel", quoted(text)))),
+            _ => Some(Err(format!(
+                "{} is a number, but neither a Unix time nor a day number of Excel",
+                quoted(text)
+            ))),
         }
     }
 
@@ -175,7 +185,11 @@ impl TimeReader {
             return match date {
                 Ok(date) => Ok((date, parts.rest)),
                 Err(_) if !parts.year_first && m > 12 && d <= 12 && self.order.is_some() => {
-                    let (written, other) = if self.order == Some(DateOrder::Mdy) { ("month/day", "dmy") } else { ("day/month", "mdy") };
+                    let (written, other) = if self.order == Some(DateOrder::Mdy) {
+                        ("month/day", "dmy")
+                    } else {
+                        ("day/month", "mdy")
+                    };
                     Err(format!(
                         "{} has no month {m} in a column of {written}; mend the value, or say date={other}",
                         quoted(text)
@@ -237,10 +251,13 @@ impl TimeReader {
             Some(Some(seconds)) => {
                 let utc = Zone::utc();
                 let day = utc.start_of(at.date());
-                let clock = i64::from(at.hour()) * 3600 + i64::from(at.minute()) * 60 + i64::from(at.second());
+                let clock =
+                    i64::from(at.hour()) * 3600 + i64::from(at.minute()) * 60 + i64::from(at.second());
                 Ok(day + (clock - seconds) * 1_000_000 + i64::from(at.subsec_nanosecond()) / 1000)
             }
-            None => Err(format!("{} ends in an unknown time zone; write an offset such as +02:00", quoted(text))),
+            None => {
+                Err(format!("{} ends in an unknown time zone; write an offset such as +02:00", quoted(text)))
+            }
         }
     }
 
@@ -353,7 +370,15 @@ fn numeric(text: &str) -> Option<Numeric<'_>> {
     let rest = text.get(at - 1..).unwrap_or("");
     let year_first = la == 4;
     let fair = if year_first { lb <= 2 && lc <= 2 } else { la <= 2 && lb <= 2 && (lc == 4 || lc == 2) };
-    fair.then_some(Numeric { a, b, c, year_first, short_year: !year_first && lc == 2, dots: sep == b'.', rest })
+    fair.then_some(Numeric {
+        a,
+        b,
+        c,
+        year_first,
+        short_year: !year_first && lc == 2,
+        dots: sep == b'.',
+        rest,
+    })
 }
 
 fn full_year(year: u32, short: bool) -> u32 {
@@ -383,7 +408,9 @@ fn worded(text: &str) -> Option<(u32, u32, u32, &str)> {
             }
             numbers[count] = (word[..digits].parse().ok()?, digits);
             count += 1;
-        } else if month.is_none() && let Some(index) = month_of(word) {
+        } else if month.is_none()
+            && let Some(index) = month_of(word)
+        {
             month = Some(index);
         } else if !is_weekday(word) || count > 0 || month.is_some() {
             return None;
@@ -406,11 +433,23 @@ fn worded(text: &str) -> Option<(u32, u32, u32, &str)> {
 
 fn month_of(word: &str) -> Option<u32> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     let lower = word.to_ascii_lowercase();
-    let found = MONTHS.iter().position(|m| lower.len() >= 3 && (m.starts_with(&lower) || lower == "sept" && *m == "september"));
+    let found = MONTHS
+        .iter()
+        .position(|m| lower.len() >= 3 && (m.starts_with(&lower) || lower == "sept" && *m == "september"));
     found.map(|index| index as u32 + 1)
 }
 

@@ -41,17 +41,30 @@ pub fn interval(text: &str) -> Result<(&'static str, i64), String> {
         _ => {}
     }
     let lower = text.trim().to_lowercase().replace(['-', '_'], " ");
-    let unknown = || format!("{} is not an interval; write month, quarter, half_year, year, week or day", quoted(text));
+    let unknown =
+        || format!("{} is not an interval; write month, quarter, half_year, year, week or day", quoted(text));
     if let Some(found) = interval_word(&lower) {
         return Ok(found);
     }
     if let Some(rest) = lower.strip_prefix('p') {
         let (number, unit) = split_number(rest);
-        if let (Some(n), Some(unit)) = (number, match unit { "d" => Some("day"), "w" => Some("week"), "m" => Some("month"), "y" => Some("year"), _ => None }) {
+        if let (Some(n), Some(unit)) = (
+            number,
+            match unit {
+                "d" => Some("day"),
+                "w" => Some("week"),
+                "m" => Some("month"),
+                "y" => Some("year"),
+                _ => None,
+            },
+        ) {
             return counted(n, unit).ok_or_else(unknown);
         }
     }
-    let rest = ["every ", "per ", "each ", "раз в ", "каждые ", "каждый "].iter().find_map(|p| lower.strip_prefix(p)).unwrap_or(&lower);
+    let rest = ["every ", "per ", "each ", "раз в ", "каждые ", "каждый "]
+        .iter()
+        .find_map(|p| lower.strip_prefix(p))
+        .unwrap_or(&lower);
     let (number, unit) = split_number(rest);
     let (unit, n) = interval_word(unit.trim()).ok_or_else(unknown)?;
     counted(number.unwrap_or(1).checked_mul(n).ok_or_else(unknown)?, unit).ok_or_else(unknown)
@@ -72,13 +85,29 @@ fn interval_word(word: &str) -> Option<(&'static str, i64)> {
         "day" | "days" | "daily" | "d" | "день" | "дня" | "дней" | "日" | "天" => ("day", 1),
         "week" | "weeks" | "weekly" | "wk" | "w" | "неделя" | "недели" | "周" => ("week", 1),
         "biweekly" | "fortnight" | "fortnightly" => ("week", 2),
-        "month" | "months" | "monthly" | "mo" | "mon" | "mth" | "m" | "per month" | "month to month" | "месяц" | "месяца"
-        | "месяцев" | "ежемесячно" | "помесячно" | "月" | "每月" => ("month", 1),
-        "quarter" | "quarters" | "quarterly" | "q" | "qtr" | "квартал" | "ежеквартально" | "季度" => ("quarter", 1),
-        "half year" | "half yearly" | "halfyear" | "semiannual" | "semi annual" | "semiannually" | "semi annually" | "biannual"
-        | "полгода" | "半年" => ("half_year", 1),
-        "year" | "years" | "yearly" | "annual" | "annually" | "yr" | "y" | "per year" | "год" | "года" | "ежегодно"
-        | "年" | "每年" => ("year", 1),
+        "month"
+        | "months"
+        | "monthly"
+        | "mo"
+        | "mon"
+        | "mth"
+        | "m"
+        | "per month"
+        | "month to month"
+        | "месяц"
+        | "месяца"
+        | "месяцев"
+        | "ежемесячно"
+        | "помесячно"
+        | "月"
+        | "每月" => ("month", 1),
+        "quarter" | "quarters" | "quarterly" | "q" | "qtr" | "квартал" | "ежеквартально" | "季度" => {
+            ("quarter", 1)
+        }
+        "half year" | "half yearly" | "halfyear" | "semiannual" | "semi annual" | "semiannually"
+        | "semi annually" | "biannual" | "полгода" | "半年" => ("half_year", 1),
+        "year" | "years" | "yearly" | "annual" | "annually" | "yr" | "y" | "per year" | "год" | "года"
+        | "ежегодно" | "年" | "每年" => ("year", 1),
         "biennial" | "biennially" => ("year", 2),
         "triennial" => ("year", 3),
         _ => return None,
@@ -101,12 +130,19 @@ impl Words {
             return Ok(word);
         }
         let lower = text.trim().to_lowercase().replace(['-', '_', '.'], " ");
-        let found = self.words.iter().find(|(word, synonyms)| {
-            word.replace('_', " ") == lower || synonyms.contains(&lower.as_str())
-        });
+        let found = self
+            .words
+            .iter()
+            .find(|(word, synonyms)| word.replace('_', " ") == lower || synonyms.contains(&lower.as_str()));
         found.map(|(word, _)| *word).ok_or_else(|| {
             let all: Vec<&str> = self.words.iter().map(|(word, _)| *word).collect();
-            format!("{} is not a {}; write {}{}", quoted(text), self.what, all.join(", "), did_you_mean(text, all.iter().copied()))
+            format!(
+                "{} is not a {}; write {}{}",
+                quoted(text),
+                self.what,
+                all.join(", "),
+                did_you_mean(text, all.iter().copied())
+            )
         })
     }
 }
@@ -116,12 +152,47 @@ pub static SUBSCRIPTION_STATUS: Words = Words {
     what: "status of a subscription",
     words: &[
         ("trialing", &["trial", "in trial", "on trial", "trialling", "free trial", "пробный", "试用"]),
-        ("active", &["live", "current", "paid", "paying", "ok", "open", "enabled", "subscribed", "non renewing", "renewed", "активна", "активен", "正常"]),
+        (
+            "active",
+            &[
+                "live",
+                "current",
+                "paid",
+                "paying",
+                "ok",
+                "open",
+                "enabled",
+                "subscribed",
+                "non renewing",
+                "renewed",
+                "активна",
+                "активен",
+                "正常",
+            ],
+        ),
         ("past_due", &["pastdue", "delinquent", "overdue", "in dunning", "dunning", "просрочена"]),
         ("unpaid", &[]),
         ("uncollectible", &["written off", "write off"]),
         ("paused", &["pause", "on hold", "hold", "suspended", "halted", "приостановлена"]),
-        ("canceled", &["cancelled", "cancel", "churned", "churn", "expired", "ended", "terminated", "inactive", "closed", "deleted", "stopped", "finished", "отменена", "取消"]),
+        (
+            "canceled",
+            &[
+                "cancelled",
+                "cancel",
+                "churned",
+                "churn",
+                "expired",
+                "ended",
+                "terminated",
+                "inactive",
+                "closed",
+                "deleted",
+                "stopped",
+                "finished",
+                "отменена",
+                "取消",
+            ],
+        ),
         ("incomplete", &["pending", "created"]),
         ("incomplete_expired", &[]),
         ("free", &["freemium", "free plan", "бесплатный"]),
@@ -133,7 +204,21 @@ pub static INVOICE_STATUS: Words = Words {
     what: "status of an invoice",
     words: &[
         ("draft", &["pending"]),
-        ("open", &["sent", "issued", "unpaid", "posted", "payment due", "not paid", "past due", "overdue", "authorised", "due"]),
+        (
+            "open",
+            &[
+                "sent",
+                "issued",
+                "unpaid",
+                "posted",
+                "payment due",
+                "not paid",
+                "past due",
+                "overdue",
+                "authorised",
+                "due",
+            ],
+        ),
         ("paid", &["closed", "settled", "complete", "completed", "оплачен"]),
         ("void", &["voided", "canceled", "cancelled", "deleted"]),
         ("uncollectible", &["written off", "bad debt"]),
@@ -144,7 +229,22 @@ pub static INVOICE_STATUS: Words = Words {
 pub static PAYMENT_STATUS: Words = Words {
     what: "status of a payment",
     words: &[
-        ("succeeded", &["success", "successful", "paid", "complete", "completed", "captured", "settled", "ok", "approved", "refunded", "partially refunded"]),
+        (
+            "succeeded",
+            &[
+                "success",
+                "successful",
+                "paid",
+                "complete",
+                "completed",
+                "captured",
+                "settled",
+                "ok",
+                "approved",
+                "refunded",
+                "partially refunded",
+            ],
+        ),
         ("failed", &["failure", "declined", "error", "canceled", "cancelled", "blocked", "refused", "void"]),
         ("pending", &["processing", "in progress", "authorized", "requires action", "uncaptured"]),
     ],
@@ -156,7 +256,10 @@ pub static LINE_KIND: Words = Words {
     words: &[
         ("subscription", &["recurring", "plan", "subscription item"]),
         ("usage", &["metered", "overage", "consumption"]),
-        ("one_off", &["one time", "onetime", "one off", "invoiceitem", "setup", "setup fee", "service", "addon"]),
+        (
+            "one_off",
+            &["one time", "onetime", "one off", "invoiceitem", "setup", "setup fee", "service", "addon"],
+        ),
         ("credit", &["discount", "adjustment", "refund", "credit note"]),
     ],
 };
@@ -205,7 +308,17 @@ pub fn is_total(text: &str) -> bool {
     let lower = text.trim().trim_end_matches(':').to_lowercase();
     matches!(
         lower.as_str(),
-        "total" | "totals" | "grand total" | "sum" | "subtotal" | "summe" | "gesamt" | "итого" | "всего" | "合计" | "总计"
+        "total"
+            | "totals"
+            | "grand total"
+            | "sum"
+            | "subtotal"
+            | "summe"
+            | "gesamt"
+            | "итого"
+            | "всего"
+            | "合计"
+            | "总计"
     )
 }
 

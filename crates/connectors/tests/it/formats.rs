@@ -3,7 +3,10 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, StringArray,
+    TimestampMicrosecondArray,
+};
 use arrow::record_batch::RecordBatch;
 use burgeon_connectors::{Input, Options, Reader};
 
@@ -52,7 +55,10 @@ fn titles_above_the_header_and_excels_hint() {
     let titled = format!("Fernhill GmbH\nSubscriptions of 2025\n\n{CSV}");
     assert_eq!(shown("s.csv", titled, &options("", "")), moved);
     let hinted = format!("sep=;\n{}", CSV.replace(',', ";"));
-    assert_eq!(shown("s.csv", hinted, &options("", "")), RECORDS.replace("@4", "@5").replace("@3", "@4").replace("@2", "@3"));
+    assert_eq!(
+        shown("s.csv", hinted, &options("", "")),
+        RECORDS.replace("@4", "@5").replace("@3", "@4").replace("@2", "@3")
+    );
 }
 
 #[test]
@@ -68,9 +74,15 @@ fn json_lines_and_arrays() {
     assert_eq!(shown("s.json", array, &options("", "")), from_one());
     let broken = format!("{lines}{{\"customer\": \n[1]\n");
     let text = shown("s.jsonl", broken, &options("", ""));
-    assert!(text.contains("line 5: is not JSON: EOF") && text.contains("line 6: is not a JSON object <- [1]"), "{text}");
+    assert!(
+        text.contains("line 5: is not JSON: EOF") && text.contains("line 6: is not a JSON object <- [1]"),
+        "{text}"
+    );
     let text = shown("s.json", "{\n \"customers\": []\n}\n", &options("", ""));
-    assert_eq!(text, "error: s.json is damaged or not a JSON lines file: it holds no JSON objects; write one object in each line, or one array of objects");
+    assert_eq!(
+        text,
+        "error: s.json is damaged or not a JSON lines file: it holds no JSON objects; write one object in each line, or one array of objects"
+    );
 }
 
 fn batch() -> RecordBatch {
@@ -81,14 +93,20 @@ fn batch() -> RecordBatch {
         (
             "end",
             Arc::new(
-                TimestampMicrosecondArray::from(vec![Some(1_740_787_200_000_000), None, Some(1_739_577_600_000_000)])
-                    .with_timezone("UTC"),
+                TimestampMicrosecondArray::from(vec![
+                    Some(1_740_787_200_000_000),
+                    None,
+                    Some(1_739_577_600_000_000),
+                ])
+                .with_timezone("UTC"),
             ),
         ),
         ("amount", Arc::new(Float64Array::from(vec![12.5, 120.0, 0.0]))),
         (
             "tax",
-            Arc::new(Decimal128Array::from(vec![100, 200, 300]).with_precision_and_scale(10, 2).expect("it fits")),
+            Arc::new(
+                Decimal128Array::from(vec![100, 200, 300]).with_precision_and_scale(10, 2).expect("it fits"),
+            ),
         ),
         ("currency", Arc::new(StringArray::from(vec!["USD", "EUR", "USD"]))),
         ("interval", Arc::new(StringArray::from(vec!["month", "year", "month"]))),
@@ -100,7 +118,8 @@ fn batch() -> RecordBatch {
 fn parquet() -> Vec<u8> {
     let batch = batch();
     let mut bytes = Vec::new();
-    let mut writer = parquet::arrow::ArrowWriter::try_new(Cursor::new(&mut bytes), batch.schema(), None).unwrap();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(Cursor::new(&mut bytes), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     bytes
@@ -111,7 +130,10 @@ fn parquet_files() {
     assert_eq!(shown("s.parquet", parquet(), &options("", "")), from_one());
     let mut cut = parquet();
     cut.truncate(cut.len() / 2);
-    assert!(shown("s.parquet", cut, &options("", "")).starts_with("error: s.parquet is damaged or not a Parquet file: "));
+    assert!(
+        shown("s.parquet", cut, &options("", ""))
+            .starts_with("error: s.parquet is damaged or not a Parquet file: ")
+    );
 }
 
 fn workbook() -> Vec<u8> {
@@ -149,7 +171,9 @@ fn workbooks() {
     assert_eq!(shown("s.xlsx", workbook(), &named), "error: s.xlsx has no sheet \"Abo\"; it has Abos, Notes");
     let mut cut = workbook();
     cut.truncate(cut.len() / 2);
-    assert!(shown("s.xlsx", cut, &options("", "")).starts_with("error: s.xlsx is damaged or not a Excel file: "));
+    assert!(
+        shown("s.xlsx", cut, &options("", "")).starts_with("error: s.xlsx is damaged or not a Excel file: ")
+    );
 }
 
 #[test]
@@ -165,7 +189,8 @@ fn threads_keep_the_order() {
         let options = Options { threads, ..Options::default() };
         let reader = Reader::open(&Input::bytes("s.csv", csv.clone()), &options).unwrap();
         let outputs: Vec<_> = reader.map(Result::unwrap).collect();
-        let lines: Vec<u64> = outputs.iter().flat_map(|o| o.batches.iter().flat_map(|b| b.lines.clone())).collect();
+        let lines: Vec<u64> =
+            outputs.iter().flat_map(|o| o.batches.iter().flat_map(|b| b.lines.clone())).collect();
         let rejects: Vec<u64> = outputs.iter().flat_map(|o| o.rejects.iter().map(|r| r.line)).collect();
         (lines, rejects, outputs.iter().map(|o| o.rows_read).sum::<u64>())
     };

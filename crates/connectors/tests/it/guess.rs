@@ -52,8 +52,11 @@ fn a_column_of_mrr_is_per_month() {
     note: "mrr_amount" is per month whatever "billing_frequency" says; map interval to that column if it is not
     note: not read: arr_amount, billing_frequency
     "#);
-    let rows: Vec<String> =
-        preview.sample_rows().into_iter().map(|(_, row)| serde_json::Value::Object(row).to_string()).collect();
+    let rows: Vec<String> = preview
+        .sample_rows()
+        .into_iter()
+        .map(|(_, row)| serde_json::Value::Object(row).to_string())
+        .collect();
     assert!(rows[2].contains(r#""status":"trialing""#), "{rows:?}");
 }
 
@@ -112,7 +115,9 @@ fn currencies_from_headers_and_signs() {
         crate::shown("payments.csv", text, &options("payments", ""))
     };
     let expect = |currency: &str| {
-        format!("payments@2 payment_id=p1 customer_id=c1 at=2025-01-01 status=succeeded currency={currency} amount_minor=950\n")
+        format!(
+            "payments@2 payment_id=p1 customer_id=c1 at=2025-01-01 status=succeeded currency={currency} amount_minor=950\n"
+        )
     };
     assert_eq!(of("amount_eur", "9.50"), expect("EUR"));
     assert_eq!(of("Amount (GBP)", "9.50"), expect("GBP"));
@@ -130,5 +135,8 @@ fn mistakes_name_the_mend() {
     insta::assert_snapshot!(error("customers", "email=nmae"), @r#"error: the file has no column "nmae"; did you mean "name"?; it has customer_id, name"#);
     insta::assert_snapshot!(error("payments", "currency='EURO'"), @r#"error: currency='EURO': unknown currency "EURO"; write an ISO 4217 code such as USD, EUR or JPY; did you mean "EUR"?"#);
     let junk = crate::shown("j.csv", "a,b\n1,2\n", &options("", ""));
-    assert!(junk.starts_with("error: the header fits no table: a, b. Say which it is (as stripe_subscriptions, "), "{junk}");
+    assert!(
+        junk.starts_with("error: the header fits no table: a, b. Say which it is (as stripe_subscriptions, "),
+        "{junk}"
+    );
 }

@@ -90,7 +90,10 @@ fn a_wide_row_in_a_narrow_file() {
 fn nothing_to_read() {
     for bytes in ["", "\n\n", "\u{feff}"] {
         let text = shown("empty.csv", bytes, &options("customers", ""));
-        assert_eq!(text, "error: empty.csv has no rows; a header line and at least one row are needed", "{bytes:?}");
+        assert_eq!(
+            text, "error: empty.csv has no rows; a header line and at least one row are needed",
+            "{bytes:?}"
+        );
     }
     let text = shown("head.csv", HEAD, &options("customers", ""));
     assert_eq!(text, "error: head.csv has no rows; a header line and at least one row are needed");
@@ -154,7 +157,9 @@ fn decimal_commas_by_column_and_by_file() {
     costs@3 cost_id=2 date=2025-02-01 kind=marketing amount_minor=1234 currency=KWD
     ");
     let mixed = format!("{head}{rows}3;01.02.2025;ads;12.5;EUR\n");
-    assert!(shown("c.csv", mixed.as_str(), &opts).starts_with("error: the numbers of column \"amount\" may have"));
+    assert!(
+        shown("c.csv", mixed.as_str(), &opts).starts_with("error: the numbers of column \"amount\" may have")
+    );
     opts.set("decimal", "comma").unwrap();
     let text = shown("c.csv", mixed, &opts);
     assert!(text.ends_with("line 4: amount: \"12.5\" is written with a decimal point in a column with decimal commas; mend the value, or say decimal=point <- 3;01.02.2025;ads;12.5;EUR\n"), "{text}");

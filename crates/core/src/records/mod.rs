@@ -172,8 +172,18 @@ mod tests {
             let mut columns = HashSet::new();
             for column in table.columns {
                 assert!(columns.insert(column.name), "{}.{} stands twice", table.name, column.name);
-                assert!(!column.name.starts_with('_') && !column.doc.is_empty(), "{}.{}", table.name, column.name);
-                assert_eq!(column.name.ends_with("_minor"), column.ty == ColumnType::Minor, "{}", column.name);
+                assert!(
+                    !column.name.starts_with('_') && !column.doc.is_empty(),
+                    "{}.{}",
+                    table.name,
+                    column.name
+                );
+                assert_eq!(
+                    column.name.ends_with("_minor"),
+                    column.ty == ColumnType::Minor,
+                    "{}",
+                    column.name
+                );
             }
             assert_eq!(table.key_indices().count(), table.key.len(), "{}", table.name);
             for name in table.entity.iter().chain(&table.time) {

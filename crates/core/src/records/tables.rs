@@ -85,7 +85,11 @@ const SUBSCRIPTION_CHANGES: Table = Table {
         optional("quantity", Int, "Units (seats) sold; 1 when empty. The amounts include it."),
         optional("plan", Text, "Plan that is sold."),
         optional("reason", Text, "Why the change was made, as the source says."),
-        optional("canceled_at", Timestamp, "When the cancellation was asked for, where it takes effect later."),
+        optional(
+            "canceled_at",
+            Timestamp,
+            "When the cancellation was asked for, where it takes effect later.",
+        ),
         optional("trial_end", Timestamp, "When the trial ends or ended."),
         optional("source_event", Text, "Identifier of the event in the source system."),
         optional("change_id", Text, "Tells several changes of one subscription at one instant apart."),

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::{AmountRule, Change, ChurnDateRule, Class, Movement, PauseRule, RevenueRules, Sink, Status, Term};
+use super::{
+    AmountRule, Change, ChurnDateRule, Class, Movement, PauseRule, RevenueRules, Sink, Status, Term,
+};
 use crate::currency::Currency;
 
 const MINUTE: i64 = 60_000_000;
@@ -159,7 +161,8 @@ impl Customer {
     pub(super) fn take(&mut self, change: &Change<'_>) {
         let subscription = self.subscription(change.subscription_id);
         let last = self.events.last();
-        let (last_plan, last_reason) = last.map_or((Text::default(), Text::default()), |e| (e.plan, e.reason));
+        let (last_plan, last_reason) =
+            last.map_or((Text::default(), Text::default()), |e| (e.plan, e.reason));
         let event = Event {
             at: change.at,
             subscription,
@@ -366,12 +369,7 @@ struct Context<'a> {
 
 /// Applies one event. Returns whether anything that counts changed.
 #[inline]
-fn apply(
-    subscription: &mut Subscription,
-    event: &Event,
-    netted: u32,
-    context: &mut Context<'_>,
-) -> bool {
+fn apply(subscription: &mut Subscription, event: &Event, netted: u32, context: &mut Context<'_>) -> bool {
     let old = subscription.now;
     let from = subscription.status;
     let mut label = Label::Own(event.reason);

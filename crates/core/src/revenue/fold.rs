@@ -147,7 +147,9 @@ pub trait Sink {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
     /// The rows are not sorted.
-    #[error("changes of customer \"{customer}\" are not in order of time: {at} µs follows {before} µs; sort by customer_id, effective_at, _seq")]
+    #[error(
+        "changes of customer \"{customer}\" are not in order of time: {at} µs follows {before} µs; sort by customer_id, effective_at, _seq"
+    )]
     Order {
         /// The customer.
         customer: String,

@@ -12,7 +12,12 @@ use Status::{Active, PastDue};
 
 /// The plain oracle: what counts of a subscription at an instant, by looking at its rows only. Valid for the
 /// rules without requests and lapses.
-fn counted_at<'a>(changes: &[Change<'a>], customer: &str, subscription: &str, at: i64) -> Option<(Change<'a>, i128)> {
+fn counted_at<'a>(
+    changes: &[Change<'a>],
+    customer: &str,
+    subscription: &str,
+    at: i64,
+) -> Option<(Change<'a>, i128)> {
     let row = changes
         .iter()
         .filter(|c| c.customer_id == customer && c.subscription_id == subscription && c.at <= at)
@@ -28,7 +33,8 @@ fn oracle(changes: &[Change<'_>], at: i64) -> Balances {
     let pairs: BTreeSet<(&str, &str)> = changes.iter().map(|c| (c.customer_id, c.subscription_id)).collect();
     for (customer, subscription) in pairs {
         if let Some((row, parts)) = counted_at(changes, customer, subscription, at) {
-            let key = (customer.to_owned(), row.currency, row.plan.to_owned(), row.term, subscription.to_owned());
+            let key =
+                (customer.to_owned(), row.currency, row.plan.to_owned(), row.term, subscription.to_owned());
             let entry = balances.entry(key).or_default();
             entry.0 += parts;
             entry.1 += row.term.monthly_parts(row.list_amount_minor);
@@ -41,8 +47,7 @@ fn oracle(changes: &[Change<'_>], at: i64) -> Balances {
 fn balances(rows: &[Row], at: i64) -> Balances {
     let mut balances = Balances::new();
     for row in rows.iter().filter(|row| row.at <= at) {
-        let key =
-            (row.customer.clone(), row.currency, row.plan.clone(), row.term, row.subscription.clone());
+        let key = (row.customer.clone(), row.currency, row.plan.clone(), row.term, row.subscription.clone());
         let entry = balances.entry(key).or_default();
         entry.0 += row.amount;
         entry.1 += row.list;
@@ -93,7 +98,8 @@ fn check_classes(rows: &[Row]) {
         let group: Vec<&Row> =
             rows[index..].iter().take_while(|row| row.id == id && row.customer == customer).collect();
         index += group.len();
-        let paying = |held: &BTreeMap<(&str, Currency), i128>| held.iter().any(|((c, _), a)| *c == customer && *a > 0);
+        let paying =
+            |held: &BTreeMap<(&str, Currency), i128>| held.iter().any(|((c, _), a)| *c == customer && *a > 0);
         let before = paying(&held);
         let mut change: BTreeMap<Currency, i128> = BTreeMap::new();
         for row in &group {

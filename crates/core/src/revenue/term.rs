@@ -99,8 +99,14 @@ pub enum Interval {
 
 impl Interval {
     /// All intervals, the shortest first.
-    pub const ALL: [Interval; 6] =
-        [Interval::Day, Interval::Week, Interval::Month, Interval::Quarter, Interval::HalfYear, Interval::Year];
+    pub const ALL: [Interval; 6] = [
+        Interval::Day,
+        Interval::Week,
+        Interval::Month,
+        Interval::Quarter,
+        Interval::HalfYear,
+        Interval::Year,
+    ];
 
     /// The name in records, such as `half_year`.
     pub const fn as_str(self) -> &'static str {

@@ -131,8 +131,10 @@ fn eleven_of_a_hundred_cancel_one_of_whom_joined() {
         }
     }
     let rows = fold(&changes);
-    let at_start: BTreeSet<&str> = rows.iter().filter(|row| row.at < 0).map(|row| row.customer.as_str()).collect();
-    let lost = rows.iter().filter(|row| row.class == Class::Churn && at_start.contains(row.customer.as_str()));
+    let at_start: BTreeSet<&str> =
+        rows.iter().filter(|row| row.at < 0).map(|row| row.customer.as_str()).collect();
+    let lost =
+        rows.iter().filter(|row| row.class == Class::Churn && at_start.contains(row.customer.as_str()));
     assert_eq!((at_start.len(), lost.count()), (100, 10));
     assert_eq!(rows.iter().filter(|row| row.class == Class::Churn).count(), 11);
 }
@@ -223,7 +225,8 @@ fn a_plan_move_by_another_subscription_is_netted() {
 
 #[test]
 fn the_window_is_sixty_minutes_both_ends_included() {
-    let off_and_on = |gap| [usd("s", 0, Active, 1_000), usd("s", DAY, Canceled, 0), usd("s", DAY + gap, Active, 1_000)];
+    let off_and_on =
+        |gap| [usd("s", 0, Active, 1_000), usd("s", DAY, Canceled, 0), usd("s", DAY + gap, Active, 1_000)];
     assert_eq!(brief(&fold(&off_and_on(HOUR))), ["new 1000"]);
     assert_eq!(fold(&off_and_on(HOUR + 1)).len(), 3);
     // Came and went within the window: never a customer; the later start is new.
@@ -330,7 +333,8 @@ fn churn_at_the_end_of_service_or_on_request() {
 
 #[test]
 fn scheduled_rows_are_flagged_and_never_netted_with_the_present() {
-    let changes = [usd("s", 0, Active, 5_000), usd("s", DAY, Active, 6_000), usd("s", DAY + MINUTE, Canceled, 0)];
+    let changes =
+        [usd("s", 0, Active, 5_000), usd("s", DAY, Active, 6_000), usd("s", DAY + MINUTE, Canceled, 0)];
     let rows = fold_with(RevenueRules::default(), DAY, &changes);
     assert_eq!(brief(&rows), ["new 5000", "expansion 1000", "churn -6000"]);
     assert_eq!(rows.iter().map(|row| row.scheduled).collect::<Vec<_>>(), [false, false, true]);

@@ -148,7 +148,9 @@ pub(super) fn edit(text: &str, name: &str, value: &str) -> String {
     for (index, line) in lines.iter().enumerate() {
         match (&new, Some(index) == place) {
             (Some(new), true) => out.push(new.clone()),
-            (None, true) if !line.trim_start().starts_with('#') => out.push(format!("# {}", line.trim_start())),
+            (None, true) if !line.trim_start().starts_with('#') => {
+                out.push(format!("# {}", line.trim_start()))
+            }
             _ => out.push((*line).to_owned()),
         }
     }

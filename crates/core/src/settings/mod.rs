@@ -187,14 +187,17 @@ impl Settings {
                 self.constant_rate_date = Some(date);
             }
             "mrr_amount" => {
-                self.rules.amount = choose(name, &value, [("net", AmountRule::Net), ("list", AmountRule::List)])?;
+                self.rules.amount =
+                    choose(name, &value, [("net", AmountRule::Net), ("list", AmountRule::List)])?;
             }
             "one_time_coupons" => {
-                self.one_time_coupons_counted = choose(name, &value, [("ignored", false), ("counted", true)])?;
+                self.one_time_coupons_counted =
+                    choose(name, &value, [("ignored", false), ("counted", true)])?;
             }
             "usage_in_mrr" => self.usage_in_mrr = value.bool().ok_or_else(|| wrong("true or false"))?,
             "pause" => {
-                self.rules.pause = choose(name, &value, [("churn", PauseRule::Churn), ("keep", PauseRule::Keep)])?;
+                self.rules.pause =
+                    choose(name, &value, [("churn", PauseRule::Churn), ("keep", PauseRule::Keep)])?;
             }
             "past_due_churn_days" => {
                 self.rules.past_due_churn_days = Some(value.whole(0, 3_650).map_err(|e| wrong(&e))?);
@@ -244,13 +247,17 @@ impl Settings {
                 PauseRule::Churn => "churn",
                 PauseRule::Keep => "keep",
             }),
-            "past_due_churn_days" => self.rules.past_due_churn_days.map(|n| n.to_string()).unwrap_or_default(),
+            "past_due_churn_days" => {
+                self.rules.past_due_churn_days.map(|n| n.to_string()).unwrap_or_default()
+            }
             "churn_date" => quoted(match self.rules.churn_date {
                 ChurnDateRule::PeriodEnd => "period_end",
                 ChurnDateRule::Request => "request",
             }),
             "netting_window_minutes" => self.rules.netting_window_minutes.to_string(),
-            "reactivation_gap_days" => self.rules.reactivation_gap_days.map(|n| n.to_string()).unwrap_or_default(),
+            "reactivation_gap_days" => {
+                self.rules.reactivation_gap_days.map(|n| n.to_string()).unwrap_or_default()
+            }
             "quick_ratio_with_reactivation" => self.quick_ratio_with_reactivation.to_string(),
             "net_churn_with_reactivation" => self.net_churn_with_reactivation.to_string(),
             "gross_margin" => self.gross_margin.to_decimal(12),
@@ -320,7 +327,9 @@ fn choices(name: &str) -> &'static [&'static str] {
         "one_time_coupons" => &["ignored", "counted"],
         "pause" => &["churn", "keep"],
         "churn_date" => &["period_end", "request"],
-        "usage_in_mrr" | "quick_ratio_with_reactivation" | "net_churn_with_reactivation" => &["true", "false"],
+        "usage_in_mrr" | "quick_ratio_with_reactivation" | "net_churn_with_reactivation" => {
+            &["true", "false"]
+        }
         _ => &[],
     }
 }
@@ -333,7 +342,11 @@ fn choose<T: Copy, const N: usize>(name: &str, value: &Raw, choices: [(&str, T);
     let text = value.text().unwrap_or_default();
     choices.iter().find(|(choice, _)| *choice == text).map(|(_, value)| *value).ok_or_else(|| {
         let list: Vec<String> = choices.iter().map(|(choice, _)| format!("\"{choice}\"")).collect();
-        format!("{name} is {value}; write {}{}", list.join(" or "), did_you_mean(text, choices.map(|(c, _)| c)))
+        format!(
+            "{name} is {value}; write {}{}",
+            list.join(" or "),
+            did_you_mean(text, choices.map(|(c, _)| c))
+        )
     })
 }
 

@@ -10,7 +10,9 @@ fn the_reference_equals_the_defaults() {
     for info in Settings::default().list() {
         assert!(info.doc.ends_with('.'), "{}: {}", info.name, info.doc);
         // What is set stands with its default, what is not set stands as an example.
-        let line = DEFAULT_TOML.lines().find(|line| line.trim_start_matches("# ").starts_with(&format!("{} =", info.name)));
+        let line = DEFAULT_TOML
+            .lines()
+            .find(|line| line.trim_start_matches("# ").starts_with(&format!("{} =", info.name)));
         let line = line.expect("every setting stands in the reference");
         assert_eq!(line.starts_with('#'), info.default.is_empty(), "{line}");
         if !line.starts_with('#') {
@@ -54,7 +56,11 @@ fn errors_name_file_line_and_mend() {
     );
     assert!(error("timezone = \"Mars\"").contains("unknown time zone \"Mars\""));
     assert!(error("currency = 3").contains("currency is 3; write a code such as \"USD\""));
-    assert!(error("name = \"a\"\nname =").starts_with("burgeon.toml:2: this is not TOML"), "{}", error("name ="));
+    assert!(
+        error("name = \"a\"\nname =").starts_with("burgeon.toml:2: this is not TOML"),
+        "{}",
+        error("name =")
+    );
     assert!(error("[rules]\npause = \"keep\"").contains("unknown setting \"rules\""));
 }
 
@@ -80,8 +86,12 @@ fn set_takes_toml_and_bare_words() {
     assert_eq!(settings.number("net_churn_with_reactivation"), Some(Exact::zero()));
     assert_eq!(settings.number("pause"), None);
     // What is printed reads back.
-    let text: String =
-        settings.list().iter().filter(|i| !i.value.is_empty()).map(|i| format!("{} = {}\n", i.name, i.value)).collect();
+    let text: String = settings
+        .list()
+        .iter()
+        .filter(|i| !i.value.is_empty())
+        .map(|i| format!("{} = {}\n", i.name, i.value))
+        .collect();
     assert_eq!(Settings::parse(&text, "f"), Ok(settings.clone()));
     for name in NAMES {
         settings.set(name, "").unwrap();

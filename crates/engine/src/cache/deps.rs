@@ -54,7 +54,9 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, partition: usize, found: &mut Dependen
             PartitionMode::Partitioned => {
                 collect(join.left(), partition, found) && collect(join.right(), partition, found)
             }
-            PartitionMode::CollectLeft => whole(join.left(), found) && collect(join.right(), partition, found),
+            PartitionMode::CollectLeft => {
+                whole(join.left(), found) && collect(join.right(), partition, found)
+            }
             PartitionMode::Auto => false,
         };
     }

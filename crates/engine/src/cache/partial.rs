@@ -9,9 +9,7 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
-};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
@@ -59,7 +57,10 @@ impl CachedPartialExec {
         Ok(Key {
             plan: Arc::clone(&self.plan),
             partition,
-            reads: reads.iter().map(|((table, bucket), version)| (Arc::clone(table), *bucket, *version)).collect(),
+            reads: reads
+                .iter()
+                .map(|((table, bucket), version)| (Arc::clone(table), *bucket, *version))
+                .collect(),
         })
     }
 }

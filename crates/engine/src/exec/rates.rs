@@ -40,7 +40,9 @@ impl Curve {
     /// The rate at the instant `at` (µs UTC), tried first at `hint`; also where it was found.
     #[inline]
     pub fn at(&self, at: i64, hint: usize) -> Option<(usize, i128)> {
-        if self.starts.get(hint).is_some_and(|s| *s <= at) && self.starts.get(hint + 1).is_none_or(|e| at < *e) {
+        if self.starts.get(hint).is_some_and(|s| *s <= at)
+            && self.starts.get(hint + 1).is_none_or(|e| at < *e)
+        {
             return Some((hint, self.rates[hint]));
         }
         let after = self.starts.partition_point(|start| *start <= at);
@@ -243,6 +245,9 @@ mod tests {
         assert_eq!(rates.curve(gbp, usd).on(20), Some(12_600_000_000));
         assert_eq!(rates.curve(gbp, gbp).on(-5000), Some(RATE_ONE));
         let error = rates.rate(gbp, usd, date_of_epoch_days(3)).unwrap_err();
-        assert_eq!(error.to_string().split(';').next(), Some("no exchange rate from GBP to USD on or before 1970-01-04"));
+        assert_eq!(
+            error.to_string().split(';').next(),
+            Some("no exchange rate from GBP to USD on or before 1970-01-04")
+        );
     }
 }

@@ -61,8 +61,9 @@ impl TableProvider for RecordTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         // Versions are read before the snapshot is taken: a result cached under them can only be newer, never older.
-        let versions =
-            (0..self.source.partitions(&self.name)).map(|b| self.source.bucket_version(&self.name, b)).collect();
+        let versions = (0..self.source.partitions(&self.name))
+            .map(|b| self.source.bucket_version(&self.name, b))
+            .collect();
         let inner = self.source.provider(&self.name)?.scan(state, projection, filters, limit).await?;
         Ok(Arc::new(RecordScanExec {
             table: Arc::clone(&self.name),

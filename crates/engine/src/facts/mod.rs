@@ -115,7 +115,8 @@ impl FactFile {
             wrong,
             mend: mend.to_owned(),
         };
-        let list = |value: &str| value.split(',').map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()).collect();
+        let list =
+            |value: &str| value.split(',').map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()).collect();
         let mut last = 0;
         for (number, line) in text.lines().enumerate() {
             let Some(comment) = line.strip_prefix("--") else { break };
@@ -216,7 +217,13 @@ async fn view(context: &SessionContext, file: &FactFile) -> Result<FactSchema, F
                 .map_or_else(String::new, |(_, doc)| doc.clone()),
         })
         .collect();
-    let named = file.entity.iter().chain([&file.time]).chain(&file.of_entity).chain(&file.entity_ids).chain(file.key.iter().map(|(k, _)| k));
+    let named = file
+        .entity
+        .iter()
+        .chain([&file.time])
+        .chain(&file.of_entity)
+        .chain(&file.entity_ids)
+        .chain(file.key.iter().map(|(k, _)| k));
     for name in named.chain(file.column_docs.iter().map(|(name, _)| name)) {
         if !columns.iter().any(|column| &column.name == name) {
             return Err(FactError::Header {

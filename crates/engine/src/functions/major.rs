@@ -50,7 +50,9 @@ impl ScalarUDFImpl for Major {
             }
             let code = currencies.value(row);
             let Some(currency) = Currency::from_code(code) else {
-                return exec_err!("unknown currency \"{code}\" in major(); write an ISO 4217 code such as USD");
+                return exec_err!(
+                    "unknown currency \"{code}\" in major(); write an ISO 4217 code such as USD"
+                );
             };
             out.append_value(to_major(parts.value(row), scale, currency));
         }

@@ -34,7 +34,9 @@ impl MovementsFold {
 impl TableFunctionImpl for MovementsFold {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
         if !args.exprs().is_empty() {
-            return plan_err!("mrr_movements_fold() takes no arguments; its rules are settings of the workspace");
+            return plan_err!(
+                "mrr_movements_fold() takes no arguments; its rules are settings of the workspace"
+            );
         }
         let changes = RecordTable::try_new("subscription_changes", Arc::clone(&self.source))?;
         Ok(Arc::new(Movements { changes: Arc::new(changes), rules: self.rules }))
@@ -57,7 +59,9 @@ fn of_customer(expr: &Expr) -> bool {
                 any = true;
                 only &= column.name == "customer_id";
             }
-            Expr::ScalarFunction(_) | Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => only = false,
+            Expr::ScalarFunction(_) | Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => {
+                only = false
+            }
             _ => {}
         }
         Ok(TreeNodeRecursion::Continue)

@@ -87,9 +87,11 @@ impl ScalarUDFImpl for PeriodStart {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let ColumnarValue::Scalar(ScalarValue::Utf8(Some(grain))
+        let ColumnarValue::Scalar(
+            ScalarValue::Utf8(Some(grain))
             | ScalarValue::Utf8View(Some(grain))
-            | ScalarValue::LargeUtf8(Some(grain))) = &args.args[1]
+            | ScalarValue::LargeUtf8(Some(grain)),
+        ) = &args.args[1]
         else {
             return exec_err!("the second argument of period_start is a grain, such as 'month'");
         };

@@ -14,7 +14,9 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::cast::{as_int64_array, as_list_array, as_string_view_array, as_timestamp_microsecond_array};
+use datafusion::common::cast::{
+    as_int64_array, as_list_array, as_string_view_array, as_timestamp_microsecond_array,
+};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{

@@ -42,11 +42,7 @@ impl<G: GroupsAccumulator + Debug + Sync> Accumulator for Single<G> {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.groups
-            .state(EmitTo::All)?
-            .iter()
-            .map(|array| ScalarValue::try_from_array(array, 0))
-            .collect()
+        self.groups.state(EmitTo::All)?.iter().map(|array| ScalarValue::try_from_array(array, 0)).collect()
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {

@@ -144,7 +144,9 @@ pub fn decode(cell: &[u8]) -> Result<Vec<(Option<Currency>, usize, i128)>> {
                     match Currency::from_code(&code) {
                         Some(currency) => Some(currency),
                         None => {
-                            return exec_err!("unknown currency \"{code}\"; write an ISO 4217 code such as USD");
+                            return exec_err!(
+                                "unknown currency \"{code}\"; write an ISO 4217 code such as USD"
+                            );
                         }
                     }
                 }
@@ -237,7 +239,9 @@ impl GroupsAccumulator for Sums {
                 sum.copy_from_slice(&entry[7..]);
                 let span = u32::from_le_bytes(span) as usize;
                 let by_span = of_code(&mut self.groups[group], u128::from_le_bytes(code), spans);
-                let (Some(total), Some(touched)) = (by_span.sums.get_mut(span), by_span.touched.get_mut(span)) else {
+                let (Some(total), Some(touched)) =
+                    (by_span.sums.get_mut(span), by_span.touched.get_mut(span))
+                else {
                     return exec_err!("the partial sums by span are damaged");
                 };
                 *touched = true;
@@ -250,7 +254,11 @@ impl GroupsAccumulator for Sums {
         Ok(())
     }
 
-    fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
         let rows = values[0].len();
         let mut each = Sums::new(Arc::clone(&self.bounds));
         let groups: Vec<usize> = (0..rows).collect();

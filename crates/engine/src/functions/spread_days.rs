@@ -107,8 +107,12 @@ impl ScalarUDFImpl for SpreadDays {
             Arc::new(parts.finish().with_precision_and_scale(DECIMAL128_MAX_PRECISION, 0)?),
         ];
         let rows = StructArray::new(fields(), columns, None);
-        let list =
-            ListArray::new(item(), OffsetBuffer::from_lengths(lengths), Arc::new(rows), Some(NullBuffer::from(valid)));
+        let list = ListArray::new(
+            item(),
+            OffsetBuffer::from_lengths(lengths),
+            Arc::new(rows),
+            Some(NullBuffer::from(valid)),
+        );
         Ok(ColumnarValue::Array(Arc::new(list)))
     }
 }

@@ -24,11 +24,8 @@ pub(crate) struct Absorbed {
 impl Absorbed {
     /// The rows to store as one batch.
     pub fn rows(&self, layout: &Layout, batch: &RecordBatch) -> Result<RecordBatch> {
-        let order: Vec<At> = self
-            .keep
-            .iter()
-            .flat_map(|(_, rows)| rows.iter().map(|(row, _)| (0, *row)))
-            .collect();
+        let order: Vec<At> =
+            self.keep.iter().flat_map(|(_, rows)| rows.iter().map(|(row, _)| (0, *row))).collect();
         rows::gather_one(layout, std::slice::from_ref(batch), &order)
     }
 }
@@ -55,18 +52,10 @@ pub(crate) fn absorb(state: &TableState, batch: &RecordBatch, numbered: bool) ->
     }
     let mut buckets: Vec<Vec<(usize, Id)>> = vec![Vec::new(); layout.buckets];
     for (id, row) in winners {
-        let bucket = if layout.entity.is_some() {
-            layout.bucket_of_hash(id.entity)
-        } else {
-            0
-        };
+        let bucket = if layout.entity.is_some() { layout.bucket_of_hash(id.entity) } else { 0 };
         buckets[bucket].push((row, id));
     }
-    for (at, mut rows) in buckets
-        .into_iter()
-        .enumerate()
-        .filter(|(_, rows)| !rows.is_empty())
-    {
+    for (at, mut rows) in buckets.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
         rows.sort_unstable();
         let keep = absorb_bucket(layout, &state.buckets[at], batch, &rows, numbered, at, &mut out)?;
         if !keep.is_empty() {
@@ -87,11 +76,8 @@ fn absorb_bucket(
 ) -> Result<Vec<(usize, Id)>> {
     let seqs = layout.seqs(batch).values();
     let deleted = layout.deleted(batch);
-    let wanted: HashSet<Id> = rows
-        .iter()
-        .map(|(_, id)| *id)
-        .filter(|id| !bucket.overlay.index.contains_key(id))
-        .collect();
+    let wanted: HashSet<Id> =
+        rows.iter().map(|(_, id)| *id).filter(|id| !bucket.overlay.index.contains_key(id)).collect();
     let (base, found) = match &bucket.base {
         Some(base) if !wanted.is_empty() => {
             let names = layout.entities(batch);

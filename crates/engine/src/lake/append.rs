@@ -54,18 +54,10 @@ fn commit(shared: &Arc<Shared>, group: Vec<Request>) {
     let mut staged: Vec<Staged> = Vec::with_capacity(group.len());
     for request in group {
         let name = request.table.layout.name();
-        let mut state = states
-            .remove(name)
-            .unwrap_or_else(|| request.table.state().as_ref().clone());
+        let mut state = states.remove(name).unwrap_or_else(|| request.table.state().as_ref().clone());
         match stage(shared, &mut state, &request) {
             Ok((rows, appended, changed)) => {
-                staged.push(Staged {
-                    table: request.table,
-                    rows,
-                    appended,
-                    changed,
-                    reply: request.reply,
-                });
+                staged.push(Staged { table: request.table, rows, appended, changed, reply: request.reply });
             }
             Err(error) => {
                 request.reply.send(Err(error)).ok();
@@ -77,29 +69,18 @@ fn commit(shared: &Arc<Shared>, group: Vec<Request>) {
         .iter()
         .filter_map(|one| {
             let rows = one.rows.as_ref()?;
-            Some(Entry {
-                table: one.table.layout.name(),
-                position: one.appended.position,
-                rows,
-            })
+            Some(Entry { table: one.table.layout.name(), position: one.appended.position, rows })
         })
         .collect();
     let durable = if entries.is_empty() {
         Ok(())
     } else {
-        shared
-            .log
-            .append(&entries)
-            .and_then(|()| shared.fault(FaultPoint::LogAppended))
+        shared.log.append(&entries).and_then(|()| shared.fault(FaultPoint::LogAppended))
     };
     if let Err(error) = durable {
         drop(apply_lock);
         for one in staged {
-            let result = if one.rows.is_some() {
-                Err(again(&error))
-            } else {
-                Ok(one.appended)
-            };
+            let result = if one.rows.is_some() { Err(again(&error)) } else { Ok(one.appended) };
             one.reply.send(result).ok();
         }
         return;
@@ -109,9 +90,7 @@ fn commit(shared: &Arc<Shared>, group: Vec<Request>) {
             table.publish(state);
         }
     }
-    if staged
-        .iter()
-        .any(|one| one.changed && one.table.layout.name() == super::MERGES)
+    if staged.iter().any(|one| one.changed && one.table.layout.name() == super::MERGES)
         && let Err(error) = shared.refresh_merges()
     {
         tracing::error!(%error, "customer merges could not be read");
@@ -119,10 +98,7 @@ fn commit(shared: &Arc<Shared>, group: Vec<Request>) {
     drop(apply_lock);
     for one in staged {
         if one.changed {
-            shared.announce(Changed {
-                table: one.table.layout.name(),
-                position: one.appended.position,
-            });
+            shared.announce(Changed { table: one.table.layout.name(), position: one.appended.position });
         }
         one.reply.send(Ok(one.appended)).ok();
     }
@@ -141,18 +117,8 @@ fn stage(
         false => request.rows.clone(),
     };
     let absorbed = absorb(state, &rows, request.numbered)?;
-    let kept = if absorbed.keep.is_empty() {
-        None
-    } else {
-        Some(absorbed.rows(layout, &rows)?)
-    };
-    apply(
-        state,
-        &rows,
-        &absorbed,
-        if kept.is_some() { position } else { 0 },
-        &shared.versions,
-    )?;
+    let kept = if absorbed.keep.is_empty() { None } else { Some(absorbed.rows(layout, &rows)?) };
+    apply(state, &rows, &absorbed, if kept.is_some() { position } else { 0 }, &shared.versions)?;
     let appended = Appended {
         position: state.position,
         taken: absorbed.taken,
@@ -166,10 +132,7 @@ fn stage(
 fn again(error: &LakeError) -> LakeError {
     match error {
         LakeError::DiskFull { path } => LakeError::DiskFull { path: path.clone() },
-        LakeError::Log { path, what } => LakeError::Log {
-            path: path.clone(),
-            what: what.clone(),
-        },
+        LakeError::Log { path, what } => LakeError::Log { path: path.clone(), what: what.clone() },
         LakeError::Fault(point) => LakeError::Fault(*point),
         other => LakeError::Internal(other.to_string()),
     }

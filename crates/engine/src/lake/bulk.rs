@@ -83,9 +83,7 @@ impl BulkWriter {
     /// # Errors
     /// [`LakeError::Rows`] when the batch does not fit the table, [`LakeError::DiskFull`] while spilling.
     pub fn write(&self, batch: &RecordBatch) -> Result<()> {
-        let first = self
-            .next_row
-            .fetch_add(batch.num_rows() as i64, Ordering::Relaxed);
+        let first = self.next_row.fetch_add(batch.num_rows() as i64, Ordering::Relaxed);
         self.add(batch, first)
     }
 
@@ -105,9 +103,9 @@ impl BulkWriter {
             self.own_versions.store(true, Ordering::Relaxed);
         }
         let buckets: Vec<u16> = match layout.entities(&rows) {
-            Some(entities) => (0..rows.num_rows())
-                .map(|row| layout.bucket(entities.value(row)) as u16)
-                .collect(),
+            Some(entities) => {
+                (0..rows.num_rows()).map(|row| layout.bucket(entities.value(row)) as u16).collect()
+            }
             None => vec![0; rows.num_rows()],
         };
         let full = {
@@ -159,19 +157,15 @@ impl BulkWriter {
         let snapshot = table.state();
         let mut base = 0;
         for bucket in &snapshot.buckets {
-            base += bucket
-                .base
-                .as_ref()
-                .map_or(Ok(0), |base| base.rows(&table.layout))?;
+            base += bucket.base.as_ref().map_or(Ok(0), |base| base.rows(&table.layout))?;
         }
         let small = segments.is_empty() && buffer.rows <= SMALL && buffer.rows <= base / 20;
         let stamp = shared.log.reserve(1)?;
         let mut summary = BulkSummary::default();
         let changed;
         if small {
-            changed = self
-                .finish_small(&mut delta, &snapshot, &buffer, numbered, stamp, &mut summary)
-                .await?;
+            changed =
+                self.finish_small(&mut delta, &snapshot, &buffer, numbered, stamp, &mut summary).await?;
         } else {
             let (job_table, job_state) = (Arc::clone(&table), Arc::clone(&snapshot));
             let threads = shared.options.threads;
@@ -199,10 +193,7 @@ impl BulkWriter {
             }
         }
         if changed {
-            shared.announce(Changed {
-                table: table.layout.name(),
-                position: self.stamp,
-            });
+            shared.announce(Changed { table: table.layout.name(), position: self.stamp });
         }
         Ok(summary)
     }

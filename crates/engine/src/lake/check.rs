@@ -68,13 +68,7 @@ pub(crate) fn broken(table: &str, error: &LakeError) -> Finding {
         ),
         _ => (PathBuf::from(format!("lake/{table}")), "see the message; the other tables can be used".to_owned()),
     };
-    Finding {
-        severity: Severity::Error,
-        table: Some(table.into()),
-        path,
-        what: error.to_string(),
-        mend,
-    }
+    Finding { severity: Severity::Error, table: Some(table.into()), path, what: error.to_string(), mend }
 }
 
 async fn check_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Vec<Finding> {
@@ -97,12 +91,7 @@ async fn check_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Vec<Find
     }
     if let Err(error) = shared.log.entries(name) {
         let mend = "restore log.redb from a backup; rows that are not flushed yet are only there";
-        findings.push(finding(
-            Severity::Error,
-            shared.dir.join("log.redb"),
-            error.to_string(),
-            mend,
-        ));
+        findings.push(finding(Severity::Error, shared.dir.join("log.redb"), error.to_string(), mend));
     }
     let Ok(delta) = table.delta.try_lock() else {
         return findings;
@@ -117,30 +106,18 @@ async fn check_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Vec<Find
                 Some(_) => continue,
             };
             let mend = "export the table's rows and import them into a new data directory";
-            findings.push(finding(
-                Severity::Warning,
-                delta.dir.join("_delta_log"),
-                what,
-                mend,
-            ));
+            findings.push(finding(Severity::Warning, delta.dir.join("_delta_log"), what, mend));
         }
     }
     match orphans(shared, table) {
         Err(error) => {
             let mend = "make the directory readable";
-            findings.push(finding(
-                Severity::Error,
-                table.dir.clone(),
-                error.to_string(),
-                mend,
-            ));
+            findings.push(finding(Severity::Error, table.dir.clone(), error.to_string(), mend));
         }
         Ok(left) => {
             if let Some(first) = left.first() {
-                let what = format!(
-                    "{} file(s) belong to no version of the table; a crash left them",
-                    left.len()
-                );
+                let what =
+                    format!("{} file(s) belong to no version of the table; a crash left them", left.len());
                 let mend = "nothing is lost; they are removed when the server does its maintenance";
                 findings.push(finding(Severity::Notice, first.clone(), what, mend));
             }
@@ -154,9 +131,7 @@ fn check_file(table: &TableShared, file: &DataFile) -> Result<(), String> {
     let size = match std::fs::metadata(&file.path) {
         Ok(meta) => meta.len() as i64,
         Err(error) => {
-            return Err(format!(
-                "the table's log names this file, but it cannot be read: {error}"
-            ));
+            return Err(format!("the table's log names this file, but it cannot be read: {error}"));
         }
     };
     if size != file.size {
@@ -175,10 +150,7 @@ fn check_file(table: &TableShared, file: &DataFile) -> Result<(), String> {
 pub(crate) fn orphans(shared: &Shared, table: &TableShared) -> Result<Vec<PathBuf>> {
     let state = table.state();
     let bases = state.buckets.iter().filter_map(|bucket| bucket.base.as_ref());
-    let mut used: HashSet<PathBuf> = bases
-        .chain(&state.overlays)
-        .map(|file| file.path.clone())
-        .collect();
+    let mut used: HashSet<PathBuf> = bases.chain(&state.overlays).map(|file| file.path.clone()).collect();
     used.extend(shared.replaced.lock().iter().map(|(file, _)| file.path.clone()));
     let mut out = Vec::new();
     for dir in ["base", "overlay"].map(|name| table.dir.join(name)) {

@@ -50,11 +50,7 @@ pub(crate) struct Change {
 impl DeltaLog {
     /// The log of a table in `dir`; the table need not exist yet.
     pub fn new(layout: Arc<Layout>, dir: PathBuf) -> Self {
-        Self {
-            layout,
-            dir,
-            table: None,
-        }
+        Self { layout, dir, table: None }
     }
 
     fn fail(&self, error: deltalake::DeltaTableError) -> LakeError {
@@ -69,11 +65,7 @@ impl DeltaLog {
         let url = ensure_table_uri(self.dir.to_string_lossy()).map_err(|e| self.fail(e))?;
         let builder = DeltaTableBuilder::from_url(url).map_err(|e| self.fail(e))?;
         let table = builder.build().map_err(|e| self.fail(e))?;
-        if !table
-            .verify_deltatable_existence()
-            .await
-            .map_err(|e| self.fail(e))?
-        {
+        if !table.verify_deltatable_existence().await.map_err(|e| self.fail(e))? {
             return Ok(Listed::default()); // a crash before the first commit
         }
         let mut table = table;
@@ -84,15 +76,10 @@ impl DeltaLog {
             .iter()
             .map(|file| DataFile::new(&self.dir, file.path().into_owned(), file.size()))
             .collect();
-        let flushed = snapshot
-            .transaction_version(table.log_store().as_ref(), APP)
-            .await
-            .map_err(|e| self.fail(e))?;
+        let flushed =
+            snapshot.transaction_version(table.log_store().as_ref(), APP).await.map_err(|e| self.fail(e))?;
         self.table = Some(table);
-        Ok(Listed {
-            files,
-            flushed: flushed.map_or(0, |position| position.max(0) as u64),
-        })
+        Ok(Listed { files, flushed: flushed.map_or(0, |position| position.max(0) as u64) })
     }
 
     /// Version of the Delta table; `None` before its first commit.
@@ -122,11 +109,7 @@ impl DeltaLog {
     }
 
     fn schema(&self) -> Result<StructType> {
-        self.layout
-            .stored
-            .as_ref()
-            .try_into_kernel()
-            .map_err(LakeError::from)
+        self.layout.stored.as_ref().try_into_kernel().map_err(LakeError::from)
     }
 
     /// Makes a change and waits until it is durable. After an error the change was not made, and its new files are
@@ -160,16 +143,9 @@ impl DeltaLog {
         let table = self.table.as_mut().ok_or(LakeError::Closed)?;
         let name = self.layout.name();
         let operation = if change.content {
-            DeltaOperation::Write {
-                mode: SaveMode::Append,
-                partition_by: None,
-                predicate: None,
-            }
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
         } else {
-            DeltaOperation::Optimize {
-                predicate: None,
-                target_size: 0,
-            }
+            DeltaOperation::Optimize { predicate: None, target_size: 0 }
         };
         let mut properties = CommitProperties::default();
         if let Some(position) = change.flushed {
@@ -237,8 +213,6 @@ fn actions(change: &Change) -> Vec<Action> {
 fn sync_commit(dir: &Path, version: u64) -> Result<()> {
     let log = dir.join("_delta_log");
     let path = log.join(format!("{version:020}.json"));
-    File::open(&path)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| LakeError::io(&path, error))?;
+    File::open(&path).and_then(|file| file.sync_all()).map_err(|error| LakeError::io(&path, error))?;
     super::files::sync_dir(&log)
 }

@@ -91,11 +91,7 @@ impl LakeError {
     /// An I/O error at a path; recognises a full disk.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.display().to_string();
-        if is_full(&source) {
-            LakeError::DiskFull { path }
-        } else {
-            LakeError::Io { path, source }
-        }
+        if is_full(&source) { LakeError::DiskFull { path } } else { LakeError::Io { path, source } }
     }
 
     /// An error while writing `path`; recognises a full disk anywhere in the chain of causes.
@@ -104,32 +100,21 @@ impl LakeError {
         if full_in_chain(error) {
             LakeError::DiskFull { path: shown }
         } else {
-            LakeError::Io {
-                path: shown,
-                source: io::Error::other(error.to_string()),
-            }
+            LakeError::Io { path: shown, source: io::Error::other(error.to_string()) }
         }
     }
 
     /// An error while reading `path`.
     pub(crate) fn reading(path: &Path, error: impl std::fmt::Display) -> Self {
-        LakeError::Damaged {
-            path: path.display().to_string(),
-            what: error.to_string(),
-        }
+        LakeError::Damaged { path: path.display().to_string(), what: error.to_string() }
     }
 
     /// An error of a table's Delta log; recognises a full disk.
     pub(crate) fn delta(table: &str, error: deltalake::DeltaTableError) -> Self {
         if full_in_chain(&error) {
-            return LakeError::DiskFull {
-                path: format!("the Delta log of {table}"),
-            };
+            return LakeError::DiskFull { path: format!("the Delta log of {table}") };
         }
-        LakeError::Delta {
-            table: table.into(),
-            what: error.to_string(),
-        }
+        LakeError::Delta { table: table.into(), what: error.to_string() }
     }
 
     /// An error of the intake log; recognises a full disk and a log that another process holds.
@@ -141,10 +126,7 @@ impl LakeError {
                 LakeError::Busy { dir }
             }
             redb::Error::Io(error) if is_full(&error) => LakeError::DiskFull { path: shown },
-            error => LakeError::Log {
-                path: shown,
-                what: error.to_string(),
-            },
+            error => LakeError::Log { path: shown, what: error.to_string() },
         }
     }
 }
@@ -162,10 +144,7 @@ impl From<LakeError> for DataFusionError {
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn full_in_chain(error: &(dyn StdError + 'static)) -> bool {

@@ -59,12 +59,7 @@ pub(crate) struct Group {
 impl DataFile {
     pub fn new(dir: &Path, name: String, size: i64) -> Self {
         let path = dir.join(&name);
-        Self {
-            name,
-            path,
-            size,
-            meta: OnceLock::new(),
-        }
+        Self { name, path, size, meta: OnceLock::new() }
     }
 
     /// The bucket in a base file's name, `base/b07-….parquet`.
@@ -96,26 +91,14 @@ impl DataFile {
             })
             .collect();
         let schema = Arc::new(Schema::new(fields));
-        let options = ArrowReaderOptions::new()
-            .with_skip_arrow_metadata(true)
-            .with_schema(Arc::clone(&schema));
+        let options =
+            ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(Arc::clone(&schema));
         let arrow = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).map_err(damaged)?;
-        let columns: Vec<Option<usize>> = layout
-            .stored
-            .fields()
-            .iter()
-            .map(|field| schema.index_of(field.name()).ok())
-            .collect();
+        let columns: Vec<Option<usize>> =
+            layout.stored.fields().iter().map(|field| schema.index_of(field.name()).ok()).collect();
         let bounds = |group: usize, at: Option<usize>| {
-            let statistics = arrow
-                .metadata()
-                .row_group(group)
-                .column(columns[at?]?)
-                .statistics()?;
-            Some((
-                statistics.min_bytes_opt()?.to_vec(),
-                statistics.max_bytes_opt()?.to_vec(),
-            ))
+            let statistics = arrow.metadata().row_group(group).column(columns[at?]?).statistics()?;
+            Some((statistics.min_bytes_opt()?.to_vec(), statistics.max_bytes_opt()?.to_vec()))
         };
         let groups = (0..arrow.metadata().num_row_groups())
             .map(|group| Group {
@@ -126,12 +109,7 @@ impl DataFile {
             })
             .collect();
         let rows = arrow.metadata().file_metadata().num_rows() as usize;
-        Ok(FileMeta {
-            arrow,
-            columns,
-            groups,
-            rows,
-        })
+        Ok(FileMeta { arrow, columns, groups, rows })
     }
 
     fn open(&self) -> Result<File> {
@@ -159,12 +137,7 @@ impl DataFile {
             .filter_map(|(field, at)| {
                 let found = meta.arrow.schema().field((*at)?);
                 (found.data_type() != field.data_type()).then(|| {
-                    format!(
-                        "{} is {} instead of {}",
-                        field.name(),
-                        found.data_type(),
-                        field.data_type()
-                    )
+                    format!("{} is {} instead of {}", field.name(), found.data_type(), field.data_type())
                 })
             })
             .collect())
@@ -197,16 +170,9 @@ impl DataFile {
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
-        let reader = builder
-            .build()
-            .map_err(|error| LakeError::reading(&self.path, error))?;
+        let reader = builder.build().map_err(|error| LakeError::reading(&self.path, error))?;
         let schema = Arc::new(layout.schema.project(columns)?);
-        Ok(FileRows {
-            reader,
-            schema,
-            places,
-            path: self.path.clone(),
-        })
+        Ok(FileRows { reader, schema, places, path: self.path.clone() })
     }
 
     /// All rows with all columns.
@@ -281,10 +247,7 @@ impl DataFile {
             };
             for row in spans.into_iter().flatten() {
                 let entity = names.map_or(0, |names| entity_hash(names.value(row)));
-                let id = Id {
-                    entity,
-                    key: keys.value(row),
-                };
+                let id = Id { entity, key: keys.value(row) };
                 if wanted.contains(&id) {
                     hits.push((first + row, id));
                 }
@@ -322,9 +285,7 @@ fn touches(group: &Group, entities: &[&str]) -> bool {
         None => true,
         Some((min, max)) => {
             let next = entities.partition_point(|entity| entity.as_bytes() < min.as_slice());
-            entities
-                .get(next)
-                .is_some_and(|entity| entity.as_bytes() <= max.as_slice())
+            entities.get(next).is_some_and(|entity| entity.as_bytes() <= max.as_slice())
         }
     }
 }
@@ -360,11 +321,7 @@ pub(crate) fn lower_bound(names: &arrow::array::StringViewArray, from: usize, en
     let (mut low, mut high) = (from, names.len());
     while low < high {
         let middle = low + (high - low) / 2;
-        if names.value(middle) < entity {
-            low = middle + 1
-        } else {
-            high = middle
-        }
+        if names.value(middle) < entity { low = middle + 1 } else { high = middle }
     }
     low
 }
@@ -394,15 +351,11 @@ impl Iterator for FileRows {
             Err(error) => return Some(Err(LakeError::reading(&self.path, error))),
         };
         let rows = batch.num_rows();
-        let columns = self
-            .places
-            .iter()
-            .zip(self.schema.fields())
-            .map(|(place, field)| match place {
-                None => new_null_array(field.data_type(), rows),
-                Some(at) if field.data_type() == &DataType::UInt64 => unsigned(batch.column(*at)),
-                Some(at) => Arc::clone(batch.column(*at)),
-            });
+        let columns = self.places.iter().zip(self.schema.fields()).map(|(place, field)| match place {
+            None => new_null_array(field.data_type(), rows),
+            Some(at) if field.data_type() == &DataType::UInt64 => unsigned(batch.column(*at)),
+            Some(at) => Arc::clone(batch.column(*at)),
+        });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         Some(
             RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.collect(), &options)
@@ -413,10 +366,7 @@ impl Iterator for FileRows {
 
 fn unsigned(column: &ArrayRef) -> ArrayRef {
     let signed = column.as_primitive::<Int64Type>();
-    Arc::new(UInt64Array::new(
-        ScalarBuffer::from(signed.values().inner().clone()),
-        signed.nulls().cloned(),
-    ))
+    Arc::new(UInt64Array::new(ScalarBuffer::from(signed.values().inner().clone()), signed.nulls().cloned()))
 }
 
 fn signed(column: &ArrayRef) -> ArrayRef {
@@ -448,11 +398,7 @@ pub(crate) fn properties(layout: &Layout) -> WriterProperties {
     let unique = ["source_event", "attributes", "email", "bytes", "_origin", "_raw"]
         .iter()
         .filter_map(|name| layout.schema.index_of(name).ok());
-    for at in unique
-        .chain(identifying)
-        .chain(layout.time)
-        .chain([layout.key, layout.seq, layout.deleted])
-    {
+    for at in unique.chain(identifying).chain(layout.time).chain([layout.key, layout.seq, layout.deleted]) {
         builder = builder.set_column_dictionary_enabled(path(at), false);
     }
     builder = builder.set_column_compression(path(layout.key), Compression::UNCOMPRESSED);
@@ -473,10 +419,7 @@ pub(crate) fn write(
         std::fs::remove_file(&path).ok();
     }
     let (rows, size) = result?;
-    Ok(Written {
-        file: DataFile::new(dir, name, size),
-        rows,
-    })
+    Ok(Written { file: DataFile::new(dir, name, size), rows })
 }
 
 /// A file that was written and is durable, but is not part of the table yet.
@@ -497,9 +440,7 @@ fn write_to(
         .create_new(true)
         .open(path)
         .map_err(|error| LakeError::io(path, error))?;
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(
         BufWriter::with_capacity(1 << 20, file),
         Arc::clone(&layout.stored),
@@ -513,16 +454,10 @@ fn write_to(
         let mut columns = batch.columns().to_vec();
         columns[layout.key] = signed(&columns[layout.key]);
         let batch = RecordBatch::try_new(Arc::clone(&layout.stored), columns)?;
-        writer
-            .write(&batch)
-            .map_err(|error| LakeError::writing(path, &error))?;
+        writer.write(&batch).map_err(|error| LakeError::writing(path, &error))?;
     }
-    let buffered = writer
-        .into_inner()
-        .map_err(|error| LakeError::writing(path, &error))?;
-    let file = buffered
-        .into_inner()
-        .map_err(|error| LakeError::io(path, error.into_error()))?;
+    let buffered = writer.into_inner().map_err(|error| LakeError::writing(path, &error))?;
+    let file = buffered.into_inner().map_err(|error| LakeError::io(path, error.into_error()))?;
     file.sync_all().map_err(|error| LakeError::io(path, error))?;
     let size = file.metadata().map_err(|error| LakeError::io(path, error))?.len() as i64;
     Ok((rows, size))
@@ -530,7 +465,5 @@ fn write_to(
 
 /// Makes the names of new files in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|error| LakeError::io(path, error))
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| LakeError::io(path, error))
 }

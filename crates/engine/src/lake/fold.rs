@@ -138,10 +138,7 @@ fn fold_bucket(job: &Job<'_>, at: usize, force: bool) -> Result<Folded> {
     let layout = &job.state.layout;
     let bucket = &job.state.buckets[at];
     let runs = (job.runs)(at)?;
-    let nothing = Folded {
-        bucket: at,
-        ..Folded::default()
-    };
+    let nothing = Folded { bucket: at, ..Folded::default() };
     if runs.iter().all(|run| run.num_rows() == 0) && !(force && !bucket.overlay.is_empty()) {
         return Ok(nothing);
     }
@@ -149,12 +146,8 @@ fn fold_bucket(job: &Job<'_>, at: usize, force: bool) -> Result<Folded> {
     let known = sources.len();
     sources.extend(runs);
     let merged = rows::merge(layout, &sources, known, job.numbered)?;
-    let counts = Folded {
-        taken: merged.taken,
-        replaced: merged.replaced,
-        unchanged: merged.unchanged,
-        ..nothing
-    };
+    let counts =
+        Folded { taken: merged.taken, replaced: merged.replaced, unchanged: merged.unchanged, ..nothing };
     if !merged.changed && !merged.raised && !(force && !bucket.overlay.is_empty()) {
         return Ok(counts);
     }
@@ -218,19 +211,12 @@ pub(crate) async fn commit(
             .enumerate()
             .map(|(at, bucket)| {
                 let folded = done.iter().find(|one| one.bucket == at && one.rewritten);
-                let drop = rechecked
-                    .iter()
-                    .find(|(bucket, _)| *bucket == at)
-                    .map(|(_, ids)| ids);
+                let drop = rechecked.iter().find(|(bucket, _)| *bucket == at).map(|(_, ids)| ids);
                 let overlay = bucket.overlay.without(|id, slot| {
                     slot.position <= position || drop.is_some_and(|ids| ids.contains(id))
                 });
                 let content = folded.is_some_and(|one| one.changed);
-                let version = if content {
-                    shared.versions.next()
-                } else {
-                    bucket.version
-                };
+                let version = if content { shared.versions.next() } else { bucket.version };
                 let base = folded.map_or_else(|| bucket.base.clone(), |one| one.file.clone());
                 (at, Bucket::new(version, base, overlay), content)
             })
@@ -246,10 +232,7 @@ pub(crate) async fn commit(
     shared.log.truncate(layout.name(), position)?;
     let now = shared.seconds();
     *table.flushed_at.lock() = now;
-    shared
-        .replaced
-        .lock()
-        .extend(removed.into_iter().map(|file| (file, now)));
+    shared.replaced.lock().extend(removed.into_iter().map(|file| (file, now)));
     Ok(())
 }
 
@@ -260,9 +243,8 @@ fn outdated(layout: &super::Layout, now: &TableState, done: &[Folded], position:
     let mut out = Vec::new();
     for one in done {
         let Some(base) = &one.file else { continue };
-        let (rows, slots) = now.buckets[one.bucket]
-            .overlay
-            .select(layout, |slot| slot.position > position)?;
+        let (rows, slots) =
+            now.buckets[one.bucket].overlay.select(layout, |slot| slot.position > position)?;
         if slots.is_empty() {
             continue;
         }
@@ -278,11 +260,7 @@ fn outdated(layout: &super::Layout, now: &TableState, done: &[Folded], position:
         };
         let ids = slots
             .iter()
-            .filter(|(id, slot)| {
-                places
-                    .get(id)
-                    .is_some_and(|row| layout.seqs(&found).value(*row) > slot.seq)
-            })
+            .filter(|(id, slot)| places.get(id).is_some_and(|row| layout.seqs(&found).value(*row) > slot.seq))
             .map(|(id, _)| *id)
             .collect();
         out.push((one.bucket, ids));

@@ -83,12 +83,7 @@ impl Layout {
             })
             .collect();
         let own = table.columns.len();
-        let at = |name: &str| {
-            own + system::ALL
-                .iter()
-                .position(|other| *other == name)
-                .unwrap_or_default()
-        };
+        let at = |name: &str| own + system::ALL.iter().position(|other| *other == name).unwrap_or_default();
         let merges = match (table.name, table.entity) {
             ("customers", _) => Merging::Hide,
             (_, Some("customer_id")) => Merging::Move,
@@ -154,10 +149,7 @@ impl Layout {
             Some(entities) => keys
                 .iter()
                 .enumerate()
-                .map(|(i, key)| Id {
-                    entity: entity_hash(entities.value(i)),
-                    key: *key,
-                })
+                .map(|(i, key)| Id { entity: entity_hash(entities.value(i)), key: *key })
                 .collect(),
         }
     }
@@ -182,10 +174,9 @@ impl Layout {
             };
             if !field.is_nullable() && column.null_count() > 0 {
                 let row = (0..rows).find(|row| column.is_null(*row)).unwrap_or_default();
-                return Err(self.misfit(format!(
-                    "column \"{}\" is empty in row {row} of the batch",
-                    field.name()
-                )));
+                return Err(
+                    self.misfit(format!("column \"{}\" is empty in row {row} of the batch", field.name()))
+                );
             }
             columns.push(column);
         }
@@ -208,10 +199,7 @@ impl Layout {
                     column
                 } else {
                     Arc::new(Int64Array::from_iter_values(
-                        values
-                            .iter()
-                            .enumerate()
-                            .map(|(row, seq)| seq.unwrap_or(first_seq + row as i64)),
+                        values.iter().enumerate().map(|(row, seq)| seq.unwrap_or(first_seq + row as i64)),
                     ))
                 }
             }
@@ -227,10 +215,7 @@ impl Layout {
             ),
         };
         columns.extend([key, seq, deleted]);
-        Ok((
-            RecordBatch::try_new(Arc::clone(&self.schema), columns)?,
-            own_seq.is_some(),
-        ))
+        Ok((RecordBatch::try_new(Arc::clone(&self.schema), columns)?, own_seq.is_some()))
     }
 
     /// The batch with new versions: `first_seq` plus the row's number.
@@ -250,10 +235,7 @@ impl Layout {
     }
 
     fn misfit(&self, what: String) -> LakeError {
-        LakeError::Rows {
-            table: self.name().into(),
-            what,
-        }
+        LakeError::Rows { table: self.name().into(), what }
     }
 
     fn hash_keys(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
@@ -272,9 +254,7 @@ impl Layout {
 
 /// A view column that repeats one value.
 fn constant(value: &str, rows: usize) -> ArrayRef {
-    Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(
-        value, rows,
-    )))
+    Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(value, rows)))
 }
 
 enum KeyColumn<'a> {
@@ -342,14 +322,8 @@ mod tests {
     fn buckets_never_move() {
         // Stored files are named by bucket: a change here orphans every lake.
         let layout = Layout::new(records::table("customers").expect("exists"), 32);
-        assert_eq!(
-            layout.bucket("cus_1"),
-            (XxHash3_64::oneshot(b"cus_1") % 32) as usize
-        );
+        assert_eq!(layout.bucket("cus_1"), (XxHash3_64::oneshot(b"cus_1") % 32) as usize);
         assert_eq!(layout.buckets, 32);
-        assert_eq!(
-            Layout::new(records::table("fx_rates").expect("exists"), 32).buckets,
-            1
-        );
+        assert_eq!(Layout::new(records::table("fx_rates").expect("exists"), 32).buckets, 1);
     }
 }

@@ -39,11 +39,7 @@ impl IntakeLog {
             .set_cache_size(32 << 20)
             .create(path)
             .map_err(|error| LakeError::log(path, error))?;
-        let log = Self {
-            db,
-            path: path.into(),
-            next: AtomicU64::new(1),
-        };
+        let log = Self { db, path: path.into(), next: AtomicU64::new(1) };
         let next = log.stored_next()?;
         log.next.store(next, Ordering::SeqCst);
         Ok(log)
@@ -56,10 +52,7 @@ impl IntakeLog {
     fn stored_next(&self) -> Result<u64> {
         let read = self.db.begin_read().map_err(|e| self.fail(e))?;
         match read.open_table(META) {
-            Ok(meta) => Ok(meta
-                .get(NEXT)
-                .map_err(|e| self.fail(e))?
-                .map_or(1, |next| next.value())),
+            Ok(meta) => Ok(meta.get(NEXT).map_err(|e| self.fail(e))?.map_or(1, |next| next.value())),
             Err(TableError::TableDoesNotExist(_)) => Ok(1),
             Err(error) => Err(self.fail(error)),
         }
@@ -70,10 +63,7 @@ impl IntakeLog {
         let write = self.db.begin_write().map_err(|e| self.fail(e))?;
         let stored = {
             let mut meta = write.open_table(META).map_err(|e| self.fail(e))?;
-            let stored = meta
-                .get(name)
-                .map_err(|e| self.fail(e))?
-                .map(|stored| stored.value());
+            let stored = meta.get(name).map_err(|e| self.fail(e))?.map(|stored| stored.value());
             match stored {
                 Some(stored) => stored,
                 None => {
@@ -109,14 +99,11 @@ impl IntakeLog {
         for entry in entries {
             let name = table_name(entry.table);
             let mut table = write.open_table(definition(&name)).map_err(|e| self.fail(e))?;
-            table
-                .insert(entry.position, encode(entry.rows)?.as_slice())
-                .map_err(|e| self.fail(e))?;
+            table.insert(entry.position, encode(entry.rows)?.as_slice()).map_err(|e| self.fail(e))?;
         }
         {
             let mut meta = write.open_table(META).map_err(|e| self.fail(e))?;
-            meta.insert(NEXT, self.next.load(Ordering::SeqCst))
-                .map_err(|e| self.fail(e))?;
+            meta.insert(NEXT, self.next.load(Ordering::SeqCst)).map_err(|e| self.fail(e))?;
         }
         write.commit().map_err(|e| self.fail(e))
     }
@@ -147,9 +134,7 @@ impl IntakeLog {
         {
             let name = table_name(table);
             let mut entries = write.open_table(definition(&name)).map_err(|e| self.fail(e))?;
-            entries
-                .retain_in(..=position, |_, _| false)
-                .map_err(|e| self.fail(e))?;
+            entries.retain_in(..=position, |_, _| false).map_err(|e| self.fail(e))?;
         }
         write.commit().map_err(|e| self.fail(e))
     }
@@ -175,7 +160,5 @@ fn decode(bytes: &[u8], position: u64, path: &Path) -> Result<Vec<RecordBatch>> 
         what: format!("entry {position} cannot be read: {error}"),
     };
     let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(damaged)?;
-    reader
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(damaged)
+    reader.collect::<std::result::Result<Vec<_>, _>>().map_err(damaged)
 }

@@ -65,13 +65,7 @@ impl Lake {
 
     /// Writes all rows that are only in the intake log to the Delta tables, each exactly once whatever happens.
     pub async fn flush(&self) -> Result<()> {
-        for table in self
-            .0
-            .shared
-            .tables
-            .values()
-            .filter(|table| table.broken.is_none())
-        {
+        for table in self.0.shared.tables.values().filter(|table| table.broken.is_none()) {
             flush_table(&self.0.shared, table).await?;
         }
         Ok(())
@@ -79,13 +73,7 @@ impl Lake {
 
     /// Folds all overlay rows into new base files: one Delta commit for each table that has any.
     pub async fn compact(&self) -> Result<()> {
-        for table in self
-            .0
-            .shared
-            .tables
-            .values()
-            .filter(|table| table.broken.is_none())
-        {
+        for table in self.0.shared.tables.values().filter(|table| table.broken.is_none()) {
             self.compact_table(table).await?;
         }
         Ok(())
@@ -136,9 +124,7 @@ impl Lake {
             for path in super::check::orphans(shared, table)? {
                 let now = Duration::from_secs(shared.seconds().max(0) as u64);
                 let written = std::fs::metadata(&path).and_then(|meta| meta.modified());
-                let old = written
-                    .ok()
-                    .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+                let old = written.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
                 if old.is_none_or(|at| now.saturating_sub(at) >= age) {
                     std::fs::remove_file(&path).map_err(|error| LakeError::io(&path, error))?;
                     removed += 1;
@@ -198,9 +184,7 @@ fn overlay_file(
     let layout = &state.layout;
     let mut sources = Vec::new();
     for bucket in &state.buckets {
-        let (batch, slots) = bucket
-            .overlay
-            .select(layout, |slot| slot.position > state.flushed)?;
+        let (batch, slots) = bucket.overlay.select(layout, |slot| slot.position > state.flushed)?;
         if !slots.is_empty() {
             sources.push(batch);
         }

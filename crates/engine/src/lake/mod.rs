@@ -211,25 +211,17 @@ impl TableShared {
 
 impl Shared {
     fn table(&self, name: &str) -> Result<&Arc<TableShared>> {
-        let table = self
-            .tables
-            .get(name)
-            .ok_or_else(|| LakeError::UnknownTable(name.into()))?;
+        let table = self.tables.get(name).ok_or_else(|| LakeError::UnknownTable(name.into()))?;
         match &table.broken {
             None => Ok(table),
-            Some(finding) => Err(LakeError::Damaged {
-                path: table.dir.display().to_string(),
-                what: finding.what.clone(),
-            }),
+            Some(finding) => {
+                Err(LakeError::Damaged { path: table.dir.display().to_string(), what: finding.what.clone() })
+            }
         }
     }
 
     fn fault(&self, point: FaultPoint) -> Result<()> {
-        if self.options.fail_at == Some(point) {
-            Err(LakeError::Fault(point))
-        } else {
-            Ok(())
-        }
+        if self.options.fail_at == Some(point) { Err(LakeError::Fault(point)) } else { Ok(()) }
     }
 
     fn announce(&self, change: Changed) {
@@ -246,11 +238,7 @@ impl Shared {
             return Ok(());
         };
         let merges = Arc::new(read_merges(&table.state())?);
-        for table in self
-            .tables
-            .values()
-            .filter(|table| table.layout.merges != Merging::None)
-        {
+        for table in self.tables.values().filter(|table| table.layout.merges != Merging::None) {
             let state = table.state();
             if state.merges != merges {
                 table.publish(state.with_merges(Arc::clone(&merges), &self.versions));
@@ -265,12 +253,8 @@ fn read_merges(state: &TableState) -> Result<MergeMap> {
     let layout = &state.layout;
     let mut pairs = HashMap::new();
     for batch in fold::present(state, 0)? {
-        let column = |name: &str| {
-            layout
-                .table
-                .index_of(name)
-                .map(|at| batch.column(at).as_string_view().clone())
-        };
+        let column =
+            |name: &str| layout.table.index_of(name).map(|at| batch.column(at).as_string_view().clone());
         let (Some(from), Some(into)) = (column("from_customer_id"), column("into_customer_id")) else {
             continue;
         };
@@ -321,10 +305,7 @@ impl Lake {
     /// [`LakeError::Rows`] when the batch does not fit; [`LakeError::DiskFull`] when nothing was taken for want of space.
     pub async fn append(&self, table: &str, batch: RecordBatch) -> Result<Appended> {
         let table = Arc::clone(self.0.shared.table(table)?);
-        let mut total = Appended {
-            position: table.state().position,
-            ..Appended::default()
-        };
+        let mut total = Appended { position: table.state().position, ..Appended::default() };
         let most = 1usize << (SEQ_BITS - 1);
         let mut from = 0;
         while from < batch.num_rows() {
@@ -332,12 +313,7 @@ impl Lake {
             from += part.num_rows();
             let (rows, own) = table.layout.complete(&part, 0)?;
             let (reply, answer) = oneshot::channel();
-            let request = Request {
-                table: Arc::clone(&table),
-                rows,
-                numbered: !own,
-                reply,
-            };
+            let request = Request { table: Arc::clone(&table), rows, numbered: !own, reply };
             let sender = self.0.requests.lock().clone().ok_or(LakeError::Closed)?;
             sender.send(request).map_err(|_| LakeError::Closed)?;
             drop(sender);
@@ -367,21 +343,12 @@ impl Lake {
 
     /// Content version of every table: changes exactly when a table's content changes. Not comparable across restarts.
     pub fn versions(&self) -> BTreeMap<&'static str, u64> {
-        self.0
-            .shared
-            .tables
-            .iter()
-            .map(|(name, table)| (*name, table.state().version()))
-            .collect()
+        self.0.shared.tables.iter().map(|(name, table)| (*name, table.state().version())).collect()
     }
 
     /// Number of buckets of a table, which is its number of scan partitions; 1 for tables without an entity.
     pub fn buckets(&self, table: &str) -> usize {
-        self.0
-            .shared
-            .tables
-            .get(table)
-            .map_or(1, |table| table.layout.buckets)
+        self.0.shared.tables.get(table).map_or(1, |table| table.layout.buckets)
     }
 
     /// Content version of one bucket: changes exactly when the bucket's content (as queries see it) changes. 0 for
@@ -395,14 +362,10 @@ impl Lake {
 
     /// The bucket of an entity.
     pub fn bucket_of(&self, table: &str, entity: &str) -> usize {
-        self.0
-            .shared
-            .tables
-            .get(table)
-            .map_or(0, |table| match table.layout.entity {
-                Some(_) => table.layout.bucket(entity),
-                None => 0,
-            })
+        self.0.shared.tables.get(table).map_or(0, |table| match table.layout.entity {
+            Some(_) => table.layout.bucket(entity),
+            None => 0,
+        })
     }
 
     /// Every change of content from now on. A slow receiver misses old ones and is told so.

@@ -40,10 +40,7 @@ pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Shared> {
             }
             Err(error) => {
                 tracing::error!(table = table.name, %error, "table cannot be opened");
-                (
-                    TableState::empty(Arc::clone(&layout), &versions),
-                    Some(check::broken(table.name, &error)),
-                )
+                (TableState::empty(Arc::clone(&layout), &versions), Some(check::broken(table.name, &error)))
             }
         };
         log.above(state.flushed.max(state.position));
@@ -91,10 +88,7 @@ async fn load(
             }
             Some(at) => {
                 let what = format!("bucket {at} has two base files, or the table has no such bucket");
-                return Err(LakeError::Damaged {
-                    path: file.path.display().to_string(),
-                    what,
-                });
+                return Err(LakeError::Damaged { path: file.path.display().to_string(), what });
             }
         }
     }
@@ -126,18 +120,9 @@ fn spread(layout: &Layout, batch: &arrow::array::RecordBatch, overlays: &mut [Ov
     let ids = layout.ids(batch);
     let mut parts: Vec<Vec<usize>> = vec![Vec::new(); overlays.len()];
     for (row, id) in ids.iter().enumerate() {
-        parts[if layout.entity.is_some() {
-            layout.bucket_of_hash(id.entity)
-        } else {
-            0
-        }]
-        .push(row);
+        parts[if layout.entity.is_some() { layout.bucket_of_hash(id.entity) } else { 0 }].push(row);
     }
-    for (overlay, rows) in overlays
-        .iter_mut()
-        .zip(parts)
-        .filter(|(_, rows)| !rows.is_empty())
-    {
+    for (overlay, rows) in overlays.iter_mut().zip(parts).filter(|(_, rows)| !rows.is_empty()) {
         let order: Vec<At> = rows.iter().map(|row| (0, *row)).collect();
         let chunk = super::rows::gather_one(layout, std::slice::from_ref(batch), &order)?;
         let ids: Vec<_> = rows.iter().map(|row| ids[*row]).collect();

@@ -19,10 +19,7 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub fn of(layout: &Layout, filters: &[Expr]) -> Self {
-        let mut bounds = Self {
-            entities: None,
-            time: (i64::MIN, i64::MAX),
-        };
+        let mut bounds = Self { entities: None, time: (i64::MIN, i64::MAX) };
         for filter in filters {
             bounds.narrow(layout, filter);
         }
@@ -41,11 +38,7 @@ impl Bounds {
             _ => false,
         };
         match filter {
-            Expr::BinaryExpr(BinaryExpr {
-                left,
-                op: Operator::And,
-                right,
-            }) => {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
                 self.narrow(layout, left);
                 self.narrow(layout, right);
             }
@@ -118,9 +111,7 @@ impl Bounds {
 
     /// Whether a row group can hold matching rows.
     pub fn group(&self, group: &Group) -> bool {
-        let in_time = group
-            .time
-            .is_none_or(|(min, max)| min <= self.time.1 && max >= self.time.0);
+        let in_time = group.time.is_none_or(|(min, max)| min <= self.time.1 && max >= self.time.0);
         let entity = match (&self.entities, &group.entity) {
             (Some(entities), Some((min, max))) => entities
                 .iter()

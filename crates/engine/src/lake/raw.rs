@@ -39,11 +39,7 @@ pub fn put(data: &Path, mut content: impl Read, meta: &RawMeta) -> Result<String
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let dir = data.join("raw");
     fs::create_dir_all(&dir).map_err(|error| LakeError::io(&dir, error))?;
-    let unique = format!(
-        "{}-{}",
-        std::process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed)
-    );
+    let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
     let temporary = dir.join(format!("tmp-{unique}.part"));
     let result = compress(&temporary, &mut content).and_then(|sha| {
         let path = file(data, &sha);
@@ -72,11 +68,7 @@ fn compress(path: &Path, content: &mut impl Read) -> Result<String> {
         hash.update(&buffer[..read]);
         encoder.write_all(&buffer[..read]).map_err(fail)?;
     }
-    let out = encoder
-        .finish()
-        .map_err(fail)?
-        .into_inner()
-        .map_err(|error| fail(error.into_error()))?;
+    let out = encoder.finish().map_err(fail)?.into_inner().map_err(|error| fail(error.into_error()))?;
     out.sync_all().map_err(fail)?;
     let mut hex = String::with_capacity(64);
     for byte in hash.finalize().iter() {

@@ -61,9 +61,7 @@ pub(crate) fn merge(
     let mut rows = collect(layout, sources);
     let entities = Entities::of(layout, sources);
     rows.sort_by(|a, b| {
-        entities
-            .compare(a, b)
-            .then_with(|| (a.time, a.seq, a.key).cmp(&(b.time, b.seq, b.key)))
+        entities.compare(a, b).then_with(|| (a.time, a.seq, a.key).cmp(&(b.time, b.seq, b.key)))
     });
     let mut keep = vec![true; rows.len()];
     let mut pairs: Vec<(usize, usize)> = Vec::new();
@@ -118,12 +116,7 @@ pub(crate) fn merge(
         }
     }
     out.changed = out.taken + out.replaced > 0;
-    out.order = rows
-        .iter()
-        .zip(&keep)
-        .filter(|(_, keep)| **keep)
-        .map(|(row, _)| row.at())
-        .collect();
+    out.order = rows.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| row.at()).collect();
     Ok(out)
 }
 
@@ -140,11 +133,7 @@ fn settle(
 ) {
     let rank = |at: &usize| (rows[*at].seq, rows[*at].source, rows[*at].row);
     let is_new = |at: &&usize| rows[**at].source as usize >= existing;
-    let old = members
-        .iter()
-        .filter(|at| !is_new(at))
-        .max_by_key(|at| (rows[**at].source, rank(at)))
-        .copied();
+    let old = members.iter().filter(|at| !is_new(at)).max_by_key(|at| (rows[**at].source, rank(at))).copied();
     let new = members.iter().filter(is_new).max_by_key(|at| rank(at)).copied();
     let news = members.iter().filter(is_new).count() as u64;
     for at in members {
@@ -178,10 +167,7 @@ fn settle(
 /// Whether a key stands twice among the rows of one entity.
 fn has_duplicates(group: &[Row]) -> bool {
     if group.len() <= 24 {
-        group
-            .iter()
-            .enumerate()
-            .any(|(i, a)| group[i + 1..].iter().any(|b| a.key == b.key))
+        group.iter().enumerate().any(|(i, a)| group[i + 1..].iter().any(|b| a.key == b.key))
     } else {
         let mut keys: Vec<u64> = group.iter().map(|row| row.key).collect();
         keys.sort_unstable();
@@ -198,10 +184,7 @@ pub(crate) fn same_content(
 ) -> Result<BooleanArray> {
     let mut same = BooleanArray::from(vec![true; old.len()]);
     for column in 0..layout.own {
-        let arrays: Vec<&dyn Array> = sources
-            .iter()
-            .map(|batch| batch.column(column).as_ref())
-            .collect();
+        let arrays: Vec<&dyn Array> = sources.iter().map(|batch| batch.column(column).as_ref()).collect();
         let a = interleave(&arrays, old)?;
         let b = interleave(&arrays, new)?;
         same = and(&same, &not_distinct(&a, &b)?)?;
@@ -216,23 +199,16 @@ pub(crate) fn gather<'a>(
     order: &'a [At],
     size: usize,
 ) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
-    order
-        .chunks(size)
-        .map(move |chunk| gather_one(layout, sources, chunk))
+    order.chunks(size).map(move |chunk| gather_one(layout, sources, chunk))
 }
 
 /// The rows at `order` as one batch of the table's full schema.
 pub(crate) fn gather_one(layout: &Layout, sources: &[RecordBatch], order: &[At]) -> Result<RecordBatch> {
     let columns = (0..layout.schema.fields().len())
         .map(|column| {
-            let arrays: Vec<&dyn Array> = sources
-                .iter()
-                .map(|batch| batch.column(column).as_ref())
-                .collect();
+            let arrays: Vec<&dyn Array> = sources.iter().map(|batch| batch.column(column).as_ref()).collect();
             if arrays.is_empty() {
-                return Ok(arrow::array::new_empty_array(
-                    layout.schema.field(column).data_type(),
-                ));
+                return Ok(arrow::array::new_empty_array(layout.schema.field(column).data_type()));
             }
             interleave(&arrays, order)
         })
@@ -278,11 +254,7 @@ fn common_prefix(layout: &Layout, sources: &[RecordBatch]) -> usize {
                 Some(first) => {
                     let longest = length.min(value.len());
                     if value[..longest] != first[..longest] || longest < length {
-                        length = value
-                            .iter()
-                            .zip(&first[..length])
-                            .take_while(|(a, b)| a == b)
-                            .count();
+                        length = value.iter().zip(&first[..length]).take_while(|(a, b)| a == b).count();
                     }
                 }
             }
@@ -310,11 +282,7 @@ impl<'a> Entities<'a> {
     #[inline]
     fn compare(&self, a: &Row, b: &Row) -> Ordering {
         let order = a.prefix.cmp(&b.prefix);
-        if order == Ordering::Equal && a.prefix as u8 == 255 {
-            self.full(a).cmp(self.full(b))
-        } else {
-            order
-        }
+        if order == Ordering::Equal && a.prefix as u8 == 255 { self.full(a).cmp(self.full(b)) } else { order }
     }
 
     fn full(&self, row: &Row) -> &str {

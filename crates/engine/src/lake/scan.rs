@@ -113,31 +113,17 @@ impl LakeScanExec {
                 .flatten()
                 .map(|expr| PhysicalSortExpr::new_default(Arc::clone(expr)))
                 .collect(),
-            (None, _) => time
-                .iter()
-                .map(|expr| PhysicalSortExpr::new_default(Arc::clone(expr)))
-                .collect(),
+            (None, _) => time.iter().map(|expr| PhysicalSortExpr::new_default(Arc::clone(expr))).collect(),
         };
         let equivalence = EquivalenceProperties::new_with_orderings(schema, LexOrdering::new(order));
         let partitioning = match entity {
             Some(entity) => Partitioning::Hash(vec![entity], layout.buckets),
             None => Partitioning::UnknownPartitioning(layout.buckets),
         };
-        let properties = PlanProperties::new(
-            equivalence,
-            partitioning,
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
+        let properties =
+            PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded);
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self {
-            properties: Arc::new(properties),
-            state,
-            projection,
-            bounds,
-            limit,
-            metrics,
-        })
+        Ok(Self { properties: Arc::new(properties), state, projection, bounds, limit, metrics })
     }
 
     /// The record table that is read.
@@ -154,11 +140,7 @@ impl LakeScanExec {
         buckets
             .iter()
             .map(|bucket| {
-                bucket
-                    .base
-                    .as_ref()
-                    .and_then(|base| base.rows(layout).ok())
-                    .unwrap_or_default()
+                bucket.base.as_ref().and_then(|base| base.rows(layout).ok()).unwrap_or_default()
                     + bucket.overlay.index.len()
             })
             .sum()
@@ -168,11 +150,7 @@ impl LakeScanExec {
 impl DisplayAs for LakeScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schema = self.schema();
-        let fields: Vec<&str> = schema
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect();
+        let fields: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         write!(f, "LakeScanExec: {} [{}]", self.table(), fields.join(", "))?;
         if let Some(entities) = &self.bounds.entities {
             write!(f, ", entities={}", entities.len())?;
@@ -220,10 +198,7 @@ impl ExecutionPlan for LakeScanExec {
         );
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let measured = Measured { rows, metrics };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            self.schema(),
-            futures::stream::iter(measured),
-        )))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), futures::stream::iter(measured))))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -52,48 +52,28 @@ impl Overlay {
         let seqs = layout.seqs(&batch).values().to_vec();
         let index = Arc::make_mut(&mut self.index);
         for (row, id) in ids.iter().enumerate() {
-            let slot = Slot {
-                chunk,
-                row: row as u32,
-                seq: seqs[row],
-                position,
-            };
+            let slot = Slot { chunk, row: row as u32, seq: seqs[row], position };
             let entry = index.entry(*id).or_insert(slot);
             if slot.seq >= entry.seq {
                 *entry = slot;
             }
         }
         self.chunks.push(batch);
-        if self.chunks.len() > 64 {
-            self.consolidate(layout)
-        } else {
-            Ok(())
-        }
+        if self.chunks.len() > 64 { self.consolidate(layout) } else { Ok(()) }
     }
 
     /// Brings the surviving rows into one chunk.
     fn consolidate(&mut self, layout: &Layout) -> Result<()> {
         let mut slots: Vec<(Id, Slot)> = self.index.iter().map(|(id, slot)| (*id, *slot)).collect();
         slots.sort_unstable_by_key(|(_, slot)| (slot.chunk, slot.row));
-        let order: Vec<rows::At> = slots
-            .iter()
-            .map(|(_, slot)| (slot.chunk as usize, slot.row as usize))
-            .collect();
+        let order: Vec<rows::At> =
+            slots.iter().map(|(_, slot)| (slot.chunk as usize, slot.row as usize)).collect();
         let batch = rows::gather_one(layout, &self.chunks, &order)?;
-        let index = slots.iter().enumerate().map(|(row, (id, slot))| {
-            (
-                *id,
-                Slot {
-                    chunk: 0,
-                    row: row as u32,
-                    ..*slot
-                },
-            )
-        });
-        *self = Self {
-            index: Arc::new(index.collect()),
-            chunks: vec![batch],
-        };
+        let index = slots
+            .iter()
+            .enumerate()
+            .map(|(row, (id, slot))| (*id, Slot { chunk: 0, row: row as u32, ..*slot }));
+        *self = Self { index: Arc::new(index.collect()), chunks: vec![batch] };
         Ok(())
     }
 
@@ -103,37 +83,20 @@ impl Overlay {
         layout: &Layout,
         wanted: impl Fn(&Slot) -> bool,
     ) -> Result<(RecordBatch, Vec<(Id, Slot)>)> {
-        let mut slots: Vec<(Id, Slot)> = self
-            .index
-            .iter()
-            .filter(|(_, slot)| wanted(slot))
-            .map(|(id, slot)| (*id, *slot))
-            .collect();
+        let mut slots: Vec<(Id, Slot)> =
+            self.index.iter().filter(|(_, slot)| wanted(slot)).map(|(id, slot)| (*id, *slot)).collect();
         slots.sort_unstable_by_key(|(_, slot)| (slot.chunk, slot.row));
-        let order: Vec<rows::At> = slots
-            .iter()
-            .map(|(_, slot)| (slot.chunk as usize, slot.row as usize))
-            .collect();
+        let order: Vec<rows::At> =
+            slots.iter().map(|(_, slot)| (slot.chunk as usize, slot.row as usize)).collect();
         Ok((rows::gather_one(layout, &self.chunks, &order)?, slots))
     }
 
     /// The overlay without the rows for which `drop` holds.
     pub fn without(&self, drop: impl Fn(&Id, &Slot) -> bool) -> Self {
-        let index: HashMap<Id, Slot> = self
-            .index
-            .iter()
-            .filter(|(id, slot)| !drop(id, slot))
-            .map(|(id, slot)| (*id, *slot))
-            .collect();
-        let chunks = if index.is_empty() {
-            Vec::new()
-        } else {
-            self.chunks.clone()
-        };
-        Self {
-            chunks,
-            index: Arc::new(index),
-        }
+        let index: HashMap<Id, Slot> =
+            self.index.iter().filter(|(id, slot)| !drop(id, slot)).map(|(id, slot)| (*id, *slot)).collect();
+        let chunks = if index.is_empty() { Vec::new() } else { self.chunks.clone() };
+        Self { chunks, index: Arc::new(index) }
     }
 }
 
@@ -150,12 +113,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub fn new(version: u64, base: Option<Arc<DataFile>>, overlay: Overlay) -> Arc<Self> {
-        Arc::new(Self {
-            version,
-            base,
-            overlay,
-            view: Mutex::new(None),
-        })
+        Arc::new(Self { version, base, overlay, view: Mutex::new(None) })
     }
 }
 
@@ -189,10 +147,7 @@ impl MergeMap {
 
     /// The customers that are shown under `survivor`.
     pub fn merged_into<'a>(&'a self, survivor: &'a str) -> impl Iterator<Item = &'a str> {
-        self.into
-            .iter()
-            .filter(move |(_, into)| *into == survivor)
-            .map(|(from, _)| from.as_str())
+        self.into.iter().filter(move |(_, into)| *into == survivor).map(|(from, _)| from.as_str())
     }
 }
 
@@ -212,26 +167,14 @@ pub(crate) struct TableState {
 
 impl TableState {
     pub fn empty(layout: Arc<Layout>, versions: &Versions) -> Self {
-        let buckets = (0..layout.buckets)
-            .map(|_| Bucket::new(versions.next(), None, Overlay::default()))
-            .collect();
-        Self {
-            layout,
-            buckets,
-            overlays: Vec::new(),
-            merges: Arc::default(),
-            position: 0,
-            flushed: 0,
-        }
+        let buckets =
+            (0..layout.buckets).map(|_| Bucket::new(versions.next(), None, Overlay::default())).collect();
+        Self { layout, buckets, overlays: Vec::new(), merges: Arc::default(), position: 0, flushed: 0 }
     }
 
     /// Version of the whole table: the newest of its buckets'.
     pub fn version(&self) -> u64 {
-        self.buckets
-            .iter()
-            .map(|bucket| bucket.version)
-            .max()
-            .unwrap_or_default()
+        self.buckets.iter().map(|bucket| bucket.version).max().unwrap_or_default()
     }
 
     /// Rows in overlays, deleted ones included.
@@ -243,14 +186,7 @@ impl TableState {
     pub fn unflushed(&self) -> usize {
         self.buckets
             .iter()
-            .map(|bucket| {
-                bucket
-                    .overlay
-                    .index
-                    .values()
-                    .filter(|slot| slot.position > self.flushed)
-                    .count()
-            })
+            .map(|bucket| bucket.overlay.index.values().filter(|slot| slot.position > self.flushed).count())
             .sum()
     }
 
@@ -287,11 +223,7 @@ impl TableState {
         if self.layout.merges != Merging::None {
             let mut touched = std::collections::BTreeSet::new();
             for (a, b) in [(&self.merges, &merges), (&merges, &self.merges)] {
-                for (from, into) in a
-                    .into
-                    .iter()
-                    .filter(|(from, into)| b.into.get(*from) != Some(into))
-                {
+                for (from, into) in a.into.iter().filter(|(from, into)| b.into.get(*from) != Some(into)) {
                     touched.insert(self.layout.bucket(from));
                     touched.insert(self.layout.bucket(into));
                 }

@@ -42,15 +42,7 @@ impl BucketRows {
         limit: Option<usize>,
     ) -> Self {
         let left = limit.unwrap_or(usize::MAX);
-        Self {
-            state,
-            bucket,
-            projection,
-            bounds,
-            batch_size,
-            left,
-            source: Source::Unopened,
-        }
+        Self { state, bucket, projection, bounds, batch_size, left, source: Source::Unopened }
     }
 
     fn open(&self) -> Result<Source> {
@@ -61,12 +53,7 @@ impl BucketRows {
         let view = view::view(&self.state, self.bucket)?;
         let mut columns = self.projection.clone();
         if !view.is_empty() {
-            for at in layout
-                .entity
-                .into_iter()
-                .chain(layout.time)
-                .chain([layout.seq, layout.key])
-            {
+            for at in layout.entity.into_iter().chain(layout.time).chain([layout.seq, layout.key]) {
                 if !columns.contains(&at) {
                     columns.push(at);
                 }
@@ -76,9 +63,8 @@ impl BucketRows {
             None => None,
             Some(base) => {
                 let groups = base.groups(layout)?;
-                let wanted: Vec<usize> = (0..groups.len())
-                    .filter(|at| self.bounds.group(&groups[*at]))
-                    .collect();
+                let wanted: Vec<usize> =
+                    (0..groups.len()).filter(|at| self.bounds.group(&groups[*at])).collect();
                 let all = wanted.len() == groups.len();
                 match wanted.is_empty() {
                     true => None,
@@ -124,11 +110,7 @@ impl Iterator for BucketRows {
         match self.step() {
             Ok(None) => None,
             Ok(Some(batch)) => {
-                let batch = if batch.num_rows() > self.left {
-                    batch.slice(0, self.left)
-                } else {
-                    batch
-                };
+                let batch = if batch.num_rows() > self.left { batch.slice(0, self.left) } else { batch };
                 self.left -= batch.num_rows();
                 Some(Ok(batch))
             }
@@ -184,19 +166,9 @@ impl Merger {
         shown: usize,
         batch_size: usize,
     ) -> Result<Self> {
-        let at = |column: usize| {
-            columns
-                .iter()
-                .position(|other| *other == column)
-                .unwrap_or_default()
-        };
+        let at = |column: usize| columns.iter().position(|other| *other == column).unwrap_or_default();
         let live = match &view.live {
-            None => Live {
-                batch: None,
-                times: Times::None,
-                seqs: Vec::new(),
-                keys: Vec::new(),
-            },
+            None => Live { batch: None, times: Times::None, seqs: Vec::new(), keys: Vec::new() },
             Some(batch) => Live {
                 times: layout.times(batch),
                 seqs: layout.seqs(batch).values().to_vec(),
@@ -316,11 +288,7 @@ impl Merger {
     fn project(&self, base: &RecordBatch) -> Result<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(base.num_rows()));
         let columns = base.columns()[..self.shown].to_vec();
-        Ok(RecordBatch::try_new_with_options(
-            Arc::clone(&self.schema),
-            columns,
-            &options,
-        )?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 
     fn gather(&self, base: &RecordBatch, order: &[(usize, usize)]) -> Result<RecordBatch> {
@@ -332,10 +300,6 @@ impl Merger {
             })
             .collect::<std::result::Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(order.len()));
-        Ok(RecordBatch::try_new_with_options(
-            Arc::clone(&self.schema),
-            columns,
-            &options,
-        )?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 }

@@ -81,47 +81,27 @@ fn make(state: &TableState, at: usize, bucket: &Bucket) -> Result<View> {
         }
         sources[0] = without_merged(layout, &sources[0], &state.merges.into)?;
         if layout.merges == Merging::Move {
-            for (from, into) in state
-                .merges
-                .into
-                .iter()
-                .filter(|(_, into)| layout.bucket(into) == at)
-            {
+            for (from, into) in state.merges.into.iter().filter(|(_, into)| layout.bucket(into) == at) {
                 sources.extend(moved(state, from, into)?);
             }
         }
     }
     let merged = rows::merge(layout, &sources, sources.len(), true)?;
     if merged.order.is_empty() {
-        let touched = masks.into_iter().map(|(entity, mask)| Touched {
-            entity: entity.into(),
-            mask,
-            live: 0..0,
-        });
-        return Ok(View {
-            live: None,
-            touched: touched.collect(),
-        });
+        let touched =
+            masks.into_iter().map(|(entity, mask)| Touched { entity: entity.into(), mask, live: 0..0 });
+        return Ok(View { live: None, touched: touched.collect() });
     }
     let live = rows::gather_one(layout, &sources, &merged.order)?;
     let mut ranges = ranges(layout.entities(&live), live.num_rows());
     for entity in ranges.keys() {
-        masks
-            .entry(entity.clone())
-            .or_insert_with(|| Mask::Keys(HashSet::new()));
+        masks.entry(entity.clone()).or_insert_with(|| Mask::Keys(HashSet::new()));
     }
     let touched = masks.into_iter().map(|(entity, mask)| {
         let live = ranges.remove(&entity).unwrap_or(0..0);
-        Touched {
-            entity: entity.into(),
-            mask,
-            live,
-        }
+        Touched { entity: entity.into(), mask, live }
     });
-    Ok(View {
-        touched: touched.collect(),
-        live: Some(live),
-    })
+    Ok(View { touched: touched.collect(), live: Some(live) })
 }
 
 /// Rows whose entity is not merged away.
@@ -133,9 +113,7 @@ fn without_merged(
     let Some(entities) = layout.entities(batch) else {
         return Ok(batch.clone());
     };
-    let keep = (0..batch.num_rows())
-        .map(|row| Some(!into.contains_key(entities.value(row))))
-        .collect();
+    let keep = (0..batch.num_rows()).map(|row| Some(!into.contains_key(entities.value(row)))).collect();
     Ok(arrow::compute::filter_record_batch(batch, &keep)?)
 }
 
@@ -149,10 +127,8 @@ fn moved(state: &TableState, from: &str, into: &str) -> Result<Vec<RecordBatch>>
     rows.into_iter()
         .map(|batch| {
             let mut columns = batch.columns().to_vec();
-            columns[entity] = Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(
-                into,
-                batch.num_rows(),
-            )));
+            columns[entity] =
+                Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(into, batch.num_rows())));
             Ok(RecordBatch::try_new(Arc::clone(&layout.schema), columns)?)
         })
         .collect()

@@ -28,7 +28,8 @@ pub(super) fn group(requests: &[BaseRequest], positions: &[usize]) -> Vec<Vec<us
 }
 
 fn same_rows(a: &BaseRequest, b: &BaseRequest) -> bool {
-    let (BaseMeasure::Cohort { expr: x, .. }, BaseMeasure::Cohort { expr: y, .. }) = (&a.measure, &b.measure) else {
+    let (BaseMeasure::Cohort { expr: x, .. }, BaseMeasure::Cohort { expr: y, .. }) = (&a.measure, &b.measure)
+    else {
         return false;
     };
     // Numbers of entities are no money; they share the scan of amounts in any currency.

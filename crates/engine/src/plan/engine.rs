@@ -49,7 +49,13 @@ pub struct EngineOptions {
 
 impl EngineOptions {
     /// Options with the usual limits: 256 MB of stored aggregates, 1 GB for running queries, two buckets at a time.
-    pub fn new(zone: Zone, display: Currency, rules: RevenueRules, clock: Arc<dyn Clock>, facts: Vec<FactFile>) -> Self {
+    pub fn new(
+        zone: Zone,
+        display: Currency,
+        rules: RevenueRules,
+        clock: Arc<dyn Clock>,
+        facts: Vec<FactFile>,
+    ) -> Self {
         Self {
             zone,
             display,
@@ -76,7 +82,10 @@ pub struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("source", &self.source).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("source", &self.source)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -118,7 +127,10 @@ impl Engine {
 
     /// The fact of a name.
     pub(super) fn fact(&self, name: &str) -> Result<&FactSchema, EngineError> {
-        self.facts.iter().find(|f| f.file.name == name).ok_or_else(|| EngineError::UnknownFact(name.to_owned()))
+        self.facts
+            .iter()
+            .find(|f| f.file.name == name)
+            .ok_or_else(|| EngineError::UnknownFact(name.to_owned()))
     }
 
     /// Counts and size of the stored partial aggregates.
@@ -158,7 +170,8 @@ impl Engine {
         let mut rows = vec![];
         for batch in &batches {
             let (date, base) = (as_date32_array(batch.column(0))?, as_string_view_array(batch.column(1))?);
-            let (quote, rate) = (as_string_view_array(batch.column(2))?, as_decimal128_array(batch.column(3))?);
+            let (quote, rate) =
+                (as_string_view_array(batch.column(2))?, as_decimal128_array(batch.column(3))?);
             for (((date, base), quote), rate) in date.iter().zip(base).zip(quote).zip(rate) {
                 let pair = base.and_then(Currency::from_code).zip(quote.and_then(Currency::from_code));
                 if let (Some(day), Some((base, quote)), Some(rate)) = (date, pair, rate) {
@@ -243,7 +256,8 @@ fn state(
     // A filter that changes while the query runs would make stored partial aggregates wrong.
     settings.optimizer.enable_dynamic_filter_pushdown = false;
     settings.sql_parser.default_null_ordering = "nulls_max".into();
-    let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
+    let mut runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
     if let Some(dir) = &options.spill_dir {
         runtime = runtime.with_temp_file_path(dir);
     }

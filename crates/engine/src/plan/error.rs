@@ -51,9 +51,9 @@ impl From<DataFusionError> for EngineError {
         }
         match error.find_root() {
             DataFusionError::ResourcesExhausted(text) => EngineError::Memory(text.clone()),
-            DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) => {
-                EngineError::Store(error)
-            }
+            DataFusionError::IoError(_)
+            | DataFusionError::ObjectStore(_)
+            | DataFusionError::ParquetError(_) => EngineError::Store(error),
             _ => EngineError::Query(error.strip_backtrace()),
         }
     }

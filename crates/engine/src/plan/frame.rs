@@ -6,8 +6,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, TimeUnit};
 use burgeon_core::time::{Grain, Period, Zone};
 use burgeon_metrics::base::{BaseRequest, Dimension, Filter, Span};
-use datafusion::common::{Column, ScalarValue};
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{BinaryExpr, Expr, JoinType, Operator, Partitioning, SortExpr, cast, lit};
 use datafusion::physical_expr::Partitioning::Hash;
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
@@ -133,7 +133,10 @@ impl Frame {
     /// The dimension as planned by [`Frame::new`].
     pub fn dim(&self, dimension: &Dimension) -> Dim {
         let found = self.dims.iter().find(|(known, _)| known == dimension);
-        found.map_or_else(|| Dim { expr: lit(ScalarValue::Utf8View(None)), cohort: None }, |(_, dim)| dim.clone())
+        found.map_or_else(
+            || Dim { expr: lit(ScalarValue::Utf8View(None)), cohort: None },
+            |(_, dim)| dim.clone(),
+        )
     }
 
     /// SQL of a definition over the frame's columns.
@@ -194,7 +197,8 @@ impl Frame {
         aggregates: Vec<Expr>,
         entity: Option<&FactSchema>,
     ) -> Result<Vec<RecordBatch>, EngineError> {
-        let plain = self.rows.clone().aggregate(keys.clone(), aggregates.clone())?.create_physical_plan().await?;
+        let plain =
+            self.rows.clone().aggregate(keys.clone(), aggregates.clone())?.create_physical_plan().await?;
         let Some(fact) = entity else {
             return Ok(collect(plain, session.task_ctx()).await?);
         };
@@ -261,7 +265,8 @@ fn whole_entities(plan: &Arc<dyn ExecutionPlan>, entity: &str) -> bool {
         return partitioning.partition_count() == 1
             || match partitioning {
                 Hash(by, _) => {
-                    by.len() == 1 && by[0].downcast_ref::<PhysicalColumn>().is_some_and(|c| c.name() == entity)
+                    by.len() == 1
+                        && by[0].downcast_ref::<PhysicalColumn>().is_some_and(|c| c.name() == entity)
                 }
                 _ => false,
             };

@@ -79,7 +79,9 @@ impl Engine {
         let columns: Vec<Expr> = fact.columns.iter().map(|c| column(&c.name)).collect();
         let mut order = vec![frame.time.clone().sort(false, false)];
         // A full order, so that pages neither overlap nor leave rows out.
-        order.extend(fact.columns.iter().filter(|c| sortable(&c.data_type)).map(|c| column(&c.name).sort(true, false)));
+        order.extend(
+            fact.columns.iter().filter(|c| sortable(&c.data_type)).map(|c| column(&c.name).sort(true, false)),
+        );
         let page = rows.sort(order)?.limit(offset, Some(limit))?.select(columns)?;
         let schema: SchemaRef = std::sync::Arc::new(page.schema().as_arrow().clone());
         let batches = page.collect().await?;
@@ -94,7 +96,8 @@ impl Engine {
             let text = |array: &arrow::array::ArrayRef| cast_array(array, &DataType::Utf8View).ok();
             let entities = entities.and_then(text).and_then(|array| array.as_string_view_opt().cloned());
             let keys = rows.column_by_name(key).and_then(|array| array.as_primitive_opt::<UInt64Type>());
-            let tables = rows.column_by_name(table).and_then(text).and_then(|a| a.as_string_view_opt().cloned());
+            let tables =
+                rows.column_by_name(table).and_then(text).and_then(|a| a.as_string_view_opt().cloned());
             for (row, record) in records.iter_mut().enumerate() {
                 if let Some(keys) = keys
                     && keys.is_valid(row)

@@ -23,7 +23,10 @@ pub(super) async fn run(engine: &Engine, request: &BaseRequest) -> Result<BaseSe
         mend: mend.to_owned(),
     };
     let BaseMeasure::Aggregate { function, expr: Some(expr) } = &request.measure else {
-        return Err(wrong("the spans of the request overlap or leave gaps", "ask for periods that touch each other"));
+        return Err(wrong(
+            "the spans of the request overlap or leave gaps",
+            "ask for periods that touch each other",
+        ));
     };
     let zone = &engine.options.zone;
     let session = engine.session(request.cut_off);
@@ -55,7 +58,10 @@ pub(super) async fn run(engine: &Engine, request: &BaseRequest) -> Result<BaseSe
         Aggregate::Min => min(value),
         Aggregate::Max => max(value),
         Aggregate::Sum | Aggregate::Count => {
-            return Err(wrong("the spans of the request overlap or leave gaps", "ask for periods that touch each other"));
+            return Err(wrong(
+                "the spans of the request overlap or leave gaps",
+                "ask for periods that touch each other",
+            ));
         }
     };
     let names: Vec<Expr> = ["__span", "__currency"]
@@ -85,7 +91,10 @@ pub(super) async fn run(engine: &Engine, request: &BaseRequest) -> Result<BaseSe
             t if t.is_integer() => 0,
             DataType::Float32 | DataType::Float64 => 10,
             other => {
-                return Err(wrong(&format!("the measure is {other}, not a number"), "mend the metric's measure"));
+                return Err(wrong(
+                    &format!("the measure is {other}, not a number"),
+                    "mend the metric's measure",
+                ));
             }
         };
         let values = cast_array(

@@ -8,14 +8,14 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
 use burgeon_metrics::base::{Aggregate, BaseMeasure, BaseRequest, BaseRow, BaseSeries, Money, Span};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, ExprFunctionExt, ExprSchemable, cast, lit, when};
 use datafusion::physical_plan::displayable;
 use datafusion::prelude::SessionContext;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, ExprSchemable, cast, lit, when};
 
 use super::engine::Engine;
 use super::error::EngineError;
-use crate::facts::FactSchema;
 use super::frame::{Dim, Frame, column, value_of};
+use crate::facts::FactSchema;
 use crate::functions::{convert, positive_entities, span_distinct, span_sums};
 
 /// Requests answered by one scan, and the spans of that scan.
@@ -164,7 +164,11 @@ async fn prepare<'a>(
 }
 
 /// The physical plan of one scan as text.
-pub(super) async fn explain(engine: &Engine, requests: &[BaseRequest], group: &Group) -> Result<String, EngineError> {
+pub(super) async fn explain(
+    engine: &Engine,
+    requests: &[BaseRequest],
+    group: &Group,
+) -> Result<String, EngineError> {
     let members: Vec<&BaseRequest> = group.members.iter().map(|at| &requests[*at]).collect();
     let bounds: Arc<[i64]> = group.bounds.as_slice().into();
     let scan = prepare(engine, &members, &bounds).await?;
@@ -206,7 +210,8 @@ pub(super) async fn run(
                 }
                 match cell {
                     Cell::Sums { scale } => {
-                        for (currency, span, value) in span_sums::decode(array.as_binary::<i32>().value(row))? {
+                        for (currency, span, value) in span_sums::decode(array.as_binary::<i32>().value(row))?
+                        {
                             let Some(span) = span.checked_sub(skip) else { continue };
                             out.push(BaseRow { span, dims: values.clone(), currency, value, scale: *scale });
                         }
@@ -217,7 +222,13 @@ pub(super) async fn run(
                             let Some(span) = span.checked_sub(skip) else { continue };
                             if *count != 0 {
                                 let value = i128::from(*count);
-                                out.push(BaseRow { span, dims: values.clone(), currency: None, value, scale: 0 });
+                                out.push(BaseRow {
+                                    span,
+                                    dims: values.clone(),
+                                    currency: None,
+                                    value,
+                                    scale: 0,
+                                });
                             }
                         }
                     }
@@ -239,7 +250,8 @@ fn aggregate(
         BaseMeasure::PositiveEntities { expr } => {
             let entity = column(request.entity.as_deref().unwrap_or_default());
             let amount = frame.sql(request, expr)?;
-            let call = positive_entities::udaf(Arc::clone(bounds)).call(vec![entity, frame.time.clone(), amount]);
+            let call =
+                positive_entities::udaf(Arc::clone(bounds)).call(vec![entity, frame.time.clone(), amount]);
             return Ok((call, Cell::Counts));
         }
         BaseMeasure::Aggregate { function: Aggregate::CountDistinct, expr: Some(expr) } => {
@@ -251,7 +263,9 @@ fn aggregate(
         BaseMeasure::Aggregate { function: Aggregate::Count, expr: Some(expr) } => {
             when(frame.sql(request, expr)?.is_not_null(), lit(1_i64)).end()?
         }
-        BaseMeasure::Aggregate { expr: Some(expr), .. } | BaseMeasure::Balance { expr } => frame.sql(request, expr)?,
+        BaseMeasure::Aggregate { expr: Some(expr), .. } | BaseMeasure::Balance { expr } => {
+            frame.sql(request, expr)?
+        }
         BaseMeasure::Aggregate { .. } | BaseMeasure::Cohort { .. } => none.clone(),
     };
     let amount_type = amount.get_type(frame.rows.schema())?;

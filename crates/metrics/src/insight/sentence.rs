@@ -88,7 +88,9 @@ pub(super) fn sentences(e: &Explanation) -> Vec<Sentence> {
             continue;
         }
         let along = |with: bool| {
-            let same = rows.iter().filter(|(_, c)| !c.is_zero() && (c.is_positive() == change.is_positive()) == with);
+            let same = rows
+                .iter()
+                .filter(|(_, c)| !c.is_zero() && (c.is_positive() == change.is_positive()) == with);
             same.max_by(|a, b| a.1.abs().cmp(&b.1.abs()))
         };
         if let Some((row, effect)) = along(true) {

@@ -199,7 +199,9 @@ impl Parts<'_, '_> {
             let below = self.value(self.whole, &self.below, period, Some(0));
             above.checked_div(&below).map(|ratio| (ratio, below))
         };
-        let (Some((ratio0, below0)), Some((ratio1, below1))) = (total(request.against), total(request.period)) else {
+        let (Some((ratio0, below0)), Some((ratio1, below1))) =
+            (total(request.against), total(request.period))
+        else {
             return;
         };
         let average = mean(&ratio0, &ratio1);

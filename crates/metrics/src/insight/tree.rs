@@ -123,7 +123,9 @@ impl Builder<'_, '_> {
                 // The balances would open into this metric again.
                 made.children = terms
                     .iter()
-                    .map(|(negative, e)| self.term(e, *negative, metric, Place { depth: MAX_DEPTH, ..place }, weight))
+                    .map(|(negative, e)| {
+                        self.term(e, *negative, metric, Place { depth: MAX_DEPTH, ..place }, weight)
+                    })
                     .collect();
             }
             Kind::Cumulative { .. } => {
@@ -157,7 +159,8 @@ impl Builder<'_, '_> {
         let sum = |name: &str| -> Option<Exact> {
             periods.iter().map(|p| self.evaluator.metric(name, p, Some(0)).ok()).sum()
         };
-        let terms = flows.iter().map(|f| (f, false)).chain(less.iter().map(|f| (f, true))).chain([(&fx.name, false)]);
+        let terms =
+            flows.iter().map(|f| (f, false)).chain(less.iter().map(|f| (f, true))).chain([(&fx.name, false)]);
         let mut children = Vec::new();
         for (name, negative) in terms {
             let total = sum(name)?;
@@ -213,7 +216,9 @@ impl Builder<'_, '_> {
                 let mut made = self.opaque(expr, metric, place, weight);
                 let (a0, a1) = self.values(a, metric, place);
                 let (b0, b1) = self.values(b, metric, place);
-                let half = |x: &Option<Exact>, y: &Option<Exact>| Some(mean(x.as_ref()?, y.as_ref()?) * weight.as_ref()?);
+                let half = |x: &Option<Exact>, y: &Option<Exact>| {
+                    Some(mean(x.as_ref()?, y.as_ref()?) * weight.as_ref()?)
+                };
                 made.operator = Some("*");
                 made.children = vec![
                     self.expr(a, metric, place.deeper(), &half(&b0, &b1)),
@@ -226,22 +231,38 @@ impl Builder<'_, '_> {
                 flatten(expr, false, &mut terms);
                 let mut made = self.opaque(expr, metric, place, weight);
                 made.operator = Some("+");
-                made.children =
-                    terms.into_iter().map(|(e, negative)| self.term(e, negative, metric, place.deeper(), weight)).collect();
+                made.children = terms
+                    .into_iter()
+                    .map(|(e, negative)| self.term(e, negative, metric, place.deeper(), weight))
+                    .collect();
                 made
             }
             _ => self.opaque(expr, metric, place, weight),
         }
     }
 
-    fn term(&self, expr: &Expr, negative: bool, metric: &Metric, place: Place, weight: &Option<Exact>) -> Node {
+    fn term(
+        &self,
+        expr: &Expr,
+        negative: bool,
+        metric: &Metric,
+        place: Place,
+        weight: &Option<Exact>,
+    ) -> Node {
         let signed = weight.as_ref().map(|w| if negative { -w } else { w.clone() });
         let mut made = self.expr(expr, metric, place, &signed);
         made.negative = negative;
         made
     }
 
-    fn quotient(&self, a: &Expr, b: &Expr, metric: &Metric, place: Place, weight: &Option<Exact>) -> Vec<Node> {
+    fn quotient(
+        &self,
+        a: &Expr,
+        b: &Expr,
+        metric: &Metric,
+        place: Place,
+        weight: &Option<Exact>,
+    ) -> Vec<Node> {
         let (a0, a1) = self.values(a, metric, place);
         let (b0, b1) = self.values(b, metric, place);
         let one = Exact::one();

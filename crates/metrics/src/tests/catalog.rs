@@ -61,13 +61,9 @@ fn page(front: &str) -> String {
 }
 
 fn error(front: &str) -> String {
-    Catalog::new(
-        pages(),
-        [("own/metrics/mine/x.md".to_owned(), page(front))],
-        facts(),
-    )
-    .map(|_| "no error".to_owned())
-    .unwrap_or_else(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    Catalog::new(pages(), [("own/metrics/mine/x.md".to_owned(), page(front))], facts())
+        .map(|_| "no error".to_owned())
+        .unwrap_or_else(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 const HEAD: &str = "name: x\nlabel: X\nunit: money\n";
@@ -93,10 +89,20 @@ fn errors_name_file_line_and_mend() {
 
 #[test]
 fn odd_pages_are_errors_not_panics() {
-    for text in ["", "---", "---\n---", "---\n---\n", "---\na", "\u{feff}---\n[1]\n---\n", "---\n1: 2\n---", "---\r\nname: é\r\n---\r\n"] {
+    for text in [
+        "",
+        "---",
+        "---\n---",
+        "---\n---\n",
+        "---\na",
+        "\u{feff}---\n[1]\n---\n",
+        "---\n1: 2\n---",
+        "---\r\nname: é\r\n---\r\n",
+    ] {
         assert!(Metric::parse("x.md", text).is_err(), "{text:?}");
     }
-    let unclosed = format!("{}\n## Example\n```query\nmrr\n", page(&format!("{HEAD}type: formula\nformula: mrr")));
+    let unclosed =
+        format!("{}\n## Example\n```query\nmrr\n", page(&format!("{HEAD}type: formula\nformula: mrr")));
     insta::assert_snapshot!(Metric::parse("a/x.md", &unclosed).unwrap_err(), @"a/x.md:11: the block is not closed; end it with a line of ```");
 }
 

@@ -43,7 +43,9 @@ impl RateSource for Engine {
     fn rate(&self, from: Currency, to: Currency, date: Date) -> Result<Exact, MissingRate> {
         let usd = |c: Currency| match c {
             Currency::USD => Some(Exact::one()),
-            c => self.rates.iter().filter(|r| r.0 == c && r.1 <= date).max_by_key(|r| r.1).map(|r| r.2.clone()),
+            c => {
+                self.rates.iter().filter(|r| r.0 == c && r.1 <= date).max_by_key(|r| r.1).map(|r| r.2.clone())
+            }
         };
         match (usd(from), usd(to)) {
             (Some(a), Some(b)) => a.checked_div(&b).ok_or(MissingRate { from, to, date }),
@@ -84,7 +86,9 @@ impl Engine {
     fn dim(&self, d: &Dimension, row: &Row) -> Option<String> {
         match d {
             Dimension::Fact { column, .. } => row.get(column).map(str::to_owned),
-            Dimension::Customer { column } if column == "country" => self.countries.get(row.get("customer_id")?).cloned(),
+            Dimension::Customer { column } if column == "country" => {
+                self.countries.get(row.get("customer_id")?).cloned()
+            }
             Dimension::Cohort { grain } => {
                 let zone = Zone::utc();
                 let at: i64 = row.get("first_paid_at")?.parse().ok()?;
@@ -109,7 +113,10 @@ impl Engine {
     }
 
     fn answer(&self, r: &BaseRequest) -> BaseSeries {
-        let filter = r.filter.as_ref().map(|f| Parser::new(&GenericDialect {}).try_with_sql(f).unwrap().parse_expr().unwrap());
+        let filter = r
+            .filter
+            .as_ref()
+            .map(|f| Parser::new(&GenericDialect {}).try_with_sql(f).unwrap().parse_expr().unwrap());
         let empty = Vec::new();
         let rows: Vec<&Row> = self
             .facts
@@ -128,7 +135,9 @@ impl Engine {
             BaseMeasure::Aggregate { function, expr } => {
                 let mut distinct = BTreeSet::new();
                 for row in passing() {
-                    for (i, s) in r.spans.iter().enumerate().filter(|(_, s)| s.start <= row.at && row.at < s.end) {
+                    for (i, s) in
+                        r.spans.iter().enumerate().filter(|(_, s)| s.start <= row.at && row.at < s.end)
+                    {
                         let _ = s;
                         match (function, r.money) {
                             (Aggregate::Count, _) => push(i, &dims(row), None, 1, 0),
@@ -140,7 +149,13 @@ impl Engine {
                             }
                             (_, Some(Money::Flow { display, .. })) => {
                                 let amount = row.number(expr.as_ref().unwrap());
-                                push(i, &dims(row), None, self.convert(amount, row.currency(), display, row.at), 10);
+                                push(
+                                    i,
+                                    &dims(row),
+                                    None,
+                                    self.convert(amount, row.currency(), display, row.at),
+                                    10,
+                                );
                             }
                             other => panic!("{other:?}"),
                         }
@@ -149,40 +164,56 @@ impl Engine {
             }
             BaseMeasure::Balance { expr } => {
                 for row in passing() {
-                    for (i, _) in r.spans.iter().enumerate().filter(|(_, s)| s.start <= row.at && row.at < s.end) {
+                    for (i, _) in
+                        r.spans.iter().enumerate().filter(|(_, s)| s.start <= row.at && row.at < s.end)
+                    {
                         push(i, &dims(row), Some(row.currency()), row.number(expr), 0);
                     }
                 }
             }
             BaseMeasure::PositiveEntities { expr } => {
-                let keys: BTreeSet<_> = passing().map(|row| (dims(row), row.get("customer_id").unwrap().to_owned())).collect();
+                let keys: BTreeSet<_> =
+                    passing().map(|row| (dims(row), row.get("customer_id").unwrap().to_owned())).collect();
                 for (group, entity) in keys {
                     let mut before = false;
                     for (i, s) in r.spans.iter().enumerate() {
                         let own = |row: &&&Row| dims(row) == group && row.get("customer_id") == Some(&entity);
-                        let now = passing().filter(own).filter(|row| row.at < s.end).map(|row| row.number(expr)).sum::<i128>() > 0;
+                        let now = passing()
+                            .filter(own)
+                            .filter(|row| row.at < s.end)
+                            .map(|row| row.number(expr))
+                            .sum::<i128>()
+                            > 0;
                         push(i, &group, None, i128::from(now) - i128::from(before), 0);
                         before = now;
                     }
                 }
             }
             BaseMeasure::Cohort { expr, take } => {
-                let entities: BTreeSet<String> = rows.iter().map(|row| row.get("customer_id").unwrap().to_owned()).collect();
+                let entities: BTreeSet<String> =
+                    rows.iter().map(|row| row.get("customer_id").unwrap().to_owned()).collect();
                 for (i, s) in r.spans.iter().enumerate() {
                     for entity in &entities {
                         let own = |row: &&&Row| row.get("customer_id") == Some(entity.as_str());
-                        let mut start: BTreeMap<Vec<Option<String>>, BTreeMap<Currency, i128>> = BTreeMap::new();
+                        let mut start: BTreeMap<Vec<Option<String>>, BTreeMap<Currency, i128>> =
+                            BTreeMap::new();
                         for row in passing().filter(own).filter(|row| row.at < s.start) {
-                            *start.entry(dims(row)).or_default().entry(row.currency()).or_default() += row.number(expr);
+                            *start.entry(dims(row)).or_default().entry(row.currency()).or_default() +=
+                                row.number(expr);
                         }
                         let mut end: BTreeMap<Currency, i128> = BTreeMap::new();
                         let entity_filters = || r.filters.iter().filter(|f| f.dimension.of_entity());
-                        for row in rows.iter().filter(own).filter(|row| entity_filters().all(|f| self.passes(f, row))) {
+                        for row in rows
+                            .iter()
+                            .filter(own)
+                            .filter(|row| entity_filters().all(|f| self.passes(f, row)))
+                        {
                             if row.at < r.end_of(i) {
                                 *end.entry(row.currency()).or_default() += row.number(expr);
                             }
                         }
-                        let currencies: BTreeSet<Currency> = rows.iter().filter(own).map(|row| row.currency()).collect();
+                        let currencies: BTreeSet<Currency> =
+                            rows.iter().filter(own).map(|row| row.currency()).collect();
                         let one = (currencies.len() == 1).then(|| *currencies.iter().next().unwrap());
                         let value = |amounts: &BTreeMap<Currency, i128>| -> i128 {
                             let display = match r.money {
@@ -191,7 +222,10 @@ impl Engine {
                             };
                             match one {
                                 Some(_) => amounts.values().sum(),
-                                None => amounts.iter().map(|(c, a)| self.convert(*a, *c, display, r.end_of(i) - 1)).sum(),
+                                None => amounts
+                                    .iter()
+                                    .map(|(c, a)| self.convert(*a, *c, display, r.end_of(i) - 1))
+                                    .sum(),
                             }
                         };
                         let start: Vec<(Vec<Option<String>>, i128)> =

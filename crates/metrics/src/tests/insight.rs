@@ -63,7 +63,13 @@ fn show(e: &Explanation) -> String {
 /// Worked by hand: January 100 (a, US, p0) and 50 (b, DE, p1); in February a grows by 30, b leaves, c comes with
 /// EUR 80 at 1.10 = 88.
 fn small() -> Engine {
-    engine(&[(0, 4, 0, false, 10_000), (1, 10, 1, false, 5_000), (0, 33, 0, false, 13_000), (1, 44, 1, false, 0), (2, 50, 1, true, 8_000)])
+    engine(&[
+        (0, 4, 0, false, 10_000),
+        (1, 10, 1, false, 5_000),
+        (0, 33, 0, false, 13_000),
+        (1, 44, 1, false, 0),
+        (2, 50, 1, true, 8_000),
+    ])
 }
 
 #[test]

@@ -72,7 +72,12 @@ pub(crate) fn facts() -> Vec<FactSchema> {
         fact("cash", customer, "at", "customer_id at:at kind currency amount_minor:n"),
         fact("recognised_revenue", customer, "at", "customer_id at:at kind plan currency amount_parts:n"),
         fact("costs", None, "date", "cost_id date:at kind channel campaign currency amount_minor:n"),
-        fact("renewals", customer, "due_at", "customer_id due_at:at plan currency due_parts:n renewed:b renewed_parts:n"),
+        fact(
+            "renewals",
+            customer,
+            "due_at",
+            "customer_id due_at:at plan currency due_parts:n renewed:b renewed_parts:n",
+        ),
     ]
 }
 

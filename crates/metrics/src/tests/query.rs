@@ -58,7 +58,9 @@ pub(crate) fn engine(changes: &[Change]) -> Engine {
     let date = jiff::civil::date;
     Engine {
         facts: [("mrr_movements", movements(changes))].into(),
-        countries: (0..=u8::MAX).map(|c| (format!("c{c}"), if c % 2 == 0 { "US" } else { "DE" }.to_owned())).collect(),
+        countries: (0..=u8::MAX)
+            .map(|c| (format!("c{c}"), if c % 2 == 0 { "US" } else { "DE" }.to_owned()))
+            .collect(),
         rates: vec![
             (Currency::EUR, date(2025, 1, 1), "1.1".parse().unwrap()),
             (Currency::EUR, date(2025, 3, 17), "1.05".parse().unwrap()),
@@ -69,13 +71,21 @@ pub(crate) fn engine(changes: &[Change]) -> Engine {
 
 pub(crate) fn ask(engine: &Engine, words: &str) -> QueryResult {
     let (catalog, context) = (catalog(), context("2026-06-15T12:00:00Z"));
-    let query = Query::from_words(&crate::example::words(words), &catalog, &context).unwrap_or_else(|e| panic!("{e}"));
+    let query = Query::from_words(&crate::example::words(words), &catalog, &context)
+        .unwrap_or_else(|e| panic!("{e}"));
     let plan = plan(&catalog, &query, &context).unwrap();
     evaluate(&plan, &engine.run(&plan.bases), engine).unwrap()
 }
 
 fn small() -> Engine {
-    engine(&[(0, 4, 0, false, 10_000), (1, 10, 1, false, 5_000), (0, 33, 0, false, 13_000), (1, 44, 1, false, 0), (2, 50, 1, true, 8_000), (1, 60, 1, false, 5_000)])
+    engine(&[
+        (0, 4, 0, false, 10_000),
+        (1, 10, 1, false, 5_000),
+        (0, 33, 0, false, 13_000),
+        (1, 44, 1, false, 0),
+        (2, 50, 1, true, 8_000),
+        (1, 60, 1, false, 5_000),
+    ])
 }
 
 #[test]
@@ -186,7 +196,10 @@ fn the_rest_is_other_only_where_it_adds_up() {
     2025-03,p0,USD,130.00,130.00
     2025-03,other,other,134.00,
     "#);
-    assert_eq!(result.warnings, ["arpa does not add up over plan, currency, so the other 2 values are left out"]);
+    assert_eq!(
+        result.warnings,
+        ["arpa does not add up over plan, currency, so the other 2 values are left out"]
+    );
     assert_eq!(result.totals.len(), 1);
 }
 
@@ -194,7 +207,10 @@ fn the_rest_is_other_only_where_it_adds_up() {
 fn errors_name_the_nearest() {
     let (catalog, context) = (catalog(), context("2026-06-15T12:00:00Z"));
     let error = |words: &str| {
-        Query::from_words(&crate::example::words(words), &catalog, &context).map(|_| ()).unwrap_err().to_string()
+        Query::from_words(&crate::example::words(words), &catalog, &context)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     };
     insta::assert_snapshot!(error("mmr"), @r#"there is no metric "mmr"; did you mean "mrr"?"#);
     insta::assert_snapshot!(error("mrr --by contry"), @r#"mrr has no dimension "contry"; did you mean "country"?; it has customer_id, subscription_id, movement, currency, plan, interval, reason, scheduled, is_transfer, cohort, country, channel, partner, name, industry"#);

@@ -19,12 +19,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             .await
             .map_err(|_| Error::new(Kind::TooLarge, "body_too_large", "the body is larger than 1 MiB"))?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            Error::new(
-                Kind::Unprocessable,
-                "bad_body",
-                format!("the body cannot be read: {error}"),
-            )
-            .into()
+            Error::new(Kind::Unprocessable, "bad_body", format!("the body cannot be read: {error}")).into()
         })
     }
 }

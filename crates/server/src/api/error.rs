@@ -59,35 +59,18 @@ pub fn status(kind: Kind) -> StatusCode {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Error {
-            kind,
-            code,
-            message,
-            mend,
-            param,
-        } = self.0;
+        let Error { kind, code, message, mend, param } = self.0;
         let status = status(kind);
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(code, "request failed: {message}");
         }
-        let body = Envelope {
-            error: Problem {
-                code: code.to_owned(),
-                message,
-                mend,
-                param,
-            },
-        };
+        let body = Envelope { error: Problem { code: code.to_owned(), message, mend, param } };
         let mut response = (status, Json(body)).into_response();
         if kind == Kind::TooMany {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if kind == Kind::Unauthorized {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

@@ -50,10 +50,7 @@ pub async fn guard(State(context): State<Shared>, request: Request, next: Next) 
     let checked = if open {
         Ok(())
     } else {
-        context
-            .auth
-            .admit(&context.workspace, request.method(), request.headers())
-            .await
+        context.auth.admit(&context.workspace, request.method(), request.headers()).await
     };
     if let Err(refusal) = checked {
         return refusal.into_response();

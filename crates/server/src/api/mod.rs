@@ -102,17 +102,12 @@ routes! {
 pub fn router(context: Shared) -> Router {
     use tower_http::compression::CompressionLayer;
     let api = table()
-        .route(
-            "/api/v1/openapi.json",
-            get(|| async { axum::Json(Description::openapi()) }),
-        )
+        .route("/api/v1/openapi.json", get(|| async { axum::Json(Description::openapi()) }))
         .route("/api/{*rest}", axum::routing::any(unknown))
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(context.clone(), limits::guard))
         .with_state(context);
-    api.fallback(crate::web::page)
-        .layer(CompressionLayer::new())
-        .layer(middleware::from_fn(limits::catch))
+    api.fallback(crate::web::page).layer(CompressionLayer::new()).layer(middleware::from_fn(limits::catch))
 }
 
 async fn unknown(uri: axum::http::Uri) -> ApiError {

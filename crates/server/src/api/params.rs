@@ -32,9 +32,7 @@ impl Params {
                     || format!("known: {}", known.join(", ")),
                     |nearest| format!("did you mean `{nearest}`?"),
                 );
-                Err(Error::invalid("unknown_parameter", message)
-                    .mend(mend)
-                    .param(name.clone()))
+                Err(Error::invalid("unknown_parameter", message).mend(mend).param(name.clone()))
             }
         }
     }
@@ -54,10 +52,7 @@ impl Params {
 
     /// Every value of `name`.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The values of `name`, each split at its commas.
@@ -90,11 +85,10 @@ impl Params {
         match self.get(name) {
             None | Some("false" | "0") => Ok(false),
             Some("true" | "1") => Ok(true),
-            Some(other) => Err(Error::invalid(
-                "bad_flag",
-                format!("`{name}` is {other:?}; it must be true or false"),
-            )
-            .param(name)),
+            Some(other) => {
+                Err(Error::invalid("bad_flag", format!("`{name}` is {other:?}; it must be true or false"))
+                    .param(name))
+            }
         }
     }
 }
@@ -112,10 +106,7 @@ mod tests {
 
     #[test]
     fn lists_and_numbers() {
-        let params = Params(vec![
-            ("by".into(), "plan, country".into()),
-            ("limit".into(), "7".into()),
-        ]);
+        let params = Params(vec![("by".into(), "plan, country".into()), ("limit".into(), "7".into())]);
         assert_eq!(params.list("by"), ["plan", "country"]);
         assert_eq!(params.number("limit", 5, 10).unwrap(), 7);
         assert!(params.number("limit", 5, 6).is_err());

@@ -27,11 +27,7 @@ pub fn json(column: &ArrayRef, row: usize) -> Value {
         DataType::Int32 => Value::from(column.as_primitive::<Int32Type>().value(row)),
         DataType::Int64 => {
             let value = column.as_primitive::<Int64Type>().value(row);
-            if value.unsigned_abs() <= 1 << 53 {
-                Value::from(value)
-            } else {
-                Value::from(value.to_string())
-            }
+            if value.unsigned_abs() <= 1 << 53 { Value::from(value) } else { Value::from(value.to_string()) }
         }
         DataType::Float64 => Value::from(column.as_primitive::<Float64Type>().value(row)),
         _ => Value::from(text(column, row).unwrap_or_default()),
@@ -63,11 +59,7 @@ pub fn text(column: &ArrayRef, row: usize) -> Option<String> {
         }
         DataType::Dictionary(_, _) | _ => {
             let options = FormatOptions::default();
-            ArrayFormatter::try_new(column.as_ref(), &options)
-                .ok()?
-                .value(row)
-                .try_to_string()
-                .ok()?
+            ArrayFormatter::try_new(column.as_ref(), &options).ok()?.value(row).try_to_string().ok()?
         }
     })
 }
@@ -85,10 +77,7 @@ impl Columns<'_> {
     fn cast<A: Array + 'static>(&self, name: &str) -> Result<&A> {
         let column = self.find(name)?;
         column.as_any().downcast_ref::<A>().ok_or_else(|| {
-            Error::internal(format!(
-                "the engine's column {name} has the type {}",
-                column.data_type()
-            ))
+            Error::internal(format!("the engine's column {name} has the type {}", column.data_type()))
         })
     }
 
@@ -111,9 +100,7 @@ impl Columns<'_> {
             DataType::Date32 => i64::from(self.cast::<Date32Array>(name)?.value(row)),
             DataType::Null => return Ok(None),
             other => {
-                return Err(Error::internal(format!(
-                    "the engine's column {name} has the type {other}"
-                )));
+                return Err(Error::internal(format!("the engine's column {name} has the type {other}")));
             }
         }))
     }
@@ -159,11 +146,8 @@ mod tests {
         assert_eq!(json(&int, 2), "9223372036854775807");
         let at: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC"));
         assert_eq!(json(&at, 0), "1970-01-01T00:00:00Z");
-        let decimal: ArrayRef = Arc::new(
-            Decimal128Array::from(vec![12_500])
-                .with_precision_and_scale(30, 4)
-                .unwrap(),
-        );
+        let decimal: ArrayRef =
+            Arc::new(Decimal128Array::from(vec![12_500]).with_precision_and_scale(30, 4).unwrap());
         assert_eq!(json(&decimal, 0), "1.25");
         let date: ArrayRef = Arc::new(Date32Array::from(vec![31]));
         assert_eq!(json(&date, 0), "1970-02-01");

@@ -74,7 +74,12 @@ pub struct Cause {
 
 impl Workspace {
     /// The largest real changes between a period and the one before, each with its main cause.
-    pub async fn changes(&self, grain: &str, period: Option<&str>, currency: Option<&str>) -> Result<Changes> {
+    pub async fn changes(
+        &self,
+        grain: &str,
+        period: Option<&str>,
+        currency: Option<&str>,
+    ) -> Result<Changes> {
         let grain: Grain = grain
             .parse()
             .map_err(|error: TimeError| Error::invalid("bad_grain", error.to_string()).param("grain"))?;
@@ -174,15 +179,18 @@ impl Workspace {
             None => None,
         };
         let change = rounded(&Some(cause.change), explanation.unit, explanation.currency);
-        Ok(Some(Cause { dimension: cause.dimension, value: cause.value, change: change.unwrap_or(0.0), customers }))
+        Ok(Some(Cause {
+            dimension: cause.dimension,
+            value: cause.value,
+            change: change.unwrap_or(0.0),
+            customers,
+        }))
     }
 
     /// How many customers of a value moved in the period; none where the value is not one of the movements.
     async fn customers_of(&self, dimension: &str, value: &str, period: &Period) -> Result<Option<u64>> {
-        let column = self
-            .catalog()
-            .fact("mrr_movements")
-            .is_some_and(|fact| fact.column(dimension).is_some());
+        let column =
+            self.catalog().fact("mrr_movements").is_some_and(|fact| fact.column(dimension).is_some());
         if !column {
             return Ok(None);
         }

@@ -83,9 +83,7 @@ impl Workspace {
                 if let Some(writer) = writers.get(table.name) {
                     writer.write(&batch)?;
                 }
-                counters
-                    .rows
-                    .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                counters.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
                 let done = company.progress() * options.customers as f64;
                 counters.bytes.store(done as u64, Ordering::Relaxed);
             }
@@ -146,9 +144,6 @@ impl Workspace {
 
     async fn remember(&self, drawn: &Drawn) -> Result<()> {
         let text = serde_json::to_string(drawn).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(self
-            .state()
-            .set_cursor(SCOPE, "drawn", &text, self.now().as_microsecond())
-            .await?)
+        Ok(self.state().set_cursor(SCOPE, "drawn", &text, self.now().as_microsecond()).await?)
     }
 }

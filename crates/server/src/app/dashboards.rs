@@ -100,11 +100,8 @@ pub fn read<'a>(
         let wrong = |text: String| Error::invalid("bad_dashboard", format!("{}: {text}", file.place()));
         let dashboard: Dashboard =
             serde_norway::from_str(&file.text).map_err(|error| wrong(error.to_string()))?;
-        let metrics = dashboard
-            .sections
-            .iter()
-            .flat_map(|section| &section.items)
-            .flat_map(|item| &item.metrics);
+        let metrics =
+            dashboard.sections.iter().flat_map(|section| &section.items).flat_map(|item| &item.metrics);
         if let Some(unknown) = metrics.into_iter().find(|metric| !is_metric(metric)) {
             return Err(
                 wrong(format!("there is no metric `{unknown}`")).mend("`burgeon metrics` lists the names")

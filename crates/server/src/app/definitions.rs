@@ -49,14 +49,7 @@ impl Files {
             let text = String::from_utf8(file.data.into_owned()).map_err(|error| {
                 Error::internal(format!("the built-in definitions/{path} is not UTF-8: {error}"))
             })?;
-            files.insert(
-                path.to_string(),
-                File {
-                    path: path.to_string(),
-                    text,
-                    origin: None,
-                },
-            );
+            files.insert(path.to_string(), File { path: path.to_string(), text, origin: None });
         }
         Ok(Self(files))
     }
@@ -82,11 +75,7 @@ impl Files {
                     continue;
                 }
                 let meta = std::fs::metadata(&path).map_err(|error| Error::io(&path, &error))?;
-                let inner = if prefix.is_empty() {
-                    name
-                } else {
-                    format!("{prefix}/{name}")
-                };
+                let inner = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
                 if meta.is_dir() {
                     if depth < DEPTH {
                         folders.push((path, inner, depth + 1));
@@ -103,41 +92,23 @@ impl Files {
         if bytes > LARGEST {
             return Err(Error::invalid(
                 "definition_too_large",
-                format!(
-                    "{}: {bytes} bytes; a definition has at most {LARGEST}",
-                    path.display()
-                ),
+                format!("{}: {bytes} bytes; a definition has at most {LARGEST}", path.display()),
             ));
         }
         let raw = std::fs::read(&path).map_err(|error| Error::io(&path, &error))?;
         let text = String::from_utf8(raw).map_err(|error| {
-            Error::invalid(
-                "bad_definition",
-                format!("{}: not UTF-8: {error}", path.display()),
-            )
-            .mend("save the file as UTF-8")
+            Error::invalid("bad_definition", format!("{}: not UTF-8: {error}", path.display()))
+                .mend("save the file as UTF-8")
         })?;
-        self.0.insert(
-            inner.clone(),
-            File {
-                path: inner,
-                text,
-                origin: Some(path),
-            },
-        );
+        self.0.insert(inner.clone(), File { path: inner, text, origin: Some(path) });
         Ok(())
     }
 
     /// The files under `folder/` with an extension, by path.
     pub fn under<'a>(&'a self, folder: &'a str, extension: &'a str) -> impl Iterator<Item = &'a File> {
         self.0.values().filter(move |file| {
-            file.path
-                .strip_prefix(folder)
-                .is_some_and(|rest| rest.starts_with('/'))
-                && file
-                    .path
-                    .rsplit_once('.')
-                    .is_some_and(|(_, found)| found == extension)
+            file.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+                && file.path.rsplit_once('.').is_some_and(|(_, found)| found == extension)
         })
     }
 }
@@ -154,21 +125,12 @@ mod tests {
         std::fs::write(metrics.join("mine.md"), "mine").unwrap();
         std::fs::write(metrics.join(".mine.md.swp"), [0xff]).unwrap();
         let files = Files::with_overrides(folder.path()).unwrap();
-        let mine = files
-            .under("metrics", "md")
-            .find(|file| file.path == "metrics/own/mine.md")
-            .unwrap();
+        let mine = files.under("metrics", "md").find(|file| file.path == "metrics/own/mine.md").unwrap();
         assert_eq!(mine.text, "mine");
-        assert!(
-            files.under("metrics", "md").count() > 1,
-            "the built-in ones are there too"
-        );
+        assert!(files.under("metrics", "md").count() > 1, "the built-in ones are there too");
         std::fs::write(metrics.join("bad.md"), [0xff, 0xfe]).unwrap();
         let error = Files::with_overrides(folder.path()).unwrap_err();
-        assert!(
-            error.message.contains("bad.md") && error.message.contains("UTF-8"),
-            "{error}"
-        );
+        assert!(error.message.contains("bad.md") && error.message.contains("UTF-8"), "{error}");
         assert!(Files::with_overrides(&folder.path().join("none")).is_ok());
     }
 }

@@ -27,18 +27,10 @@ impl Workspace {
             });
         }
         for text in self.state().check().await? {
-            findings.push(Finding {
-                part: "state",
-                severe: true,
-                text,
-            });
+            findings.push(Finding { part: "state", severe: true, text });
         }
         for trouble in &self.troubles {
-            findings.push(Finding {
-                part: "definitions",
-                severe: true,
-                text: trouble.to_string(),
-            });
+            findings.push(Finding { part: "definitions", severe: true, text: trouble.to_string() });
         }
         match self.rejects(None, 0, 0).await {
             Ok(page) if page.open > 0 => findings.push(Finding {
@@ -51,11 +43,7 @@ impl Workspace {
                 ),
             }),
             Ok(_) => {}
-            Err(error) => findings.push(Finding {
-                part: "data",
-                severe: true,
-                text: error.to_string(),
-            }),
+            Err(error) => findings.push(Finding { part: "data", severe: true, text: error.to_string() }),
         }
         findings.extend(self.missing_rates().await);
         Ok(findings)
@@ -68,10 +56,6 @@ impl Workspace {
             super::sql::instant_literal(self.now().as_microsecond())
         );
         let error = self.select(&sql).await.err()?;
-        Some(Finding {
-            part: "data",
-            severe: error.code == "missing_rate",
-            text: error.to_string(),
-        })
+        Some(Finding { part: "data", severe: error.code == "missing_rate", text: error.to_string() })
     }
 }

@@ -49,13 +49,7 @@ pub struct Error {
 impl Error {
     /// A failure of `kind` with a stable `code` and a message.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            code,
-            message: message.into(),
-            mend: None,
-            param: None,
-        }
+        Self { kind, code, message: message.into(), mend: None, param: None }
     }
 
     /// A wrong request.

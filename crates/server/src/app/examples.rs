@@ -50,15 +50,10 @@ pub async fn run_examples(
 
 async fn run(example: &Example, folder: &Path, definitions: Option<&Path>) -> Result<()> {
     let late = example.now.as_deref().unwrap_or(LATE);
-    let settings: Vec<(String, String)> = example
-        .settings
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let settings: Vec<(String, String)> =
+        example.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let zone = super::settings::zone_of(&settings)?;
-    let now = zone
-        .parse_instant(late)
-        .map_err(|error| Error::invalid("bad_example", error.to_string()))?;
+    let now = zone.parse_instant(late).map_err(|error| Error::invalid("bad_example", error.to_string()))?;
     let now = jiff::Timestamp::from_microsecond(now)
         .map_err(|error| Error::invalid("bad_example", format!("--now {late}: {error}")))?;
     let options = OpenOptions {
@@ -76,15 +71,9 @@ async fn run(example: &Example, folder: &Path, definitions: Option<&Path>) -> Re
 
 async fn ask(workspace: &Arc<Workspace>, example: &Example) -> Result<()> {
     for (table, csv) in &example.records {
-        let options = ImportOptions {
-            table: Some(table.clone()),
-            ..ImportOptions::default()
-        };
+        let options = ImportOptions { table: Some(table.clone()), ..ImportOptions::default() };
         let rejects = workspace
-            .take_rows(
-                Input::bytes(format!("{table}.csv"), csv.clone().into_bytes()),
-                &options,
-            )
+            .take_rows(Input::bytes(format!("{table}.csv"), csv.clone().into_bytes()), &options)
             .await?;
         if let Some(reject) = rejects.first() {
             return Err(Error::invalid(
@@ -96,10 +85,7 @@ async fn ask(workspace: &Arc<Workspace>, example: &Example) -> Result<()> {
     let query = workspace.parse_words(&example.query).await?;
     let got = workspace.query_csv(&query).await?;
     compare(&example.expect, &got).map_err(|difference| {
-        Error::invalid(
-            "example_differs",
-            format!("expected (-) and got (+):\n{difference}"),
-        )
+        Error::invalid("example_differs", format!("expected (-) and got (+):\n{difference}"))
     })
 }
 
@@ -109,10 +95,7 @@ impl Workspace {
         let catalog = self.catalog();
         let scratch = self.folder().join("uploads").join("examples");
         let mut results = Vec::new();
-        for metric in catalog
-            .metrics()
-            .filter(|one| metric.is_none_or(|name| one.name == name))
-        {
+        for metric in catalog.metrics().filter(|one| metric.is_none_or(|name| one.name == name)) {
             results.extend(run_examples(metric, &scratch, Some(self.definitions_folder())).await?);
         }
         let _ = std::fs::remove_dir_all(&scratch);

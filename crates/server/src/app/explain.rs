@@ -218,7 +218,11 @@ fn shown(exact: Explanation, releases: Vec<Release>) -> Explained {
             .iter()
             .map(|sentence| Sentence {
                 kind: sentence.kind.to_owned(),
-                params: sentence.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+                params: sentence
+                    .params
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                    .collect(),
             })
             .collect(),
         releases,

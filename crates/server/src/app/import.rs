@@ -51,9 +51,7 @@ impl ImportOptions {
     }
 
     fn check(&self, name: &str) -> Result<()> {
-        self.fill(Options::default())
-            .map(drop)
-            .map_err(|error| error.param(name))
+        self.fill(Options::default()).map(drop).map_err(|error| error.param(name))
     }
 
     /// The options as the ledger and the kept file remember them.
@@ -97,39 +95,15 @@ pub struct Counts {
 
 impl From<ImportCounts> for Counts {
     fn from(counts: ImportCounts) -> Self {
-        let ImportCounts {
-            rows_read,
-            taken,
-            replaced,
-            unchanged,
-            rejected,
-        } = counts;
-        Self {
-            rows_read,
-            taken,
-            replaced,
-            unchanged,
-            rejected,
-        }
+        let ImportCounts { rows_read, taken, replaced, unchanged, rejected } = counts;
+        Self { rows_read, taken, replaced, unchanged, rejected }
     }
 }
 
 impl From<Counts> for ImportCounts {
     fn from(counts: Counts) -> Self {
-        let Counts {
-            rows_read,
-            taken,
-            replaced,
-            unchanged,
-            rejected,
-        } = counts;
-        Self {
-            rows_read,
-            taken,
-            replaced,
-            unchanged,
-            rejected,
-        }
+        let Counts { rows_read, taken, replaced, unchanged, rejected } = counts;
+        Self { rows_read, taken, replaced, unchanged, rejected }
     }
 }
 

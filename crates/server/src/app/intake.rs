@@ -61,22 +61,13 @@ impl Workspace {
             return Err(Error::new(Kind::Unprocessable, "not_rows", message)
                 .mend("send objects with the table's column names as keys"));
         }
-        let options = ImportOptions {
-            table: Some(table.name.to_owned()),
-            ..ImportOptions::default()
-        };
-        let options = Options {
-            threads: 0,
-            ..options.fill(self.reader_options())?
-        };
+        let options = ImportOptions { table: Some(table.name.to_owned()), ..ImportOptions::default() };
+        let options = Options { threads: 0, ..options.fill(self.reader_options())? };
         let texts: Vec<String> = rows.iter().map(Value::to_string).collect();
         let input = Input::bytes("rows.json", format!("[{}]", texts.join(",\n")).into_bytes());
         let (batches, rejects) = blocking(move || read_all(&input, &options)).await?;
         for batch in &batches {
-            let appended = self
-                .lake()
-                .append(batch.table.name, with_raw(batch, &texts)?)
-                .await?;
+            let appended = self.lake().append(batch.table.name, with_raw(batch, &texts)?).await?;
             written.accepted += appended.taken;
             written.replaced += appended.replaced;
             written.unchanged += appended.unchanged;
@@ -96,13 +87,7 @@ impl Workspace {
     /// Puts rejects of a client's rows into their table.
     async fn keep_rejects(&self, table: Option<&str>, rejects: &[Reject]) -> Result<()> {
         let at = self.now().as_microsecond();
-        let origin = Origin {
-            source: SOURCE,
-            content: "",
-            table,
-            import_id: None,
-            at,
-        };
+        let origin = Origin { source: SOURCE, content: "", table, import_id: None, at };
         if let Some(batch) = rejected::batch(&origin, rejects)? {
             self.lake().append("rejects", batch).await?;
         }
@@ -111,14 +96,8 @@ impl Workspace {
 
     /// Takes the rows of a small file through the intake log; what could not be read is returned and not kept.
     pub(super) async fn take_rows(&self, input: Input, options: &ImportOptions) -> Result<Vec<Reject>> {
-        let source = options
-            .source
-            .clone()
-            .unwrap_or_else(|| format!("file:{}", input.name()));
-        let options = Options {
-            threads: 0,
-            ..options.fill(self.reader_options())?
-        };
+        let source = options.source.clone().unwrap_or_else(|| format!("file:{}", input.name()));
+        let options = Options { threads: 0, ..options.fill(self.reader_options())? };
         let (batches, rejects) = blocking(move || read_all(&input, &options)).await?;
         for batch in &batches {
             let rows = with_source(&batch.rows, &source)?;
@@ -142,9 +121,7 @@ impl Workspace {
             return Err(Error::invalid("bad_merge", rejected.reason.clone()));
         }
         let detail = serde_json::json!({ "into": into });
-        self.state()
-            .audit("cli", "merge", from, &detail, self.now().as_microsecond())
-            .await?;
+        self.state().audit("cli", "merge", from, &detail, self.now().as_microsecond()).await?;
         Ok(())
     }
 }
@@ -171,9 +148,7 @@ fn with_raw(batch: &TableBatch, texts: &[String]) -> Result<RecordBatch> {
 }
 
 fn with_source(rows: &RecordBatch, source: &str) -> Result<RecordBatch> {
-    let sources: ArrayRef = Arc::new(StringViewArray::from_iter_values(
-        (0..rows.num_rows()).map(|_| source),
-    ));
+    let sources: ArrayRef = Arc::new(StringViewArray::from_iter_values((0..rows.num_rows()).map(|_| source)));
     with_column(rows, system::SOURCE, sources)
 }
 

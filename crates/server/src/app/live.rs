@@ -43,19 +43,11 @@ impl Workspace {
     /// The metrics that depend on the gathered tables.
     pub fn change(&self, gathered: &Gathered) -> Change {
         let tables: Vec<String> = if gathered.all {
-            burgeon_core::records::TABLES
-                .iter()
-                .map(|table| table.name.to_owned())
-                .collect()
+            burgeon_core::records::TABLES.iter().map(|table| table.name.to_owned()).collect()
         } else {
             gathered.tables.iter().cloned().collect()
         };
         let metrics = self.metrics_of_tables(&tables);
-        Change {
-            metrics,
-            tables,
-            position: gathered.position,
-            at: self.now().to_string(),
-        }
+        Change { metrics, tables, position: gathered.position, at: self.now().to_string() }
     }
 }

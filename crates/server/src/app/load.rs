@@ -28,55 +28,36 @@ pub(super) async fn load(
     folder: &Path,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Engine, Definitions)> {
-    let files = if folder.as_os_str().is_empty() {
-        Files::built_in()?
-    } else {
-        Files::with_overrides(folder)?
-    };
+    let files =
+        if folder.as_os_str().is_empty() { Files::built_in()? } else { Files::with_overrides(folder)? };
     let mut facts = Vec::new();
     for file in files.under("facts", "sql") {
         let name = file.path.trim_start_matches("facts/").trim_end_matches(".sql");
         facts.push(FactFile::parse(name, &file.text).map_err(|error| bad_definition(file, &error))?);
     }
-    let options = EngineOptions::new(
-        settings.zone.clone(),
-        settings.currency,
-        settings.rules,
-        clock.clone(),
-        facts,
-    );
+    let options =
+        EngineOptions::new(settings.zone.clone(), settings.currency, settings.rules, clock.clone(), facts);
     let engine = Engine::new(Arc::new(lake.clone()), options).await?;
     let page = |file: &File| (file.place(), file.text.clone());
-    let (own, built_in): (Vec<_>, Vec<_>) = files
-        .under("metrics", "md")
-        .partition(|file| file.origin.is_some());
+    let (own, built_in): (Vec<_>, Vec<_>) =
+        files.under("metrics", "md").partition(|file| file.origin.is_some());
     let facts = engine.facts().iter().map(fact_schema).collect();
     let catalog =
         Catalog::new(built_in.into_iter().map(page), own.into_iter().map(page), facts).map_err(|errors| {
             let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Error::invalid("bad_definition", texts.join("\n"))
         })?;
-    let dashboards = super::dashboards::read(files.under("dashboards", "yaml"), |name| {
-        catalog.metric(name).is_some()
-    })?;
-    Ok((
-        engine,
-        Definitions {
-            catalog: Arc::new(catalog),
-            dashboards,
-        },
-    ))
+    let dashboards =
+        super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
+    Ok((engine, Definitions { catalog: Arc::new(catalog), dashboards }))
 }
 
 fn bad_definition(file: &File, error: &dyn std::fmt::Display) -> Error {
     let text = error.to_string();
     let place = file.place();
     // Errors that name the file already are not named twice.
-    let text = if text.contains(&place) || text.contains(&file.path) {
-        text
-    } else {
-        format!("{place}: {text}")
-    };
+    let text =
+        if text.contains(&place) || text.contains(&file.path) { text } else { format!("{place}: {text}") };
     Error::invalid("bad_definition", text)
 }
 

@@ -139,9 +139,7 @@ impl Workspace {
             data_through: through.map(super::cells::instant),
             rule_version: self.settings().rule_version(),
             periods: computed.periods.into_iter().map(period).collect(),
-            compare_periods: computed
-                .compare_periods
-                .map(|all| all.into_iter().map(period).collect()),
+            compare_periods: computed.compare_periods.map(|all| all.into_iter().map(period).collect()),
             series: computed.series.iter().map(series).collect(),
             totals: computed.totals.iter().map(series).collect(),
             warnings: computed.warnings,
@@ -165,11 +163,7 @@ impl Workspace {
     pub fn file_name(&self, query: &Query) -> String {
         let ends = query.periods.first().zip(query.periods.last());
         let range = ends.map_or_else(String::new, |(first, last)| {
-            if first == last {
-                first.label()
-            } else {
-                format!("{}_{}", first.label(), last.label())
-            }
+            if first == last { first.label() } else { format!("{}_{}", first.label(), last.label()) }
         });
         let metrics = query.metrics.join("-");
         let metrics = metrics.get(..60).unwrap_or(&metrics);
@@ -178,12 +172,7 @@ impl Workspace {
 }
 
 fn period(info: result::PeriodInfo) -> PeriodInfo {
-    PeriodInfo {
-        label: info.label,
-        start: info.start,
-        end: info.end,
-        complete: info.complete,
-    }
+    PeriodInfo { label: info.label, start: info.start, end: info.end, complete: info.complete }
 }
 
 fn series(series: &result::Series) -> Series {

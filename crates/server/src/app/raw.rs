@@ -11,10 +11,7 @@ const MOST_LINES: usize = 1_000;
 /// The row of a text file that begins at `line` (from 1), with the lines that belong to its quotes; `None` past the
 /// end. `sha` is the hash or its first digits. Blocking.
 pub fn row(data: &Path, sha: &str, line: u64) -> Result<Option<String>> {
-    let wrong = |error: std::io::Error| LakeError::Io {
-        path: format!("raw file {sha}"),
-        source: error,
-    };
+    let wrong = |error: std::io::Error| LakeError::Io { path: format!("raw file {sha}"), source: error };
     let mut reader = raw::open(data, sha)?;
     for _ in 1..line {
         if reader.skip_until(b'\n').map_err(wrong)? == 0 {
@@ -51,12 +48,7 @@ mod tests {
             mapping: serde_json::Value::Null,
             imported_at: 0,
         };
-        let sha = raw::put(
-            folder.path(),
-            "id,text\n1,\"two\nlines\"\n2,x\n".as_bytes(),
-            &meta,
-        )
-        .unwrap();
+        let sha = raw::put(folder.path(), "id,text\n1,\"two\nlines\"\n2,x\n".as_bytes(), &meta).unwrap();
         let read = |line| row(folder.path(), &sha[..16], line).unwrap();
         assert_eq!(read(2).as_deref(), Some("1,\"two\nlines\""));
         assert_eq!(read(4).as_deref(), Some("2,x"));

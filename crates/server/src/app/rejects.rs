@@ -79,11 +79,7 @@ impl Workspace {
                 "SELECT count(*) AS total, count(*) FILTER (WHERE replayed_at IS NULL) AS open FROM rejects {filter}"
             ))
             .await?;
-        let mut page = RejectsPage {
-            rejects: Vec::new(),
-            total: 0,
-            open: 0,
-        };
+        let mut page = RejectsPage { rejects: Vec::new(), total: 0, open: 0 };
         for batch in counts.iter().filter(|batch| batch.num_rows() > 0) {
             let columns = Columns(batch);
             page.total = columns.int("total", 0)?.unwrap_or(0).unsigned_abs();
@@ -107,14 +103,9 @@ impl Workspace {
             let ids: Vec<String> = replay.ids.iter().map(|id| super::sql::literal(id)).collect();
             filter.push_str(&format!(" AND reject_id IN ({})", ids.join(", ")));
         }
-        let rejects = self
-            .select_rejects(&format!("{filter} ORDER BY at, line, reject_id"))
-            .await?;
+        let rejects = self.select_rejects(&format!("{filter} ORDER BY at, line, reject_id")).await?;
         if rejects.is_empty() && (!replay.ids.is_empty() || replay.import_id.is_some()) {
-            return Err(Error::not_found(
-                "no_such_rejects",
-                "none of these rows waits for a replay",
-            ));
+            return Err(Error::not_found("no_such_rejects", "none of these rows waits for a replay"));
         }
         Ok(rejects)
     }

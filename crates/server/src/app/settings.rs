@@ -132,10 +132,7 @@ impl Workspace {
             choices: info.choices.iter().map(|choice| (*choice).to_owned()).collect(),
             is_rule: info.is_rule,
         });
-        SettingList {
-            settings: list.collect(),
-            rule_version: settings.rule_version(),
-        }
+        SettingList { settings: list.collect(), rule_version: settings.rule_version() }
     }
 
     /// Changes one setting; every figure is recomputed under the new rule.
@@ -149,23 +146,14 @@ impl Workspace {
         let before = self.settings();
         let mut after = Settings::clone(&before);
         for (name, value) in values {
-            after
-                .set(name, &value.text())
-                .map_err(|error| wrong(error).param(name.clone()))?;
+            after.set(name, &value.text()).map_err(|error| wrong(error).param(name.clone()))?;
         }
         let mut changes = Vec::new();
         for name in values.keys() {
-            let (old, new) = (
-                before.get(name).unwrap_or_default(),
-                after.get(name).unwrap_or_default(),
-            );
+            let (old, new) = (before.get(name).unwrap_or_default(), after.get(name).unwrap_or_default());
             if old != new {
                 let set = |text: String| (!text.is_empty()).then_some(text);
-                changes.push(SettingChange {
-                    name: name.clone(),
-                    before: set(old),
-                    after: set(new),
-                });
+                changes.push(SettingChange { name: name.clone(), before: set(old), after: set(new) });
             }
         }
         if changes.is_empty() {
@@ -178,9 +166,7 @@ impl Workspace {
                 file.change(&change.name, change.after.as_deref().unwrap_or_default())?;
             }
         }
-        self.state()
-            .audit_settings(actor, &changes, self.now().as_microsecond())
-            .await?;
+        self.state().audit_settings(actor, &changes, self.now().as_microsecond()).await?;
         Ok(())
     }
 }

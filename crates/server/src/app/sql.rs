@@ -64,15 +64,8 @@ impl Workspace {
             .schema
             .fields()
             .iter()
-            .map(|field| TableColumn {
-                name: field.name().clone(),
-                ty: type_name(field.data_type()),
-            })
+            .map(|field| TableColumn { name: field.name().clone(), ty: type_name(field.data_type()) })
             .collect();
-        Ok(Table {
-            columns,
-            rows: cells::rows(&result.batches),
-            truncated: result.truncated,
-        })
+        Ok(Table { columns, rows: cells::rows(&result.batches), truncated: result.truncated })
     }
 }

@@ -70,9 +70,7 @@ pub struct Workspace {
 
 impl std::fmt::Debug for Workspace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workspace")
-            .field("folder", &self.folder)
-            .finish_non_exhaustive()
+        f.debug_struct("Workspace").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 
@@ -130,9 +128,7 @@ impl Workspace {
         // The lake takes the lock of the directory, so it comes first.
         let lake = Lake::open(folder, lake_options).await?;
         let state = State::open(folder.join("state.db")).await?;
-        let interrupted = state
-            .fail_interrupted_imports(clock.now().as_microsecond())
-            .await?;
+        let interrupted = state.fail_interrupted_imports(clock.now().as_microsecond()).await?;
         if interrupted > 0 {
             tracing::warn!(
                 interrupted,
@@ -262,11 +258,7 @@ impl Workspace {
 
     /// Whether `token` is one of the workspace's.
     pub async fn verify_token(&self, token: &str) -> Result<bool> {
-        Ok(self
-            .state
-            .verify_token(token, self.now().as_microsecond())
-            .await?
-            .is_some())
+        Ok(self.state.verify_token(token, self.now().as_microsecond()).await?.is_some())
     }
 
     /// Whether the workspace keeps tokens.
@@ -276,10 +268,7 @@ impl Workspace {
 
     /// Runs one read-only statement of a use case, without a limit of rows.
     pub(super) async fn select(&self, statement: &str) -> Result<Vec<RecordBatch>> {
-        let limits = SqlLimits {
-            rows: usize::MAX,
-            ..SqlLimits::default()
-        };
+        let limits = SqlLimits { rows: usize::MAX, ..SqlLimits::default() };
         Ok(self.engine().sql(statement, limits).await?.batches)
     }
 
@@ -330,9 +319,7 @@ impl Workspace {
                    ORDER BY currency";
         for batch in &self.select(sql).await? {
             for row in 0..batch.num_rows() {
-                let code = super::cells::Columns(batch)
-                    .text("currency", row)?
-                    .unwrap_or_default();
+                let code = super::cells::Columns(batch).text("currency", row)?.unwrap_or_default();
                 if !currencies.contains(&code) {
                     currencies.push(code);
                 }
@@ -343,9 +330,7 @@ impl Workspace {
 
     /// Time (µs UTC) of the first change of a subscription.
     async fn data_from(&self) -> Result<Option<i64>> {
-        let batches = self
-            .select("SELECT min(effective_at) AS first FROM subscription_changes")
-            .await?;
+        let batches = self.select("SELECT min(effective_at) AS first FROM subscription_changes").await?;
         match batches.iter().find(|batch| batch.num_rows() > 0) {
             Some(batch) => super::cells::Columns(batch).int("first", 0),
             None => Ok(None),
@@ -363,10 +348,7 @@ impl Workspace {
         let now = super::sql::instant_literal(self.now().as_microsecond());
         let newest = burgeon_core::records::TABLES.iter().filter_map(|table| {
             let time = table.time.filter(|_| table.entity.is_some())?;
-            Some(format!(
-                "SELECT max(\"{time}\") AS newest FROM {} WHERE \"{time}\" <= {now}",
-                table.name
-            ))
+            Some(format!("SELECT max(\"{time}\") AS newest FROM {} WHERE \"{time}\" <= {now}", table.name))
         });
         let sql = newest.collect::<Vec<_>>().join(" UNION ALL ");
         let mut through = None;

@@ -18,10 +18,7 @@ fn the_committed_description_is_not_stale() {
         std::fs::write(&path, &now).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == now,
-        "openapi.json is stale: run `BLESS=1 cargo test -p burgeon-server openapi`"
-    );
+    assert!(committed == now, "openapi.json is stale: run `BLESS=1 cargo test -p burgeon-server openapi`");
 }
 
 #[test]
@@ -29,18 +26,10 @@ fn every_route_is_described_and_every_description_routed() {
     let api: serde_json::Value = serde_json::from_str(&description()).unwrap();
     let mut described = Vec::new();
     for (path, methods) in api["paths"].as_object().unwrap() {
-        described.extend(
-            methods
-                .as_object()
-                .unwrap()
-                .keys()
-                .map(|method| (method.clone(), path.clone())),
-        );
+        described.extend(methods.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())));
     }
-    let mut routed: Vec<(String, String)> = ROUTES
-        .iter()
-        .map(|(method, path)| ((*method).to_owned(), (*path).to_owned()))
-        .collect();
+    let mut routed: Vec<(String, String)> =
+        ROUTES.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
     described.sort();
     routed.sort();
     assert_eq!(described, routed);

@@ -36,10 +36,7 @@ impl Server {
     pub async fn with_token(token: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock(NOW.parse().unwrap()));
-        let options = OpenOptions {
-            buckets: Some(4),
-            ..OpenOptions::default()
-        };
+        let options = OpenOptions { buckets: Some(4), ..OpenOptions::default() };
         let workspace = Workspace::open(folder.path(), clock, options).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let live = Live::start(workspace.clone(), stopped);
@@ -49,12 +46,7 @@ impl Server {
             live,
             limits: Limits::default(),
         };
-        Self {
-            router: api::router(Arc::new(context)),
-            workspace,
-            folder,
-            stop,
-        }
+        Self { router: api::router(Arc::new(context)), workspace, folder, stop }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -68,15 +60,7 @@ impl Server {
     }
 
     pub async fn try_get(&self, path: &str) -> (StatusCode, Value) {
-        json(
-            self.send(
-                Request::get(format!("/api/v1{path}"))
-                    .body(Body::empty())
-                    .unwrap(),
-            )
-            .await,
-        )
-        .await
+        json(self.send(Request::get(format!("/api/v1{path}")).body(Body::empty()).unwrap()).await).await
     }
 
     pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
@@ -101,10 +85,7 @@ impl Server {
              Content-Type: text/csv\r\n\r\n{content}\r\n--{edge}--\r\n"
         ));
         let request = Request::post("/api/v1/imports")
-            .header(
-                header::CONTENT_TYPE,
-                format!("multipart/form-data; boundary={edge}"),
-            )
+            .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={edge}"))
             .body(Body::from(body))
             .unwrap();
         json(self.send(request).await).await

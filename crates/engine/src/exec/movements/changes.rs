@@ -1,7 +1,8 @@
 //! Rows of `subscription_changes` as the fold takes them.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt64Array,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+    UInt64Array,
 };
 use arrow::datatypes::{DataType, Int64Type, Schema, TimestampMicrosecondType, UInt64Type};
 use burgeon_core::currency::Currency;
@@ -104,7 +105,9 @@ fn remembered<T: Copy>(
 fn named<'a>(batch: &'a RecordBatch, name: &str, data_type: &DataType) -> Result<&'a ArrayRef> {
     match batch.column_by_name(name) {
         Some(column) if column.data_type() == data_type => Ok(column),
-        Some(column) => internal_err!("subscription_changes.{name} is {}, not {data_type}", column.data_type()),
+        Some(column) => {
+            internal_err!("subscription_changes.{name} is {}, not {data_type}", column.data_type())
+        }
         None => internal_err!("subscription_changes.{name} was not read"),
     }
 }
@@ -112,16 +115,22 @@ fn named<'a>(batch: &'a RecordBatch, name: &str, data_type: &DataType) -> Result
 impl Changes {
     /// The columns of `batch`, which was read with [`input_columns`].
     pub(super) fn new(batch: &RecordBatch) -> Result<Self> {
-        let text = |name| Ok::<_, datafusion::common::DataFusionError>(
-            named(batch, name, &DataType::Utf8View)?.as_string_view().clone(),
-        );
-        let int = |name| Ok::<_, datafusion::common::DataFusionError>(
-            named(batch, name, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
-        );
+        let text = |name| {
+            Ok::<_, datafusion::common::DataFusionError>(
+                named(batch, name, &DataType::Utf8View)?.as_string_view().clone(),
+            )
+        };
+        let int = |name| {
+            Ok::<_, datafusion::common::DataFusionError>(
+                named(batch, name, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+            )
+        };
         let instant_type = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
-        let instant = |name| Ok::<_, datafusion::common::DataFusionError>(
-            named(batch, name, &instant_type)?.as_primitive::<TimestampMicrosecondType>().clone(),
-        );
+        let instant = |name| {
+            Ok::<_, datafusion::common::DataFusionError>(
+                named(batch, name, &instant_type)?.as_primitive::<TimestampMicrosecondType>().clone(),
+            )
+        };
         let has = |name: &str| batch.column_by_name(name).is_some();
         Ok(Self {
             rows: batch.num_rows(),

@@ -53,7 +53,12 @@ impl Scratch {
     }
 
     /// Adds the figures of the entity with these rows to `sums`.
-    pub(super) fn add(&mut self, rows: &[EntityRow], spans: &CohortSpans, sums: &mut CohortSums) -> Result<()> {
+    pub(super) fn add(
+        &mut self,
+        rows: &[EntityRow],
+        spans: &CohortSpans,
+        sums: &mut CohortSums,
+    ) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
         if rows.iter().all(|row| row.currency == first.currency) {
             self.add_plain(rows, first.currency, spans, sums);
@@ -64,7 +69,13 @@ impl Scratch {
     }
 
     /// All rows in one currency: amounts stay as they are.
-    fn add_plain(&mut self, rows: &[EntityRow], currency: Currency, spans: &CohortSpans, sums: &mut CohortSums) {
+    fn add_plain(
+        &mut self,
+        rows: &[EntityRow],
+        currency: Currency,
+        spans: &CohortSpans,
+        sums: &mut CohortSums,
+    ) {
         let (mut next, mut balance) = (0, 0);
         for &span in &self.by_end {
             let end = spans.spans[span as usize].end;
@@ -108,10 +119,8 @@ impl Scratch {
                     }
                 }
                 if let (Some(group), true) = (row.group, row.at < start) {
-                    let known = self
-                        .by_group_currency
-                        .iter_mut()
-                        .find(|(g, c, _)| *g == group && *c == row.currency);
+                    let known =
+                        self.by_group_currency.iter_mut().find(|(g, c, _)| *g == group && *c == row.currency);
                     match known {
                         Some((_, _, balance)) => *balance += row.amount,
                         None => self.by_group_currency.push((group, row.currency, row.amount)),
@@ -149,15 +158,11 @@ impl Scratch {
         let mut positive = self.groups.iter().filter(|(_, start)| *start > 0);
         let Some(&(group, start)) = positive.next() else { return };
         if positive.next().is_none() {
-            sums.add(
-                group,
-                currency,
-                span,
-                &Takes { start, end, capped: start.min(end), entities: 1, kept },
-            );
+            sums.add(group, currency, span, &Takes { start, end, capped: start.min(end), entities: 1, kept });
             return;
         }
-        let mut groups: Vec<(u32, i128)> = self.groups.iter().copied().filter(|(_, start)| *start > 0).collect();
+        let mut groups: Vec<(u32, i128)> =
+            self.groups.iter().copied().filter(|(_, start)| *start > 0).collect();
         groups.sort_by(|a, b| sums.group(a.0).cmp(sums.group(b.0)));
         self.weights.clear();
         self.weights.extend(groups.iter().map(|(_, start)| *start));

@@ -45,7 +45,10 @@ pub struct CohortSpans {
 
 /// The aggregate over `spans`. Gives [`CohortSums`] as bytes.
 pub fn udaf(spans: Arc<CohortSpans>) -> AggregateUDF {
-    AggregateUDF::new_from_impl(CohortTakes { spans, signature: Signature::variadic_any(Volatility::Immutable) })
+    AggregateUDF::new_from_impl(CohortTakes {
+        spans,
+        signature: Signature::variadic_any(Volatility::Immutable),
+    })
 }
 
 #[derive(Debug)]
@@ -125,9 +128,12 @@ impl CohortAccumulator {
     fn group_of(&mut self, dims: &[&StringViewArray], row: usize) -> u32 {
         let value = |dim: &StringViewArray| dim.is_valid(row).then(|| dim.value(row).to_owned());
         if let Some(last) = self.last_group {
-            let same = self.sums.group(last).iter().zip(dims).all(|(known, dim)| {
-                known.as_deref() == dim.is_valid(row).then(|| dim.value(row))
-            });
+            let same = self
+                .sums
+                .group(last)
+                .iter()
+                .zip(dims)
+                .all(|(known, dim)| known.as_deref() == dim.is_valid(row).then(|| dim.value(row)));
             if same {
                 return last;
             }
@@ -151,7 +157,10 @@ impl Accumulator for CohortAccumulator {
         let (amounts, _) = whole_or_decimal(&values[2])?;
         let currencies = as_string_view_array(&values[3])?;
         let counts = as_boolean_array(&values[4])?;
-        let dims = values[5..self.arguments].iter().map(|dim| as_string_view_array(dim)).collect::<Result<Vec<_>>>()?;
+        let dims = values[5..self.arguments]
+            .iter()
+            .map(|dim| as_string_view_array(dim))
+            .collect::<Result<Vec<_>>>()?;
         for row in 0..entities.len() {
             if entities.is_null(row) || times.is_null(row) || amounts.is_null(row) {
                 continue;

@@ -44,11 +44,7 @@ async fn the_same_rows_again_change_nothing() {
     lake.compact().await.expect("compact");
     let again = lake.append(TABLE, batch(&all)).await.expect("append");
     assert_eq!((again.taken, again.replaced, again.unchanged), (0, 0, 100));
-    assert_eq!(
-        versions(&lake),
-        before,
-        "neither repetition nor compaction changes content"
-    );
+    assert_eq!(versions(&lake), before, "neither repetition nor compaction changes content");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,10 +57,7 @@ async fn one_changed_row_changes_one_bucket() {
     let before = versions(&lake);
     let mut changed = all[7].clone();
     changed.amount = -1;
-    let done = lake
-        .append(TABLE, batch(&[changed.clone()]))
-        .await
-        .expect("append");
+    let done = lake.append(TABLE, batch(&[changed.clone()])).await.expect("append");
     assert_eq!((done.taken, done.replaced, done.unchanged), (0, 1, 0));
     let after = versions(&lake);
     let bucket = lake.bucket_of(TABLE, &changed.customer);
@@ -92,47 +85,20 @@ async fn the_same_import_again_makes_no_new_version_and_a_corrected_one_corrects
             writer.finish().await.expect("finish")
         }
     };
-    assert_eq!(
-        import(all.clone()).await,
-        BulkSummary {
-            taken: 500,
-            replaced: 0,
-            unchanged: 0
-        }
-    );
+    assert_eq!(import(all.clone()).await, BulkSummary { taken: 500, replaced: 0, unchanged: 0 });
     let (before, log) = (versions(&lake), commits(dir.path(), TABLE));
-    assert_eq!(
-        import(all.clone()).await,
-        BulkSummary {
-            taken: 0,
-            replaced: 0,
-            unchanged: 500
-        }
-    );
-    assert_eq!(
-        (versions(&lake), commits(dir.path(), TABLE)),
-        (before.clone(), log)
-    );
+    assert_eq!(import(all.clone()).await, BulkSummary { taken: 0, replaced: 0, unchanged: 500 });
+    assert_eq!((versions(&lake), commits(dir.path(), TABLE)), (before.clone(), log));
 
     let mut corrected = all.clone();
     corrected[3].amount += 1000;
     corrected.push(row("cus_new", "sub_new", 5, 5));
-    assert_eq!(
-        import(corrected.clone()).await,
-        BulkSummary {
-            taken: 1,
-            replaced: 1,
-            unchanged: 499
-        }
-    );
+    assert_eq!(import(corrected.clone()).await, BulkSummary { taken: 1, replaced: 1, unchanged: 499 });
     assert_eq!(content(&lake).await, sorted(corrected.clone()));
     // A few rows beside a large table: no base is rewritten.
     assert_eq!(
         import(vec![row("cus_new", "sub_new", 5, 6)]).await,
-        BulkSummary {
-            replaced: 1,
-            ..Default::default()
-        }
+        BulkSummary { replaced: 1, ..Default::default() }
     );
     let last = corrected.len() - 1;
     corrected[last].amount = 6;
@@ -145,25 +111,16 @@ async fn the_same_import_again_makes_no_new_version_and_a_corrected_one_corrects
 async fn imports_spill_and_still_say_the_same() {
     let dir = tempfile::tempdir().expect("tempdir");
     let all = rows(3000);
-    let small = LakeOptions {
-        bulk_memory: 100_000,
-        ..options()
-    };
+    let small = LakeOptions { bulk_memory: 100_000, ..options() };
     let lake = Lake::open(dir.path(), small).await.expect("open");
     let writer = lake.bulk(TABLE).expect("bulk");
     for (at, part) in all.chunks(100).enumerate().collect::<Vec<_>>().into_iter().rev() {
-        writer
-            .write_numbered(&batch(part), at as u64 * 100)
-            .expect("write");
+        writer.write_numbered(&batch(part), at as u64 * 100).expect("write");
     }
     assert!(dir.path().join("spill").read_dir().expect("spilled").count() > 0);
     assert_eq!(writer.finish().await.expect("finish").taken, 3000);
     assert_eq!(content(&lake).await, sorted(all));
-    assert_eq!(
-        dir.path().join("spill").read_dir().expect("spill").count(),
-        0,
-        "spilled rows are removed"
-    );
+    assert_eq!(dir.path().join("spill").read_dir().expect("spill").count(), 0, "spilled rows are removed");
     let findings = lake.check().await;
     assert!(findings.is_empty(), "{findings:?}");
 }
@@ -175,10 +132,7 @@ async fn deleted_rows_are_gone_and_may_come_back() {
     let lake = open(dir.path()).await;
     lake.append(TABLE, batch(&all)).await.expect("append");
     lake.compact().await.expect("compact");
-    let gone = lake
-        .append(TABLE, versioned(&[(all[0].clone(), None, true)]))
-        .await
-        .expect("append");
+    let gone = lake.append(TABLE, versioned(&[(all[0].clone(), None, true)])).await.expect("append");
     assert_eq!(gone.replaced, 1);
     assert_eq!(content(&lake).await, sorted(all[1..].to_vec()));
     assert_eq!(lake.rows_total(TABLE).expect("count"), 39);
@@ -200,15 +154,8 @@ async fn lookup_finds_the_present_row() {
             lake.compact().await.expect("compact");
         }
         let mine = lake.entity(TABLE, &all[5].customer).expect("entity");
-        let key = mine[0]
-            .column_by_name("_key")
-            .expect("key")
-            .as_primitive::<UInt64Type>()
-            .value(0);
-        let found = lake
-            .lookup(TABLE, &all[5].customer, key)
-            .expect("lookup")
-            .expect("there");
+        let key = mine[0].column_by_name("_key").expect("key").as_primitive::<UInt64Type>().value(0);
+        let found = lake.lookup(TABLE, &all[5].customer, key).expect("lookup").expect("there");
         assert_eq!(super::decode(&found), super::decode(&mine[0].slice(0, 1)));
         assert!(lake.lookup(TABLE, "nobody", key).expect("lookup").is_none());
     }
@@ -261,16 +208,9 @@ async fn rows_that_do_not_fit_are_refused_with_the_reason() {
     let lake = open(dir.path()).await;
     let wrong: ArrayRef = Arc::new(StringViewArray::from_iter_values(["x"]));
     let batch = RecordBatch::try_from_iter([("colour", wrong)]).expect("batch");
-    let error = lake
-        .append(TABLE, batch)
-        .await
-        .expect_err("does not fit")
-        .to_string();
+    let error = lake.append(TABLE, batch).await.expect_err("does not fit").to_string();
     assert!(error.contains("colour") && error.contains(TABLE), "{error}");
-    assert!(matches!(
-        lake.provider("nothing"),
-        Err(LakeError::UnknownTable(_))
-    ));
+    assert!(matches!(lake.provider("nothing"), Err(LakeError::UnknownTable(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,9 +230,7 @@ async fn merged_customers_are_shown_under_the_surviving_one() {
         ])
         .expect("batch")
     };
-    lake.append("customer_merges", merge(["cus_0002", "cus_0003"]))
-        .await
-        .expect("merge");
+    lake.append("customer_merges", merge(["cus_0002", "cus_0003"])).await.expect("merge");
     let merged = || {
         all.iter().cloned().map(|mut row| {
             if ["cus_0001", "cus_0002"].contains(&row.customer.as_str()) {
@@ -305,23 +243,13 @@ async fn merged_customers_are_shown_under_the_surviving_one() {
     // Rows that arrive for a merged customer change the bucket where they are shown.
     let bucket = lake.bucket_of(TABLE, "cus_0003");
     let before = lake.bucket_version(TABLE, bucket);
-    lake.append(TABLE, batch(&[row("cus_0001", "late", 3, 3)]))
-        .await
-        .expect("append");
+    lake.append(TABLE, batch(&[row("cus_0001", "late", 3, 3)])).await.expect("append");
     assert_ne!(lake.bucket_version(TABLE, bucket), before);
-    assert_eq!(
-        content(&lake).await,
-        sorted(merged().chain([row("cus_0003", "late", 3, 3)]).collect())
-    );
+    assert_eq!(content(&lake).await, sorted(merged().chain([row("cus_0003", "late", 3, 3)]).collect()));
     drop(lake);
     let lake = open(dir.path()).await;
-    assert_eq!(
-        content(&lake).await,
-        sorted(merged().chain([row("cus_0003", "late", 3, 3)]).collect())
-    );
-    lake.append("customer_merges", merge(["cus_0001", "cus_0002"]))
-        .await
-        .expect("undo");
+    assert_eq!(content(&lake).await, sorted(merged().chain([row("cus_0003", "late", 3, 3)]).collect()));
+    lake.append("customer_merges", merge(["cus_0001", "cus_0002"])).await.expect("undo");
     assert_eq!(
         content(&lake).await,
         sorted(all.into_iter().chain([row("cus_0001", "late", 3, 3)]).collect())

@@ -8,22 +8,12 @@ use burgeon_engine::lake::{FaultPoint, Lake, LakeError, LakeOptions, Severity};
 use super::{TABLE, batch, content, open, options, rows, sorted};
 
 async fn failing(dir: &Path, point: FaultPoint) -> Lake {
-    Lake::open(
-        dir,
-        LakeOptions {
-            fail_at: Some(point),
-            ..options()
-        },
-    )
-    .await
-    .expect("open")
+    Lake::open(dir, LakeOptions { fail_at: Some(point), ..options() }).await.expect("open")
 }
 
 fn files(dir: &Path, kind: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir.join("lake").join(TABLE).join(kind));
-    entries.map_or(Vec::new(), |entries| {
-        entries.flatten().map(|entry| entry.path()).collect()
-    })
+    entries.map_or(Vec::new(), |entries| entries.flatten().map(|entry| entry.path()).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,10 +23,7 @@ async fn a_flush_is_exactly_once_wherever_it_is_cut() {
         let all = rows(120);
         let lake = failing(dir.path(), point).await;
         lake.append(TABLE, batch(&all)).await.expect("append");
-        assert!(
-            matches!(lake.flush().await, Err(LakeError::Fault(_))),
-            "{point:?}"
-        );
+        assert!(matches!(lake.flush().await, Err(LakeError::Fault(_))), "{point:?}");
         drop(lake);
         let lake = open(dir.path()).await;
         assert_eq!(content(&lake).await, sorted(all.clone()), "{point:?}");
@@ -71,19 +58,10 @@ async fn compaction_and_import_are_all_or_nothing() {
         assert!(import.finish().await.is_err());
         drop(lake);
         let lake = open(dir.path()).await;
-        let expected = if point == FaultPoint::Committed {
-            all.clone()
-        } else {
-            all[..80].to_vec()
-        };
+        let expected = if point == FaultPoint::Committed { all.clone() } else { all[..80].to_vec() };
         assert_eq!(content(&lake).await, sorted(expected), "{point:?}");
         let findings = lake.check().await;
-        assert!(
-            findings
-                .iter()
-                .all(|finding| finding.severity == Severity::Notice),
-            "{findings:?}"
-        );
+        assert!(findings.iter().all(|finding| finding.severity == Severity::Notice), "{findings:?}");
         lake.vacuum(Duration::ZERO).await.expect("vacuum");
         assert!(lake.check().await.is_empty());
     }
@@ -97,16 +75,9 @@ async fn what_is_in_the_log_survives() {
     assert!(lake.append(TABLE, batch(&all)).await.is_err(), "not acknowledged");
     drop(lake);
     let lake = open(dir.path()).await;
-    assert_eq!(
-        content(&lake).await,
-        sorted(all.clone()),
-        "but not lost either, and whole"
-    );
+    assert_eq!(content(&lake).await, sorted(all.clone()), "but not lost either, and whole");
     let again = lake.append(TABLE, batch(&all)).await.expect("append");
-    assert_eq!(
-        again.unchanged, 20,
-        "so that a client that tries again changes nothing"
-    );
+    assert_eq!(again.unchanged, 20, "so that a client that tries again changes nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,9 +108,5 @@ async fn a_damaged_file_is_named_and_other_tables_go_on() {
     assert_eq!(content(&lake).await.len(), 50);
     std::fs::remove_file(&victim).expect("remove");
     let findings = lake.check().await;
-    assert!(
-        findings
-            .iter()
-            .any(|finding| finding.path == victim && finding.severity == Severity::Error)
-    );
+    assert!(findings.iter().any(|finding| finding.path == victim && finding.severity == Severity::Error));
 }

@@ -31,53 +31,31 @@ pub struct Row {
 }
 
 pub fn row(customer: &str, subscription: &str, at: i64, amount: i64) -> Row {
-    Row {
-        customer: customer.into(),
-        subscription: subscription.into(),
-        at,
-        amount,
-    }
+    Row { customer: customer.into(), subscription: subscription.into(), at, amount }
 }
 
 /// `n` rows spread over customers, with times that do not arrive in order.
 pub fn rows(n: i64) -> Vec<Row> {
     (0..n)
-        .map(|i| {
-            row(
-                &format!("cus_{:04}", i * 7 % (n / 4 + 1)),
-                &format!("sub_{i}"),
-                (i * 7919) % 1000,
-                i,
-            )
-        })
+        .map(|i| row(&format!("cus_{:04}", i * 7 % (n / 4 + 1)), &format!("sub_{i}"), (i * 7919) % 1000, i))
         .collect()
 }
 
 pub fn batch(rows: &[Row]) -> RecordBatch {
-    versioned(
-        &rows
-            .iter()
-            .map(|row| (row.clone(), None, false))
-            .collect::<Vec<_>>(),
-    )
+    versioned(&rows.iter().map(|row| (row.clone(), None, false)).collect::<Vec<_>>())
 }
 
 /// Rows with their own version and deletions.
 pub fn versioned(rows: &[(Row, Option<i64>, bool)]) -> RecordBatch {
     let text = |f: &dyn Fn(&Row) -> String| -> ArrayRef {
-        Arc::new(StringViewArray::from_iter_values(
-            rows.iter().map(|(row, ..)| f(row)),
-        ))
+        Arc::new(StringViewArray::from_iter_values(rows.iter().map(|(row, ..)| f(row))))
     };
     let at =
         TimestampMicrosecondArray::from_iter_values(rows.iter().map(|(row, ..)| row.at)).with_timezone("UTC");
-    let amount: ArrayRef = Arc::new(Int64Array::from_iter_values(
-        rows.iter().map(|(row, ..)| row.amount),
-    ));
+    let amount: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|(row, ..)| row.amount)));
     let seq: ArrayRef = Arc::new(Int64Array::from_iter(rows.iter().map(|(_, seq, _)| *seq)));
-    let deleted: ArrayRef = Arc::new(BooleanArray::from_iter(
-        rows.iter().map(|(.., deleted)| Some(*deleted)),
-    ));
+    let deleted: ArrayRef =
+        Arc::new(BooleanArray::from_iter(rows.iter().map(|(.., deleted)| Some(*deleted))));
     RecordBatch::try_from_iter_with_nullable([
         ("effective_at", Arc::new(at) as ArrayRef, true),
         ("customer_id", text(&|row| row.customer.clone()), true),
@@ -92,11 +70,7 @@ pub fn versioned(rows: &[(Row, Option<i64>, bool)]) -> RecordBatch {
 }
 
 pub fn options() -> LakeOptions {
-    LakeOptions {
-        buckets: 4,
-        threads: 2,
-        ..LakeOptions::new(Arc::new(clock("2026-01-01T00:00:00Z")))
-    }
+    LakeOptions { buckets: 4, threads: 2, ..LakeOptions::new(Arc::new(clock("2026-01-01T00:00:00Z"))) }
 }
 
 pub async fn open(dir: &Path) -> Lake {
@@ -105,36 +79,21 @@ pub async fn open(dir: &Path) -> Lake {
 
 /// A session that would split and shuffle if it were allowed to.
 pub fn session(lake: &Lake) -> SessionContext {
-    let config = SessionConfig::new()
-        .with_target_partitions(4)
-        .with_batch_size(100);
+    let config = SessionConfig::new().with_target_partitions(4).with_batch_size(100);
     let context = SessionContext::new_with_config(config);
     for table in lake.tables() {
-        context
-            .register_table(table, lake.provider(table).expect("known table"))
-            .expect("registers");
+        context.register_table(table, lake.provider(table).expect("known table")).expect("registers");
     }
     context
 }
 
 pub fn decode(batch: &RecordBatch) -> Vec<Row> {
     let text = |name: &str| batch.column_by_name(name).expect("column").as_string_view();
-    let at = batch
-        .column_by_name("effective_at")
-        .expect("column")
-        .as_primitive::<TimestampMicrosecondType>();
-    let amount = batch
-        .column_by_name("amount_minor")
-        .expect("column")
-        .as_primitive::<Int64Type>();
+    let at = batch.column_by_name("effective_at").expect("column").as_primitive::<TimestampMicrosecondType>();
+    let amount = batch.column_by_name("amount_minor").expect("column").as_primitive::<Int64Type>();
     (0..batch.num_rows())
         .map(|i| {
-            row(
-                text("customer_id").value(i),
-                text("subscription_id").value(i),
-                at.value(i),
-                amount.value(i),
-            )
+            row(text("customer_id").value(i), text("subscription_id").value(i), at.value(i), amount.value(i))
         })
         .collect()
 }
@@ -144,10 +103,7 @@ pub async fn partitions(lake: &Lake) -> Vec<Vec<Row>> {
     let context = session(lake);
     let frame = context.table(TABLE).await.expect("table");
     let parts = frame.collect_partitioned().await.expect("scan");
-    parts
-        .iter()
-        .map(|part| part.iter().flat_map(decode).collect())
-        .collect()
+    parts.iter().map(|part| part.iter().flat_map(decode).collect()).collect()
 }
 
 /// All rows, sorted; checks on the way that every partition is in order and has its customers alone.
@@ -160,12 +116,7 @@ pub async fn content(lake: &Lake) -> Vec<Row> {
             assert!(order.is_le(), "partition {at} is out of order: {pair:?}");
         }
         for row in &part {
-            assert_eq!(
-                *owner.entry(row.customer.clone()).or_insert(at),
-                at,
-                "{} is split",
-                row.customer
-            );
+            assert_eq!(*owner.entry(row.customer.clone()).or_insert(at), at, "{} is split", row.customer);
         }
         all.extend(part);
     }
@@ -181,16 +132,11 @@ pub fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
 /// Number of commits of a table.
 pub fn commits(dir: &Path, table: &str) -> usize {
     std::fs::read_dir(dir.join("lake").join(table).join("_delta_log")).map_or(0, |entries| {
-        entries
-            .flatten()
-            .filter(|entry| entry.path().extension().is_some_and(|ext| ext == "json"))
-            .count()
+        entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ext| ext == "json")).count()
     })
 }
 
 /// Content versions of all buckets.
 pub fn versions(lake: &Lake) -> Vec<u64> {
-    (0..lake.buckets(TABLE))
-        .map(|bucket| lake.bucket_version(TABLE, bucket))
-        .collect()
+    (0..lake.buckets(TABLE)).map(|bucket| lake.bucket_version(TABLE, bucket)).collect()
 }

@@ -29,12 +29,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
                     let version = (count * 7919) % 10_007;
                     let amount = if fate < 3 { 1 } else { version };
                     (
-                        row(
-                            &format!("cus_{customer}"),
-                            &format!("sub_{subscription}"),
-                            at,
-                            amount,
-                        ),
+                        row(&format!("cus_{customer}"), &format!("sub_{subscription}"), at, amount),
                         version,
                         false,
                     )
@@ -97,9 +92,7 @@ proptest! {
 }
 
 fn own(rows: &[(Row, i64, bool)]) -> Vec<(Row, Option<i64>, bool)> {
-    rows.iter()
-        .map(|(row, version, deleted)| (row.clone(), Some(*version), *deleted))
-        .collect()
+    rows.iter().map(|(row, version, deleted)| (row.clone(), Some(*version), *deleted)).collect()
 }
 
 fn note(model: &mut BTreeMap<(String, String, i64), (i64, i64)>, rows: &[(Row, i64, bool)]) {

@@ -75,7 +75,8 @@ async fn a_loss_takes_its_reason_from_the_nearest_cancellation() {
         ],
     );
     let engine = engine_at(&records, NOW).await;
-    let text = "SELECT customer_id, reason, major(amount_parts, currency) AS mrr FROM churns ORDER BY customer_id";
+    let text =
+        "SELECT customer_id, reason, major(amount_parts, currency) AS mrr FROM churns ORDER BY customer_id";
     insta::assert_snapshot!(table(&engine, text).await, @r"
     customer_id,reason,mrr
     a,price,-50.000000
@@ -174,7 +175,10 @@ async fn cash_and_costs() {
     refund,-2500
     "
     );
-    assert_eq!(table(&engine, "SELECT kind, amount_minor FROM costs").await, "kind,amount_minor\nmarketing,150000");
+    assert_eq!(
+        table(&engine, "SELECT kind, amount_minor FROM costs").await,
+        "kind,amount_minor\nmarketing,150000"
+    );
     assert_eq!(table(&engine, "SELECT count(*) AS n FROM records.costs").await, "n\n1");
 }
 
@@ -184,7 +188,16 @@ async fn every_column_of_a_fact_is_known() {
     let names: Vec<&str> = engine.facts().iter().map(|f| f.file.name.as_str()).collect();
     assert_eq!(
         names,
-        ["mrr_movements", "churns", "renewals", "cash", "recognised_revenue", "usage_revenue", "costs", "acquisitions"]
+        [
+            "mrr_movements",
+            "churns",
+            "renewals",
+            "cash",
+            "recognised_revenue",
+            "usage_revenue",
+            "costs",
+            "acquisitions"
+        ]
     );
     for fact in engine.facts() {
         assert!(!fact.file.doc.is_empty(), "{}", fact.file.name);

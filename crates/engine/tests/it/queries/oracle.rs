@@ -78,7 +78,11 @@ pub fn positive(rows: &[Row], spans: &[Span], by: By) -> Answer {
     for group in groups {
         let count_at = |moment: i64| -> i128 {
             let above = |customer: &&String| {
-                rows.iter().filter(|r| &r.customer == *customer && by(r) == group && r.at < moment).map(|r| r.amount).sum::<i128>() > 0
+                rows.iter()
+                    .filter(|r| &r.customer == *customer && by(r) == group && r.at < moment)
+                    .map(|r| r.amount)
+                    .sum::<i128>()
+                    > 0
             };
             customers.iter().filter(|c| above(c)).count() as i128
         };

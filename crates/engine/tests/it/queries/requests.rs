@@ -182,7 +182,9 @@ async fn who_moves_to_another_plan_is_kept() {
     end.measure = take(CohortTake::EndAmount);
     let answers = engine.run_all(&[start, kept, end]).await.unwrap();
     let some = |t: &str| vec![Some(t.to_owned())];
-    let of = |i: usize, plan: &str| answers[i].rows.iter().filter(|r| r.dims == some(plan)).map(|r| r.value).sum::<i128>();
+    let of = |i: usize, plan: &str| {
+        answers[i].rows.iter().filter(|r| r.dims == some(plan)).map(|r| r.value).sum::<i128>()
+    };
     // a on Pro moves to Team in March at 70.00; b has 20.00 on Pro and 30.00 on Team.
     assert_eq!((of(0, "Pro"), of(1, "Pro"), of(2, "Pro")), (2, 2, (7000 + 2000) * PARTS));
     assert_eq!((of(0, "Team"), of(1, "Team"), of(2, "Team")), (1, 1, 3000 * PARTS));
@@ -213,7 +215,10 @@ async fn several_currencies_are_converted_before_they_are_compared() {
     );
     flow.money = Some(Money::Flow { unit: MoneyUnit::Parts, display: Currency::GBP });
     let error = engine.run(&flow).await.unwrap_err().to_string();
-    assert!(error.contains("no exchange rate from EUR to GBP") || error.contains("from USD to GBP"), "{error}");
+    assert!(
+        error.contains("no exchange rate from EUR to GBP") || error.contains("from USD to GBP"),
+        "{error}"
+    );
     assert!(error.contains("2025-01-10"), "{error}");
 }
 
@@ -332,8 +337,10 @@ fn ledger() -> impl Strategy<Value = Vec<Value>> {
 }
 
 fn requests() -> Vec<BaseRequest> {
-    let trailing: Vec<Span> = months(12, false).windows(3).map(|w| Span { start: w[0].start, end: w[2].end }).collect();
-    let mut all = vec![request(balance(), months(12, true)), without_money(request(positive(), months(12, true)))];
+    let trailing: Vec<Span> =
+        months(12, false).windows(3).map(|w| Span { start: w[0].start, end: w[2].end }).collect();
+    let mut all =
+        vec![request(balance(), months(12, true)), without_money(request(positive(), months(12, true)))];
     for figure in [
         CohortTake::StartAmount,
         CohortTake::EndAmount,

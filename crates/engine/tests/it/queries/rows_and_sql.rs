@@ -29,7 +29,8 @@ async fn rows_lead_back_to_their_records() {
     let customers = first.rows.column_by_name("customer_id").unwrap().as_string_view();
     let record = first.records[0].clone().unwrap();
     assert_eq!((record.table.as_str(), record.entity.as_str()), ("subscription_changes", customers.value(0)));
-    let mut keys: Vec<u64> = first.records.iter().chain(&second.records).map(|r| r.clone().unwrap().key).collect();
+    let mut keys: Vec<u64> =
+        first.records.iter().chain(&second.records).map(|r| r.clone().unwrap().key).collect();
     keys.sort_unstable();
     assert_eq!(keys, (1..=30).collect::<Vec<u64>>());
 }
@@ -55,7 +56,10 @@ async fn sql_only_reads() {
         error.to_string(),
         "only SELECT is allowed here, not DROP TABLE; records change by import or POST /api/v1/records"
     );
-    let result = engine.sql("SELECT * FROM generate_series(1, 100000)", SqlLimits { rows: 10, ..SqlLimits::default() }).await.unwrap();
+    let result = engine
+        .sql("SELECT * FROM generate_series(1, 100000)", SqlLimits { rows: 10, ..SqlLimits::default() })
+        .await
+        .unwrap();
     assert!(result.truncated);
     assert_eq!(result.batches.iter().map(|b| b.num_rows()).sum::<usize>(), 10);
 }

@@ -53,7 +53,8 @@ impl Records {
     }
 
     pub fn bucket_of(&self, entity: &str) -> usize {
-        entity.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte))) % self.buckets
+        entity.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)))
+            % self.buckets
     }
 
     /// Adds rows given as JSON objects; instants are text.
@@ -151,7 +152,8 @@ fn batch(table: &Table, rows: &[Value]) -> RecordBatch {
 
 impl RecordSource for Records {
     fn provider(&self, table: &str) -> Result<Arc<dyn TableProvider>> {
-        let known = records::table(table).ok_or_else(|| DataFusionError::Plan(format!("no table {table}")))?;
+        let known =
+            records::table(table).ok_or_else(|| DataFusionError::Plan(format!("no table {table}")))?;
         let count = if known.entity.is_some() { self.buckets } else { 1 };
         let tables = self.tables.read();
         let buckets = tables.get(table).cloned().unwrap_or_else(|| vec![Bucket::default(); count]);
@@ -269,6 +271,9 @@ impl ExecutionPlan for BucketsExec {
         let starts: Vec<usize> = (0..bucket.num_rows()).step_by(rows).collect();
         let batches: Vec<_> =
             starts.into_iter().map(|at| Ok(bucket.slice(at, rows.min(bucket.num_rows() - at)))).collect();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.properties.equivalence_properties().schema().clone(), futures::stream::iter(batches))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.properties.equivalence_properties().schema().clone(),
+            futures::stream::iter(batches),
+        )))
     }
 }

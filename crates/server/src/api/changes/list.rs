@@ -18,11 +18,7 @@ pub async fn handler(State(context): State<Shared>, params: Params) -> ApiResult
     params.only(&["grain", "period", "currency"])?;
     let changes = context
         .workspace
-        .changes(
-            params.get("grain").unwrap_or("month"),
-            params.get("period"),
-            params.get("currency"),
-        )
+        .changes(params.get("grain").unwrap_or("month"), params.get("period"), params.get("currency"))
         .await?;
     Ok(Json(changes))
 }

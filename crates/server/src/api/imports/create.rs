@@ -58,10 +58,7 @@ pub async fn handler(
     while let Some(mut field) = form.next_field().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "file" {
-            let mut file = context
-                .workspace
-                .upload(field.file_name().unwrap_or("upload"))
-                .await?;
+            let mut file = context.workspace.upload(field.file_name().unwrap_or("upload")).await?;
             while let Some(chunk) = field.chunk().await.map_err(broken)? {
                 file.write(&chunk).await?;
                 if file.bytes() > limits::IMPORT_BODY as u64 {
@@ -80,9 +77,7 @@ pub async fn handler(
         }
     }
     let Some(upload) = upload else {
-        return Err(Error::invalid("missing_file", "the form has no field `file`")
-            .param("file")
-            .into());
+        return Err(Error::invalid("missing_file", "the form has no field `file`").param("file").into());
     };
     let upload = upload.finish().await?;
     if dry_run {
@@ -93,17 +88,10 @@ pub async fn handler(
 }
 
 fn broken(error: MultipartError) -> ApiError {
-    let kind = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Kind::TooLarge
-    } else {
-        Kind::Unprocessable
-    };
+    let kind =
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE { Kind::TooLarge } else { Kind::Unprocessable };
     ApiError(
-        Error::new(
-            kind,
-            "bad_form",
-            format!("the form cannot be read: {}", error.body_text()),
-        )
-        .mend("send multipart/form-data with the file in the field `file`"),
+        Error::new(kind, "bad_form", format!("the form cannot be read: {}", error.body_text()))
+            .mend("send multipart/form-data with the file in the field `file`"),
     )
 }

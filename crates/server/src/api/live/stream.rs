@@ -17,18 +17,9 @@ use std::time::Duration;
     responses((status = 200, description = "Events named `hello`, `change` and `lagged`", content_type = "text/event-stream", body = Change),
         (status = 429, description = "Too many open pages", body = Envelope)))]
 pub async fn handler(State(context): State<Shared>) -> ApiResult<impl IntoResponse> {
-    let place = context
-        .limits
-        .listeners
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| {
-            ApiError(Error::new(
-                Kind::TooMany,
-                "too_many_listeners",
-                "too many pages listen at this moment",
-            ))
-        })?;
+    let place = context.limits.listeners.clone().try_acquire_owned().map_err(|_| {
+        ApiError(Error::new(Kind::TooMany, "too_many_listeners", "too many pages listen at this moment"))
+    })?;
     let hello = event("hello", &context.workspace.hello());
     let events = context.live.events(hello).map(move |event| {
         // The place is given back when the stream is dropped.
@@ -37,9 +28,6 @@ pub async fn handler(State(context): State<Shared>) -> ApiResult<impl IntoRespon
     });
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)).text("alive"));
     // A proxy in between must not hold events back.
-    let unbuffered = (
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(([unbuffered], sse))
 }

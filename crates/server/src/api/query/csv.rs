@@ -28,15 +28,9 @@ pub async fn handler(State(context): State<Shared>, params: Params) -> ApiResult
     params.only(PARAMS)?;
     let query = context.workspace.parse_query(&params.0).await?;
     let body = context.workspace.query_csv(&query).await?.into_bytes();
-    let name = format!(
-        "attachment; filename=\"{}.csv\"",
-        context.workspace.file_name(&query)
-    );
+    let name = format!("attachment; filename=\"{}.csv\"", context.workspace.file_name(&query));
     Ok((
-        [
-            (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-            (header::CONTENT_DISPOSITION, name),
-        ],
+        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)],
         body,
     ))
 }

@@ -8,9 +8,8 @@ use axum::Json;
 use axum::extract::State;
 
 /// The parameters of a query.
-pub const PARAMS: &[&str] = &[
-    "metrics", "grain", "from", "to", "at", "by", "where", "compare", "currency", "limit",
-];
+pub const PARAMS: &[&str] =
+    &["metrics", "grain", "from", "to", "at", "by", "where", "compare", "currency", "limit"];
 
 /// Figures by period and dimension, each with the reason where there is none.
 #[utoipa::path(get, path = "/api/v1/query", tag = "query",

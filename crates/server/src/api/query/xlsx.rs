@@ -28,10 +28,7 @@ pub async fn handler(State(context): State<Shared>, params: Params) -> ApiResult
     params.only(PARAMS)?;
     let query = context.workspace.parse_query(&params.0).await?;
     let body = context.workspace.query_xlsx(&query).await?;
-    let name = format!(
-        "attachment; filename=\"{}.xlsx\"",
-        context.workspace.file_name(&query)
-    );
+    let name = format!("attachment; filename=\"{}.xlsx\"", context.workspace.file_name(&query));
     Ok((
         [
             (

@@ -23,18 +23,16 @@ pub async fn handler(
     Path(table): Path<String>,
     request: Request,
 ) -> ApiResult<Json<Written>> {
-    let body = to_bytes(request.into_body(), limits::RECORDS_BODY)
-        .await
-        .map_err(|_| {
-            ApiError(
-                Error::new(
-                    Kind::TooLarge,
-                    "body_too_large",
-                    format!("the body is larger than {} MiB", limits::RECORDS_BODY >> 20),
-                )
-                .mend("send it in parts, or import it as a file"),
+    let body = to_bytes(request.into_body(), limits::RECORDS_BODY).await.map_err(|_| {
+        ApiError(
+            Error::new(
+                Kind::TooLarge,
+                "body_too_large",
+                format!("the body is larger than {} MiB", limits::RECORDS_BODY >> 20),
             )
-        })?;
+            .mend("send it in parts, or import it as a file"),
+        )
+    })?;
     let rows = rows(&body)?;
     if rows.len() > limits::RECORDS_ROWS {
         let message = format!("{} rows at once; {} are taken", rows.len(), limits::RECORDS_ROWS);

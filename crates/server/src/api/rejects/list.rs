@@ -18,10 +18,5 @@ pub async fn handler(State(context): State<Shared>, params: Params) -> ApiResult
     params.only(&["import_id", "limit", "offset"])?;
     let limit = params.number("limit", 100, 1_000)?;
     let offset = params.number("offset", 0, usize::MAX)?;
-    Ok(Json(
-        context
-            .workspace
-            .rejects(params.get("import_id"), limit, offset)
-            .await?,
-    ))
+    Ok(Json(context.workspace.rejects(params.get("import_id"), limit, offset).await?))
 }

@@ -15,10 +15,5 @@ use axum::extract::State;
         (status = 400, description = "An unknown name or an unreadable value", body = Envelope)))]
 pub async fn handler(State(context): State<Shared>, params: Params) -> ApiResult<Json<ReleaseList>> {
     params.only(&["from", "to"])?;
-    Ok(Json(
-        context
-            .workspace
-            .releases(params.get("from"), params.get("to"))
-            .await?,
-    ))
+    Ok(Json(context.workspace.releases(params.get("from"), params.get("to")).await?))
 }

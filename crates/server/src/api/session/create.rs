@@ -27,16 +27,12 @@ pub struct SignIn {
 pub async fn handler(State(context): State<Shared>, body: Body<SignIn>) -> ApiResult<impl IntoResponse> {
     let token = body.0.token.trim();
     if context.auth.required() {
-        let plain = token
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"\";,\\".contains(&byte));
+        let plain = token.bytes().all(|byte| byte.is_ascii_graphic() && !b"\";,\\".contains(&byte));
         if !plain || !context.auth.verify(&context.workspace, token).await? {
-            return Err(
-                Error::new(Kind::Unauthorized, "wrong_token", "the token is wrong")
-                    .mend("ask who runs this server for the present one")
-                    .param("token")
-                    .into(),
-            );
+            return Err(Error::new(Kind::Unauthorized, "wrong_token", "the token is wrong")
+                .mend("ask who runs this server for the present one")
+                .param("token")
+                .into());
         }
         let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
         return Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response());

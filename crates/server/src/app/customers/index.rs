@@ -66,11 +66,7 @@ impl Workspace {
             }
         }
         // Whoever pays without a record of its own is a customer all the same.
-        customers.extend(
-            figures
-                .into_iter()
-                .map(|(id, known)| self.customer_of(id, known, currency)),
-        );
+        customers.extend(figures.into_iter().map(|(id, known)| self.customer_of(id, known, currency)));
         customers.sort_unstable_by(|left, right| left.customer_id.cmp(&right.customer_id));
         Ok(CustomerIndex { currency, customers })
     }
@@ -89,11 +85,9 @@ impl Workspace {
                     continue;
                 };
                 let known = figures.entry(id).or_default();
-                let amount = columns
-                    .decimal("parts", row)?
-                    .map_or_else(Exact::zero, |(parts, scale)| {
-                        Exact::from_parts_decimal(parts, scale, currency)
-                    });
+                let amount = columns.decimal("parts", row)?.map_or_else(Exact::zero, |(parts, scale)| {
+                    Exact::from_parts_decimal(parts, scale, currency)
+                });
                 let last_at = columns.int("last_at", row)?.unwrap_or(i64::MIN);
                 // The plan with the largest amount; of a customer who left, the last one.
                 let larger = match &known.largest {

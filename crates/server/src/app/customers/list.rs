@@ -5,18 +5,8 @@ use crate::app::{Error, Result, Workspace};
 use burgeon_core::text::did_you_mean;
 use std::cmp::Ordering;
 
-const SORTS: &[&str] = &[
-    "mrr",
-    "name",
-    "since",
-    "ltv",
-    "status",
-    "plan",
-    "country",
-    "channel",
-    "email",
-    "customer_id",
-];
+const SORTS: &[&str] =
+    &["mrr", "name", "since", "ltv", "status", "plan", "country", "channel", "email", "customer_id"];
 
 impl Workspace {
     /// A page of customers.
@@ -32,24 +22,12 @@ impl Workspace {
             .param("sort"));
         }
         let index = self.customer_index().await?;
-        let needle = request
-            .search
-            .as_deref()
-            .map(str::trim)
-            .unwrap_or("")
-            .to_lowercase();
-        let mut found: Vec<&Customer> = index
-            .customers
-            .iter()
-            .filter(|customer| matches(customer, &needle))
-            .collect();
+        let needle = request.search.as_deref().map(str::trim).unwrap_or("").to_lowercase();
+        let mut found: Vec<&Customer> =
+            index.customers.iter().filter(|customer| matches(customer, &needle)).collect();
         found.sort_by(|left, right| {
             let ascending = compare(left, right, sort);
-            let ordered = if request.descending {
-                ascending.reverse()
-            } else {
-                ascending
-            };
+            let ordered = if request.descending { ascending.reverse() } else { ascending };
             // Customers without a value stand last whatever the order.
             absent(left, sort)
                 .cmp(&absent(right, sort))
@@ -57,12 +35,7 @@ impl Workspace {
                 .then_with(|| left.customer_id.cmp(&right.customer_id))
         });
         let total = found.len();
-        let customers = found
-            .into_iter()
-            .skip(request.offset)
-            .take(request.limit)
-            .cloned()
-            .collect();
+        let customers = found.into_iter().skip(request.offset).take(request.limit).cloned().collect();
         Ok(CustomersPage { customers, total })
     }
 }

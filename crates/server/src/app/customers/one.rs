@@ -13,15 +13,11 @@ impl Workspace {
     /// One customer and everything that happened.
     pub async fn customer(&self, id: &str) -> Result<CustomerDetail> {
         let index = self.customer_index().await?;
-        let found = index
-            .customers
-            .binary_search_by(|customer| customer.customer_id.as_str().cmp(id));
+        let found = index.customers.binary_search_by(|customer| customer.customer_id.as_str().cmp(id));
         let Ok(place) = found else {
-            return Err(
-                Error::not_found("unknown_customer", format!("there is no customer `{id}`"))
-                    .mend("`/api/v1/customers?search=` finds by part of the id, name or e-mail address")
-                    .param("id"),
-            );
+            return Err(Error::not_found("unknown_customer", format!("there is no customer `{id}`"))
+                .mend("`/api/v1/customers?search=` finds by part of the id, name or e-mail address")
+                .param("id"));
         };
         let mut customer = index.customers[place].clone();
         let subscriptions = self.subscriptions(id).await?;
@@ -44,12 +40,7 @@ impl Workspace {
             literal(id)
         );
         let mut all = Map::new();
-        for batch in self
-            .select(&sql)
-            .await?
-            .iter()
-            .filter(|batch| batch.num_rows() > 0)
-        {
+        for batch in self.select(&sql).await?.iter().filter(|batch| batch.num_rows() > 0) {
             let columns = Columns(batch);
             if let Some(partner) = columns.text("partner", 0)? {
                 all.insert("partner".to_owned(), partner.into());
@@ -161,25 +152,16 @@ impl Workspace {
 /// Minor units as major units; an unknown currency counts as one with two decimals.
 pub(super) fn major(minor: i64, currency: &str) -> f64 {
     let decimals = Currency::from_code(currency).map_or(2, Currency::exponent);
-    Exact::from_decimal(i128::from(minor), decimals)
-        .to_f64(decimals)
-        .unwrap_or(0.0)
+    Exact::from_decimal(i128::from(minor), decimals).to_f64(decimals).unwrap_or(0.0)
 }
 
 /// What the subscriptions say about a customer who does not pay at this moment.
 fn finer_status(coarse: &str, subscriptions: &[Subscription]) -> Option<String> {
     if coarse == "active" {
-        return subscriptions
-            .iter()
-            .any(|s| s.status == "past_due")
-            .then(|| "past_due".to_owned());
+        return subscriptions.iter().any(|s| s.status == "past_due").then(|| "past_due".to_owned());
     }
     ["trialing", "paused", "free", "unpaid"]
         .into_iter()
-        .find(|status| {
-            subscriptions
-                .iter()
-                .any(|subscription| subscription.status == *status)
-        })
+        .find(|status| subscriptions.iter().any(|subscription| subscription.status == *status))
         .map(str::to_owned)
 }

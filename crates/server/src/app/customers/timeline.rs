@@ -30,14 +30,7 @@ const LANES: &[Lane] = &[
     Lane {
         table: "subscription_changes",
         time: "effective_at",
-        params: &[
-            "subscription_id",
-            "status",
-            "plan",
-            "reason",
-            "interval",
-            "quantity",
-        ],
+        params: &["subscription_id", "status", "plan", "reason", "interval", "quantity"],
         variant: Some("status"),
         amount: Some(("amount_minor", 1.0)),
     },
@@ -166,18 +159,13 @@ impl Workspace {
                 };
                 let mut params = BTreeMap::new();
                 for name in lane.params {
-                    let value = batch
-                        .column_by_name(name)
-                        .map_or(Value::Null, |column| cells::json(column, row));
+                    let value =
+                        batch.column_by_name(name).map_or(Value::Null, |column| cells::json(column, row));
                     if !value.is_null() {
                         params.insert((*name).to_owned(), value);
                     }
                 }
-                let currency = if lane.amount.is_some() {
-                    columns.text("currency", row)?
-                } else {
-                    None
-                };
+                let currency = if lane.amount.is_some() { columns.text("currency", row)? } else { None };
                 let amount = match lane.amount {
                     Some((name, sign)) => columns
                         .int(name, row)?
@@ -186,11 +174,7 @@ impl Workspace {
                 };
                 let title_key = match lane.variant {
                     Some(variant) => {
-                        format!(
-                            "{}.{}",
-                            lane.table,
-                            columns.text(variant, row)?.unwrap_or_default()
-                        )
+                        format!("{}.{}", lane.table, columns.text(variant, row)?.unwrap_or_default())
                     }
                     None => lane.table.to_owned(),
                 };

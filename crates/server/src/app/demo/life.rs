@@ -242,7 +242,17 @@ impl History {
                     self.bill(world, dice, 1, begin, until, *state, false, Some(paid_at));
                 }
             }
-            self.plan_month(world, dice, state, begin, next, month - term_start, coupon_ends, shock, seat_changes);
+            self.plan_month(
+                world,
+                dice,
+                state,
+                begin,
+                next,
+                month - term_start,
+                coupon_ends,
+                shock,
+                seat_changes,
+            );
             self.events.sort();
             let mut place = 0;
             while let Some(&(at, event)) = self.events.get(place) {

@@ -88,7 +88,11 @@ impl Live {
         records::customer(&profile, batch.rows("customers"), &mut self.texts);
         let trial_end = trial.then_some(at + 14 * DAY);
         let reason = if trial { "trial_started" } else { "" };
-        self.write_change(&profile, Change { subscription: 1, at, state, reason, canceled_at: None, trial_end }, batch);
+        self.write_change(
+            &profile,
+            Change { subscription: 1, at, state, reason, canceled_at: None, trial_end },
+            batch,
+        );
         if !trial {
             self.write_invoice(&profile, state, at, batch);
         }

@@ -176,25 +176,26 @@ pub(super) fn billing(
             ]);
         }
         "invoice_lines" => {
-            let mut line = |suffix: &str, kind: &str, amount: i64, seats: Cell<'_>, text: &str, from: i64, to: i64| {
-                rows.push(&[
-                    Cell::Text(fill(own, format_args!("{id}_{suffix}"))),
-                    Cell::Text(id),
-                    Cell::Text(&profile.id),
-                    Cell::Text(subscription),
-                    Cell::Int(invoice.at),
-                    Cell::Text(kind),
-                    Cell::Text(PLANS[invoice.state.plan].name),
-                    Cell::Text(text),
-                    seats,
-                    Cell::Text(currency),
-                    Cell::Int(amount),
-                    Cell::Int(tax(amount)),
-                    Cell::Int(from),
-                    Cell::Int(to),
-                    Cell::Bool(false),
-                ]);
-            };
+            let mut line =
+                |suffix: &str, kind: &str, amount: i64, seats: Cell<'_>, text: &str, from: i64, to: i64| {
+                    rows.push(&[
+                        Cell::Text(fill(own, format_args!("{id}_{suffix}"))),
+                        Cell::Text(id),
+                        Cell::Text(&profile.id),
+                        Cell::Text(subscription),
+                        Cell::Int(invoice.at),
+                        Cell::Text(kind),
+                        Cell::Text(PLANS[invoice.state.plan].name),
+                        Cell::Text(text),
+                        seats,
+                        Cell::Text(currency),
+                        Cell::Int(amount),
+                        Cell::Int(tax(amount)),
+                        Cell::Int(from),
+                        Cell::Int(to),
+                        Cell::Bool(false),
+                    ]);
+                };
             let seats = Cell::Int(invoice.state.seats);
             line("1", "subscription", net, seats, "Subscription", invoice.at, invoice.until);
             if invoice.usage > 0 {

@@ -52,9 +52,7 @@ impl Builder {
         match ty {
             ColumnType::Text | ColumnType::Json => Builder::Text(StringViewBuilder::new()),
             ColumnType::Int | ColumnType::Minor => Builder::Int(Int64Builder::new()),
-            ColumnType::Timestamp => {
-                Builder::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
-            }
+            ColumnType::Timestamp => Builder::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
             ColumnType::Date => Builder::Date(Date32Builder::new()),
             ColumnType::Decimal10 => {
                 Builder::Decimal(Decimal128Builder::new().with_data_type(ty.data_type()))

@@ -27,7 +27,11 @@ fn draw(options: DemoOptions) -> BTreeMap<&'static str, Vec<RecordBatch>> {
 
 fn texts(batches: &[RecordBatch], column: &str) -> Vec<String> {
     let arrays = batches.iter().filter_map(|batch| batch.column_by_name(column));
-    arrays.flat_map(|array| array.as_string_view().iter().map(|text| text.unwrap_or("").to_owned()).collect::<Vec<_>>()).collect()
+    arrays
+        .flat_map(|array| {
+            array.as_string_view().iter().map(|text| text.unwrap_or("").to_owned()).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn instants(batches: &[RecordBatch], column: &str) -> Vec<i64> {
@@ -79,7 +83,8 @@ fn fold(batches: &[RecordBatch], now: i64) -> Totals {
         let at = batch.column_by_name("effective_at").unwrap().as_primitive::<TimestampMicrosecondType>();
         let key = batch.column_by_name("_key").unwrap().as_primitive::<UInt64Type>();
         let (customer, subscription) = (text("customer_id"), text("subscription_id"));
-        let (status, currency, interval, plan) = (text("status"), text("currency"), text("interval"), text("plan"));
+        let (status, currency, interval, plan) =
+            (text("status"), text("currency"), text("interval"), text("plan"));
         let (net, list, quantity) = (int("amount_minor"), int("list_amount_minor"), int("quantity"));
         for row in 0..batch.num_rows() {
             let change = Change {
@@ -124,7 +129,12 @@ fn rows_have_the_stored_shape() {
         for batch in batches {
             assert_eq!(batch.schema(), arrow_schema(table));
             for column in table.columns.iter().filter(|column| column.required) {
-                assert_eq!(batch.column_by_name(column.name).unwrap().null_count(), 0, "{name}.{}", column.name);
+                assert_eq!(
+                    batch.column_by_name(column.name).unwrap().null_count(),
+                    0,
+                    "{name}.{}",
+                    column.name
+                );
             }
             for key in batch.column_by_name("_key").unwrap().as_primitive::<UInt64Type>().values() {
                 assert!(keys.insert(*key), "a key of {name} stands twice");
@@ -180,7 +190,14 @@ fn nothing_but_what_is_planned_lies_in_the_future() {
     let options = options(2_000);
     let now = options.now.as_microsecond();
     let tables = draw(options);
-    for (name, column) in [("customers", "created_at"), ("invoices", "issued_at"), ("payments", "at"), ("refunds", "at"), ("releases", "at"), ("cancellations", "at")] {
+    for (name, column) in [
+        ("customers", "created_at"),
+        ("invoices", "issued_at"),
+        ("payments", "at"),
+        ("refunds", "at"),
+        ("releases", "at"),
+        ("cancellations", "at"),
+    ] {
         assert!(instants(&tables[name], column).iter().all(|at| *at <= now), "{name}");
     }
     let changes = &tables["subscription_changes"];
@@ -224,8 +241,7 @@ fn figures_are_believable() {
 #[test]
 fn the_number_of_changes_can_be_asked_for() {
     let wanted = DemoOptions { changes_per_customer: Some(12.0), years: 5, ..options(4_000) };
-    let rows: usize =
-        Demo::only(wanted, &["subscription_changes"]).map(|(_, batch)| batch.num_rows()).sum();
+    let rows: usize = Demo::only(wanted, &["subscription_changes"]).map(|(_, batch)| batch.num_rows()).sum();
     let mean = rows as f64 / 4_000.0;
     assert!((10.5..13.5).contains(&mean), "{mean}");
 }

@@ -1,7 +1,7 @@
 //! The company's time line: growth, seasons, prices, the bad release, what it sells and where.
 
-use jiff::civil::{Date, date};
 use jiff::ToSpan;
+use jiff::civil::{Date, date};
 
 use burgeon_core::currency::Currency;
 use burgeon_core::time::{Zone, date_of_epoch_days, epoch_days};

@@ -17,9 +17,7 @@ impl Workspace {
 
     /// What importing an upload would do.
     pub async fn preview_upload(&self, upload: Uploaded, options: &ImportOptions) -> Result<Preview> {
-        let preview = self
-            .preview(Input::path(upload.path()).named(upload.name()), options)
-            .await;
+        let preview = self.preview(Input::path(upload.path()).named(upload.name()), options).await;
         drop(upload);
         preview
     }

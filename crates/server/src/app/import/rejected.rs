@@ -63,9 +63,7 @@ pub fn batch(origin: &Origin<'_>, rejects: &[Reject]) -> Result<Option<RecordBat
             ],
         );
     }
-    Ok(rows
-        .take()
-        .map(|batch| batch.with_origin(origin.source, origin.content.get(..16).unwrap_or("api"))))
+    Ok(rows.take().map(|batch| batch.with_origin(origin.source, origin.content.get(..16).unwrap_or("api"))))
 }
 
 /// The bytes of a stored reject.

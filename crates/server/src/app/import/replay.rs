@@ -17,10 +17,7 @@ impl Workspace {
         let rejects = self.open_rejects(replay).await?;
         let mut by_import: BTreeMap<Option<String>, Vec<Reject>> = BTreeMap::new();
         for reject in rejects {
-            by_import
-                .entry(reject.import_id.clone())
-                .or_default()
-                .push(reject);
+            by_import.entry(reject.import_id.clone()).or_default().push(reject);
         }
         let mut replayed = Replayed::default();
         for (import, rejects) in by_import {
@@ -49,20 +46,10 @@ impl Workspace {
         for (name, value) in &replay.options {
             options.set(name, value)?;
         }
-        let source = options
-            .source
-            .clone()
-            .unwrap_or_else(|| format!("file:{}", ledger.file));
+        let source = options.source.clone().unwrap_or_else(|| format!("file:{}", ledger.file));
         let filled = options.fill(self.reader_options())?;
-        let (folder, sha, name) = (
-            self.folder().to_owned(),
-            ledger.sha256.clone(),
-            ledger.file.clone(),
-        );
-        let lines: Vec<u64> = rejects
-            .iter()
-            .map(|reject| reject.line.unwrap_or(0).unsigned_abs())
-            .collect();
+        let (folder, sha, name) = (self.folder().to_owned(), ledger.sha256.clone(), ledger.file.clone());
+        let lines: Vec<u64> = rejects.iter().map(|reject| reject.line.unwrap_or(0).unsigned_abs()).collect();
         // The whole file is read again, so that the columns mean what they meant; only the rejected lines are taken.
         let (batches, left) = blocking(move || {
             let folder = folder.join("uploads");
@@ -78,10 +65,7 @@ impl Workspace {
         for (table, rows) in batches {
             self.lake().append(table, rows).await?;
         }
-        Ok(rejects
-            .iter()
-            .filter(|reject| !left.contains(&reject.line.unwrap_or(0).unsigned_abs()))
-            .collect())
+        Ok(rejects.iter().filter(|reject| !left.contains(&reject.line.unwrap_or(0).unsigned_abs())).collect())
     }
 
     /// Rows of clients are JSON objects, each with all that is needed.
@@ -91,21 +75,14 @@ impl Workspace {
             let Some(table) = reject.table.clone() else {
                 continue;
             };
-            let mut options = ImportOptions {
-                table: Some(table),
-                source: Some("api".into()),
-                ..ImportOptions::default()
-            };
+            let mut options =
+                ImportOptions { table: Some(table), source: Some("api".into()), ..ImportOptions::default() };
             for (name, value) in &replay.options {
                 options.set(name, value)?;
             }
             let bytes = rejected::bytes(&reject.bytes, reject.base64);
             let input = Input::bytes("row.json", [b"[", bytes.as_slice(), b"]"].concat());
-            if self
-                .take_rows(input, &options)
-                .await
-                .is_ok_and(|left| left.is_empty())
-            {
+            if self.take_rows(input, &options).await.is_ok_and(|left| left.is_empty()) {
                 mended.push(reject);
             }
         }
@@ -134,9 +111,7 @@ impl Workspace {
             );
         }
         if let Some(batch) = rows.take() {
-            self.lake()
-                .append("rejects", batch.with_origin("replay", "replay"))
-                .await?;
+            self.lake().append("rejects", batch.with_origin("replay", "replay")).await?;
         }
         Ok(())
     }
@@ -159,10 +134,7 @@ fn copy(data: &std::path::Path, sha: &str, target: &std::path::Path) -> Result<(
 }
 
 /// Records of some lines, by table, and the lines that are still not readable.
-type Lines = (
-    Vec<(&'static str, arrow::array::RecordBatch)>,
-    std::collections::BTreeSet<u64>,
-);
+type Lines = (Vec<(&'static str, arrow::array::RecordBatch)>, std::collections::BTreeSet<u64>);
 
 /// Reads a file and takes the records of `lines` only. Blocking.
 fn select_lines(
@@ -177,13 +149,7 @@ fn select_lines(
     let (mut batches, mut left) = (Vec::new(), std::collections::BTreeSet::new());
     for output in Reader::open(input, options)? {
         let output = output?;
-        left.extend(
-            output
-                .rejects
-                .iter()
-                .map(|reject| reject.line)
-                .filter(|line| wanted.contains(line)),
-        );
+        left.extend(output.rejects.iter().map(|reject| reject.line).filter(|line| wanted.contains(line)));
         for batch in &output.batches {
             let keep = BooleanArray::from_iter(batch.lines.iter().map(|line| Some(wanted.contains(line))));
             if keep.true_count() == 0 {

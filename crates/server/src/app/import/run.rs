@@ -47,11 +47,7 @@ impl Workspace {
         options: &ImportOptions,
         progress: &Arc<Progress>,
     ) -> Result<ImportSummary> {
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let job = self.begin(path, &name, options, progress.clone()).await?;
         self.run_import(job).await
     }
@@ -118,9 +114,7 @@ impl Workspace {
             mapping: options.to_json(),
         };
         self.state().begin_import(&new, at).await?;
-        self.running_imports()
-            .lock()
-            .insert(import_id.clone(), progress.clone());
+        self.running_imports().lock().insert(import_id.clone(), progress.clone());
         Ok(Job {
             import_id,
             name: name.to_owned(),
@@ -138,9 +132,7 @@ impl Workspace {
         let _alone = self.import_ids().lock().await;
         let last = self.state().cursor("imports", "last").await?;
         let next = last.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) + 1;
-        self.state()
-            .set_cursor("imports", "last", &next.to_string(), at)
-            .await?;
+        self.state().set_cursor("imports", "last", &next.to_string(), at).await?;
         Ok(format!("imp-{next:06}"))
     }
 
@@ -152,24 +144,13 @@ impl Workspace {
         let noted = match &done {
             Ok(summary) => self.state().finish_import(&id, summary.counts.into(), at).await,
             Err(error) => {
-                let counts = Counts {
-                    rows_read: progress.rows.load(Ordering::Relaxed),
-                    ..Counts::default()
-                };
-                self.state()
-                    .fail_import(&id, counts.into(), &error.to_string(), at)
-                    .await
+                let counts = Counts { rows_read: progress.rows.load(Ordering::Relaxed), ..Counts::default() };
+                self.state().fail_import(&id, counts.into(), &error.to_string(), at).await
             }
         };
         self.running_imports().lock().remove(&id);
         if let Ok(summary) = &done {
-            let Counts {
-                rows_read,
-                taken,
-                replaced,
-                unchanged,
-                rejected,
-            } = summary.counts;
+            let Counts { rows_read, taken, replaced, unchanged, rejected } = summary.counts;
             tracing::info!(
                 import = id,
                 file = name,
@@ -212,11 +193,7 @@ impl Workspace {
     /// The reader's options of this workspace.
     pub(in crate::app) fn reader_options(&self) -> Options {
         let settings = self.settings();
-        Options {
-            zone: settings.zone.clone(),
-            currency: Some(settings.currency),
-            ..Options::default()
-        }
+        Options { zone: settings.zone.clone(), currency: Some(settings.currency), ..Options::default() }
     }
 }
 
@@ -262,9 +239,7 @@ fn read(lake: &burgeon_engine::lake::Lake, job: &Job) -> Result<ReadOut> {
             keep(&out.rejects, &origin, &mut waiting)?;
         }
         job.progress.rows.store(out.counts.rows_read, Ordering::Relaxed);
-        job.progress
-            .rejected
-            .store(out.counts.rejected, Ordering::Relaxed);
+        job.progress.rejected.store(out.counts.rejected, Ordering::Relaxed);
         job.progress.bytes.fetch_add(output.bytes_read, Ordering::Relaxed);
     }
     keep(&out.rejects, &origin, &mut waiting)?;

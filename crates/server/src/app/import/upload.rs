@@ -40,10 +40,7 @@ impl Upload {
     /// Appends bytes.
     pub async fn write(&mut self, chunk: &[u8]) -> Result<()> {
         self.bytes += chunk.len() as u64;
-        self.file
-            .write_all(chunk)
-            .await
-            .map_err(|error| Error::io(&self.place.0, &error))
+        self.file.write_all(chunk).await.map_err(|error| Error::io(&self.place.0, &error))
     }
 
     /// Bytes received so far.
@@ -53,14 +50,8 @@ impl Upload {
 
     /// All bytes were received.
     pub async fn finish(mut self) -> Result<Uploaded> {
-        self.file
-            .flush()
-            .await
-            .map_err(|error| Error::io(&self.place.0, &error))?;
-        Ok(Uploaded {
-            place: self.place,
-            name: self.name,
-        })
+        self.file.flush().await.map_err(|error| Error::io(&self.place.0, &error))?;
+        Ok(Uploaded { place: self.place, name: self.name })
     }
 }
 
@@ -83,19 +74,10 @@ impl Workspace {
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name).trim();
         let name = if name.is_empty() { "upload" } else { name };
         let folder = self.folder().join("uploads");
-        tokio::fs::create_dir_all(&folder)
-            .await
-            .map_err(|error| Error::io(&folder, &error))?;
+        tokio::fs::create_dir_all(&folder).await.map_err(|error| Error::io(&folder, &error))?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!("{}-{number}.part", std::process::id()));
-        let file = File::create(&path)
-            .await
-            .map_err(|error| Error::io(&path, &error))?;
-        Ok(Upload {
-            file,
-            place: Place(path),
-            name: name.chars().take(200).collect(),
-            bytes: 0,
-        })
+        let file = File::create(&path).await.map_err(|error| Error::io(&path, &error))?;
+        Ok(Upload { file, place: Place(path), name: name.chars().take(200).collect(), bytes: 0 })
     }
 }

@@ -23,9 +23,7 @@ pub const JOBS: &[Job] = &[lake::JOB];
 
 /// Runs the jobs until `stop` becomes true; a failed run is logged and tried again at the next turn.
 pub async fn maintain(workspace: Arc<Workspace>, stop: watch::Receiver<bool>) {
-    let runs = JOBS
-        .iter()
-        .map(|job| repeat(job, workspace.clone(), stop.clone()));
+    let runs = JOBS.iter().map(|job| repeat(job, workspace.clone(), stop.clone()));
     futures::future::join_all(runs).await;
 }
 
@@ -36,10 +34,7 @@ async fn repeat(job: &Job, workspace: Arc<Workspace>, mut stop: watch::Receiver<
             _ = stop.wait_for(|stop| *stop) => return,
         }
         if let Err(error) = (job.run)(&workspace).await {
-            tracing::error!(
-                job = job.name,
-                "a maintenance job failed and will be tried again: {error}"
-            );
+            tracing::error!(job = job.name, "a maintenance job failed and will be tried again: {error}");
         }
     }
 }

@@ -41,9 +41,9 @@ const KNOWN: &[(&str, [&str; 3])] = &[
 pub fn dimension(name: &str) -> Label {
     let known = KNOWN.iter().find(|(known, _)| *known == name);
     match known {
-        Some((_, [en, ru, zh])) => [("en", en), ("ru", ru), ("zh", zh)]
-            .map(|(l, t)| (l.to_owned(), (*t).to_owned()))
-            .into(),
+        Some((_, [en, ru, zh])) => {
+            [("en", en), ("ru", ru), ("zh", zh)].map(|(l, t)| (l.to_owned(), (*t).to_owned())).into()
+        }
         None => {
             let mut text = name.replace('_', " ");
             if let Some(first) = text.get_mut(..1) {

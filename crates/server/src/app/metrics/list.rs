@@ -21,11 +21,8 @@ impl Workspace {
     }
 
     fn list(&self, attributes: &[DimensionInfo]) -> MetricList {
-        let mut metrics: Vec<MetricHead> = self
-            .catalog()
-            .metrics()
-            .map(|metric| self.head(metric, attributes))
-            .collect();
+        let mut metrics: Vec<MetricHead> =
+            self.catalog().metrics().map(|metric| self.head(metric, attributes)).collect();
         metrics.sort_by(|left, right| (&left.area, &left.name).cmp(&(&right.area, &right.name)));
         MetricList { metrics }
     }
@@ -42,16 +39,8 @@ impl Workspace {
             })
             .collect();
         if dimensions.iter().any(|dimension| dimension.kind == "customer") {
-            let known: BTreeSet<String> = dimensions
-                .iter()
-                .map(|dimension| dimension.name.clone())
-                .collect();
-            dimensions.extend(
-                attributes
-                    .iter()
-                    .filter(|one| !known.contains(&one.name))
-                    .cloned(),
-            );
+            let known: BTreeSet<String> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
+            dimensions.extend(attributes.iter().filter(|one| !known.contains(&one.name)).cloned());
         }
         let bound = |limit: &Option<burgeon_metrics::definition::BandLimit>| {
             limit.as_ref().and_then(|l| l.0.to_f64(6))
@@ -87,11 +76,9 @@ impl Workspace {
         let Some(metric) = catalog.metric(name) else {
             let names = catalog.metrics().map(|metric| metric.name.as_str());
             let near = burgeon_core::text::did_you_mean(name, names);
-            return Err(
-                Error::not_found("unknown_metric", format!("there is no metric `{name}`{near}"))
-                    .mend("`burgeon metrics` and /api/v1/metrics list the names")
-                    .param("name"),
-            );
+            return Err(Error::not_found("unknown_metric", format!("there is no metric `{name}`{near}"))
+                .mend("`burgeon metrics` and /api/v1/metrics list the names")
+                .param("name"));
         };
         let attributes = self.attribute_dimensions().await?;
         let settings = self.setting_list().settings;
@@ -105,10 +92,7 @@ impl Workspace {
             used_by: owned(catalog.used_by(name)),
             fact: metric.kind.fact().map(str::to_owned),
             records: owned(catalog.records(name)),
-            settings: settings
-                .into_iter()
-                .filter(|setting| self.obeys(name, &setting.name))
-                .collect(),
+            settings: settings.into_iter().filter(|setting| self.obeys(name, &setting.name)).collect(),
             file: metric.file.clone(),
         })
     }
@@ -122,10 +106,7 @@ impl Workspace {
         catalog
             .metrics()
             .filter(|metric| {
-                all || catalog
-                    .records(&metric.name)
-                    .iter()
-                    .any(|record| tables.iter().any(|t| t == record))
+                all || catalog.records(&metric.name).iter().any(|record| tables.iter().any(|t| t == record))
             })
             .map(|metric| metric.name.clone())
             .collect()
@@ -143,12 +124,7 @@ impl Workspace {
 
     /// The keys of the customers' attributes.
     pub(in crate::app) async fn attribute_keys(&self) -> Result<Vec<String>> {
-        Ok(self
-            .attribute_dimensions()
-            .await?
-            .into_iter()
-            .map(|dimension| dimension.name)
-            .collect())
+        Ok(self.attribute_dimensions().await?.into_iter().map(|dimension| dimension.name).collect())
     }
 
     /// The keys of the customers' attributes as dimensions, the most frequent first.

@@ -16,29 +16,20 @@ fn write(answer: &Answer, decimals: u32) -> std::result::Result<Vec<u8>, XlsxErr
     let bold = Format::new().set_bold();
     let sheet = workbook.add_worksheet();
     sheet.set_name("Figures")?;
-    let dimensions: Vec<&String> = answer
-        .series
-        .first()
-        .map(|series| series.dimensions.keys().collect())
-        .unwrap_or_default();
+    let dimensions: Vec<&String> =
+        answer.series.first().map(|series| series.dimensions.keys().collect()).unwrap_or_default();
     let mut metrics: Vec<(&str, &str)> = Vec::new();
     let mut groups: Vec<(&BTreeMap<String, Option<String>>, Vec<Option<&Series>>)> = Vec::new();
     for series in &answer.series {
         let name = series.metric.as_str();
-        let column = metrics
-            .iter()
-            .position(|(known, _)| *known == name)
-            .unwrap_or_else(|| {
-                metrics.push((name, series.unit.as_str()));
-                metrics.len() - 1
-            });
-        let group = groups
-            .iter()
-            .position(|(known, _)| *known == &series.dimensions)
-            .unwrap_or_else(|| {
-                groups.push((&series.dimensions, Vec::new()));
-                groups.len() - 1
-            });
+        let column = metrics.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+            metrics.push((name, series.unit.as_str()));
+            metrics.len() - 1
+        });
+        let group = groups.iter().position(|(known, _)| *known == &series.dimensions).unwrap_or_else(|| {
+            groups.push((&series.dimensions, Vec::new()));
+            groups.len() - 1
+        });
         let cells = &mut groups[group].1;
         cells.resize(cells.len().max(column + 1), None);
         cells[column] = Some(series);
@@ -49,10 +40,7 @@ fn write(answer: &Answer, decimals: u32) -> std::result::Result<Vec<u8>, XlsxErr
     for (column, name) in (0u16..).zip(header) {
         sheet.write_string_with_format(0, column, name, &bold)?;
     }
-    let formats: Vec<Format> = metrics
-        .iter()
-        .map(|(_, unit)| format_of(unit, decimals))
-        .collect();
+    let formats: Vec<Format> = metrics.iter().map(|(_, unit)| format_of(unit, decimals)).collect();
     let mut row = 1;
     for (at, period) in answer.periods.iter().enumerate() {
         for (group, cells) in &groups {

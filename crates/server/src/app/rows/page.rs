@@ -30,40 +30,23 @@ impl Workspace {
             }
             name
         };
-        let query = self
-            .query_of(
-                &leaf,
-                &request.period,
-                &request.filters,
-                request.currency.as_deref(),
-            )
-            .await?;
+        let query =
+            self.query_of(&leaf, &request.period, &request.filters, request.currency.as_deref()).await?;
         let plan = plan(&catalog, &query, &self.context().await?)?;
         let Some(base) = plan.bases.first() else {
             return Err(Error::internal(format!("{leaf} reads no fact")));
         };
         let found = self.engine().rows(base, request.limit, request.offset).await?;
         let answer = self.query(&query).await?;
-        let sum = answer
-            .series
-            .first()
-            .and_then(|series| series.values.first().copied().flatten());
+        let sum = answer.series.first().and_then(|series| series.values.first().copied().flatten());
         let shown = Shown::of(&found.rows);
         let rows = (0..found.rows.num_rows()).map(|row| FactRow {
             values: shown.columns.iter().map(|column| column.value(row)).collect(),
-            record: found
-                .records
-                .get(row)
-                .and_then(Option::as_ref)
-                .map(|record| RecordRef {
-                    table: record.table.clone(),
-                    entity: if record.entity.is_empty() {
-                        "-".to_owned()
-                    } else {
-                        record.entity.clone()
-                    },
-                    key: record.key.to_string(),
-                }),
+            record: found.records.get(row).and_then(Option::as_ref).map(|record| RecordRef {
+                table: record.table.clone(),
+                entity: if record.entity.is_empty() { "-".to_owned() } else { record.entity.clone() },
+                key: record.key.to_string(),
+            }),
         });
         Ok(RowsPage {
             columns: shown.columns.iter().map(|column| column.head.clone()).collect(),
@@ -140,19 +123,8 @@ impl<'a> Shown<'a> {
                 }
                 None => (name, None),
             };
-            let ty = if money.is_some() {
-                "money".to_owned()
-            } else {
-                type_name(field.data_type())
-            };
-            columns.push(Column {
-                head: TableColumn {
-                    name: short.to_owned(),
-                    ty,
-                },
-                values,
-                money,
-            });
+            let ty = if money.is_some() { "money".to_owned() } else { type_name(field.data_type()) };
+            columns.push(Column { head: TableColumn { name: short.to_owned(), ty }, values, money });
         }
         Self { columns }
     }
@@ -175,10 +147,9 @@ impl Money<'_> {
         let currency = Currency::from_code(&cells::text(self.currencies, row)?)?;
         let (amount, scale) = match values.data_type() {
             DataType::Int64 => (i128::from(values.as_primitive::<Int64Type>().value(row)), 0),
-            DataType::Decimal128(_, scale) => (
-                values.as_primitive::<Decimal128Type>().value(row),
-                u32::try_from(*scale).unwrap_or(0),
-            ),
+            DataType::Decimal128(_, scale) => {
+                (values.as_primitive::<Decimal128Type>().value(row), u32::try_from(*scale).unwrap_or(0))
+            }
             _ => return None,
         };
         let exact = if self.parts {

@@ -18,12 +18,9 @@ pub fn known_table(name: &str) -> Result<&'static Table> {
         let names = burgeon_core::records::TABLES.iter().map(|table| table.name);
         let all: Vec<&str> = names.clone().collect();
         let near = did_you_mean(name, names);
-        Error::not_found(
-            "unknown_table",
-            format!("there is no record table `{name}`{near}"),
-        )
-        .mend(format!("there are: {}", all.join(", ")))
-        .param("table")
+        Error::not_found("unknown_table", format!("there is no record table `{name}`{near}"))
+            .mend(format!("there are: {}", all.join(", ")))
+            .param("table")
     })
 }
 
@@ -32,11 +29,8 @@ impl Workspace {
     pub async fn record(&self, table: &str, entity: &str, key: &str) -> Result<RecordDetail> {
         let table = known_table(table)?;
         let number: u64 = key.parse().map_err(|_| {
-            Error::invalid(
-                "bad_key",
-                format!("{key:?} is not a key; `/rows` gives keys as whole numbers"),
-            )
-            .param("key")
+            Error::invalid("bad_key", format!("{key:?} is not a key; `/rows` gives keys as whole numbers"))
+                .param("key")
         })?;
         let (lake, owner) = (self.lake().clone(), entity.to_owned());
         let found = blocking(move || Ok(lake.lookup(table.name, &owner, number)?)).await?;
@@ -92,10 +86,7 @@ impl Workspace {
 /// The row of a kept file: text as it stands, under its header where it is delimited text.
 fn raw_row(folder: &Path, sha: &str, name: &str, line: u64) -> Result<Option<Value>> {
     let lower = name.to_lowercase();
-    if [".parquet", ".xlsx", ".xls", ".xlsb", ".ods"]
-        .iter()
-        .any(|ending| lower.ends_with(ending))
-    {
+    if [".parquet", ".xlsx", ".xls", ".xlsb", ".ods"].iter().any(|ending| lower.ends_with(ending)) {
         // A row of a binary file has no text of its own; the record and the line number say where it stands.
         return Ok(None);
     }
