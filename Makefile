@@ -1,12 +1,12 @@
 # make demo    build everything, fill a company with three years of records, serve its figures on this machine
 # make test    everything that must hold before a change is merged
-# make check   the quick part of it: formatting, lints, types, house rules
+# make check   formatting, house rules, types of the page; make lints adds clippy
 # make bench   benchmarks against DuckDB, Polars and chDB (CUSTOMERS=20000 for a quick look)
 # make web     the user interface alone (web/dist)
 # make fmt     format all sources          make book    the book (needs mdbook)
 # make clean   remove what was built
 #
-# Build artefacts lie beside the checkout, so that all worktrees of the repository share one compiled DataFusion.
+# Build artefacts lie in one folder outside the checkout, so that all worktrees and CI share one compiled DataFusion.
 # CARGO_TARGET_DIR=... puts them elsewhere, DATA=... puts the demo company elsewhere.
 
 SHELL := bash
@@ -15,35 +15,36 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-CARGO_TARGET_DIR ?= $(shell test -w .. && cd .. && pwd || pwd)/target
+CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/burgeon/target
 export CARGO_TARGET_DIR
 export CARGO_TERM_PROGRESS_WHEN ?= never
 DATA ?= .data
 BURGEON := $(CARGO_TARGET_DIR)/debug/burgeon
+RELEASE := $(CARGO_TARGET_DIR)/release/burgeon
 ROOT := $(filter 0,$(shell id -u))
 
-.PHONY: demo test check bench web fmt clean book build lints rust-tests web-checks web-packages browser-tests \
+.PHONY: demo test check bench web fmt clean book build release house lints rust-tests web-checks web-packages browser-tests \
 	tools tools-browser
 
 # --- what people run -------------------------------------------------------------------------------------------
 
-demo: build
-	$(BURGEON) --data $(DATA) demo
+demo: release
+	$(RELEASE) --data $(DATA) demo
 
 test: check rust-tests browser-tests
 	@echo "make test: all of it holds"
 
-check: lints web-checks
+check: house web-checks
 
 CUSTOMERS ?= 1000000
 BENCH := $(CARGO_TARGET_DIR)/bench
 
 # The peers live in an environment of their own that nothing else uses.
-bench: build
+bench: release
 	$(call debian,python3,python3 python3-venv)
 	test -x $(BENCH)/python/bin/python || python3 -m venv $(BENCH)/python
 	$(BENCH)/python/bin/pip install -q -r bench/requirements.txt
-	$(BENCH)/python/bin/python bench/run.py --binary $(BURGEON) --work $(BENCH) --customers $(CUSTOMERS)
+	$(BENCH)/python/bin/python bench/run.py --binary $(RELEASE) --work $(BENCH) --customers $(CUSTOMERS)
 
 web: web/dist/index.html
 
@@ -63,14 +64,21 @@ clean:
 build: tools web
 	cargo build --workspace --bins
 
-# Lints see the same crates and features as the build; xtask knows the rules that no compiler checks.
-lints: tools web
+# What people run: optimised throughout.
+release: tools web
+	cargo build --release -p burgeon
+
+# xtask knows the rules that no compiler checks.
+house: tools
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
 	cargo run -q -p xtask -- tidy
 	cargo run -q -p xtask -- book --check
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources are not checked here"; fi
+
+# Clippy type-checks every dependency once more, which takes as long as building them; so it is a command of its own.
+lints: tools web
+	cargo clippy --workspace --all-targets -- -D warnings
 
 rust-tests: export INSTA_UPDATE := no
 rust-tests: build

@@ -68,7 +68,7 @@ class Burgeon:
 
     def serve(self, *words):
         port = 18_765
-        process = subprocess.Popen([self.binary, "--data", str(self.data), *map(str, words), "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([self.binary, "--data", str(self.data), *map(str, words), "--listen", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         base = f"http://127.0.0.1:{port}/api/v1"
         for _ in range(1200):
             try:
@@ -201,7 +201,7 @@ def main():
     # (e) the Pulse page of the demo company
     demo = Burgeon(args.binary, args.work / "demo")
     shutil.rmtree(demo.data, ignore_errors=True)
-    process, base = demo.serve("demo", "--no-live")
+    process, base = demo.serve("demo", "--live", "off")
     cards = []
     for _ in range(12):
         dashboard, _ = get(f"{base}/dashboards/pulse")
