@@ -6,4 +6,5 @@ mod disk;
 mod faults;
 mod figures;
 mod kill;
+mod ravenstack;
 mod support;
