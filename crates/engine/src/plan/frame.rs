@@ -8,7 +8,8 @@ use burgeon_core::time::{Grain, Period, Zone};
 use burgeon_metrics::base::{BaseRequest, Dimension, Filter, Span};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, ScalarValue};
-use datafusion::logical_expr::{BinaryExpr, Expr, JoinType, Operator, Partitioning, SortExpr, cast, lit};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::{BinaryExpr, Expr, JoinType, Operator, SortExpr, cast, lit};
 use datafusion::physical_expr::Partitioning::Hash;
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode};
@@ -186,7 +187,8 @@ impl Frame {
     }
 
     /// Aggregates the rows. Where `entity` names a fact, no entity may stand in two partitions of the plan: most plans
-    /// keep the buckets of the records and need nothing; where one does not, rows are shuffled by entity first.
+    /// keep the buckets of the records and need nothing; where one does not, it is planned for a single partition. (A
+    /// shuffle by entity asked for in the plan would be optimised away.)
     ///
     /// # Errors
     /// What the planner says, and whatever happens while it runs.
@@ -212,8 +214,10 @@ impl Frame {
         if whole_entities(&plain, entity) {
             return Ok(collect(plain, session.task_ctx()).await?);
         }
-        let shuffled = self.rows.clone().repartition(Partitioning::Hash(vec![column(entity)], 2))?;
-        let plan = shuffled.aggregate(keys, aggregates)?.create_physical_plan().await?;
+        let (state, rows) = self.rows.clone().into_parts();
+        let alone = state.config().clone().with_target_partitions(1);
+        let state = SessionStateBuilder::new_from_existing(state).with_config(alone).build();
+        let plan = DataFrame::new(state, rows).aggregate(keys, aggregates)?.create_physical_plan().await?;
         if !whole_entities(&plan, entity) {
             return Err(EngineError::Query(format!("{}: the plan splits entities", fact.file.name)));
         }
