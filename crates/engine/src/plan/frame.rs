@@ -215,7 +215,9 @@ impl Frame {
             return Ok(collect(plain, session.task_ctx()).await?);
         }
         let (state, rows) = self.rows.clone().into_parts();
-        let alone = state.config().clone().with_target_partitions(1);
+        // A new default catalog would take the place of the one that all sessions share.
+        let alone =
+            state.config().clone().with_target_partitions(1).with_create_default_catalog_and_schema(false);
         let state = SessionStateBuilder::new_from_existing(state).with_config(alone).build();
         let plan = DataFrame::new(state, rows).aggregate(keys, aggregates)?.create_physical_plan().await?;
         if !whole_entities(&plan, entity) {
