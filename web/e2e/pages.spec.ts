@@ -202,7 +202,7 @@ test('a phone: the rail folds, the bar is one button, nothing overflows', async 
 
 for (const scheme of ['light', 'dark'] as const)
   test(`no accessibility faults in ${scheme}`, async ({ page }) => {
-    test.setTimeout(120_000);
+    test.setTimeout(420_000);
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     for (const path of ['/', '/revenue', '/retention', '/customers', '/metrics/quick_ratio', '/definitions?metric=nrr', '/data', '/settings', '/revenue?open=mrr']) {
       await open(page, path);

@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("burgeon-metrics", &["burgeon-core"]),
     ("burgeon-engine", &["burgeon-core", "burgeon-metrics", "burgeon-unify"]),
     ("burgeon-state", &["burgeon-core", "burgeon-unify"]),
-    ("burgeon-connectors", &["burgeon-core"]),
+    ("burgeon-connectors", &["burgeon-core", "burgeon-unify"]),
     (
         "burgeon-server",
         &[

@@ -1,7 +1,9 @@
 //! Subscriptions as spans of time: one row says who paid how much from when until when.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use burgeon_core::currency::Currency;
 use burgeon_core::records::{KeyHasher, KeyPart};
 
 use super::canonical::to_minor;
@@ -14,9 +16,12 @@ use crate::typed::{Typed, Typer};
 
 /// The shape `subscription_periods`.
 ///
-/// A row gives an `active` (or, of a trial, `trialing`) change at its start, and a `canceled` one at its end
-/// unless another row of the same subscription starts at that very instant. Rows without subscription
-/// belong to the subscription named after their plan, or to `default`.
+/// What a customer pays at an instant is the sum of the spans that cover it. A row gives an `active` (or, of a
+/// trial, `trialing`) change at its start, and a `canceled` one at its end unless the subscription's next span
+/// starts at that very instant. Rows without subscription belong to the subscription named after their plan, or to
+/// `default`. Spans of one subscription that overlap stand side by side: the second is kept under the
+/// subscription's name with `~2` behind it, and so on. A row with the subscription and start of an earlier one
+/// (without subscription: also its end and price) is a repetition, and the later one counts.
 pub fn periods() -> Shape {
     let own = |name| synonyms::of("subscription_changes", name);
     let field = |name, kind, doc| Field { name, kind, synonyms: own(name), doc };
@@ -107,104 +112,209 @@ impl At {
         typed.text(self.subscription, row).or_else(|| typed.text(self.plan, row)).unwrap_or("default")
     }
 
-    /// One number for a subscription and an instant.
-    fn instant(&self, typed: &Typed<'_>, row: usize, at: i64, hasher: &mut KeyHasher) -> u64 {
+    /// One number for a subscription of a customer.
+    fn owner(&self, typed: &Typed<'_>, row: usize, hasher: &mut KeyHasher) -> u64 {
         let customer = typed.text(self.customer, row).unwrap_or_default();
-        hasher.hash([KeyPart::Text(customer), KeyPart::Text(self.subscription(typed, row)), KeyPart::Int(at)])
+        hasher.hash([KeyPart::Text(customer), KeyPart::Text(self.subscription(typed, row))])
+    }
+
+    /// The price, in minor units, of all units for one interval.
+    fn amount(&self, typed: &Typed<'_>, row: usize, quantity: i64) -> Result<i64, String> {
+        if let Some(minor) = typed.int(self.minor, row) {
+            return minor.checked_mul(quantity).ok_or_else(|| "amount_minor: is too large".to_owned());
+        }
+        let (price, quantity) = match typed.dec(self.amount, row) {
+            Some(price) => (price, quantity),
+            None => (typed.dec(self.total, row).ok_or("amount is empty")?, 1),
+        };
+        let currency = typed.currency(self.currency, row).ok_or("currency is empty")?;
+        to_minor(price, quantity, currency).map_err(|reason| format!("amount: {reason}"))
+    }
+
+    /// The span of a row, or why it is none.
+    fn terms(&self, typed: &Typed<'_>, row: usize) -> Result<Terms, String> {
+        let start = typed.int(self.start, row).ok_or("start is empty")?;
+        let end = typed.int(self.end, row);
+        if end.is_some_and(|end| end <= start) {
+            return Err("the end is not after the start; a span ends before its end date".to_owned());
+        }
+        let quantity = typed.int(self.quantity, row).unwrap_or(1);
+        let amount = self.amount(typed, row, quantity)?;
+        let (unit, own) = typed.interval(self.interval, row).ok_or("interval is empty")?;
+        let count =
+            own.checked_mul(typed.int(self.count, row).unwrap_or(1)).ok_or("interval_count is too large")?;
+        let currency = typed.currency(self.currency, row).ok_or("currency is empty")?;
+        Ok(Terms { start, end, quantity, amount, unit, count, currency })
     }
 }
 
-/// Every (subscription, start) of the file, sorted: eight bytes a row.
+/// What a row says about time and money.
+struct Terms {
+    start: i64,
+    end: Option<i64>,
+    quantity: i64,
+    amount: i64,
+    unit: &'static str,
+    count: i64,
+    currency: Currency,
+}
+
+/// A span of the file while lanes are given out.
+struct Span {
+    owner: u64,
+    start: i64,
+    end: i64,
+    line: u64,
+    /// What tells rows with one start apart: nothing where the subscription has a name of its own.
+    mark: u64,
+}
+
+/// Where spans that overlap go, and which ends are no ends.
+#[derive(Default)]
+struct Lanes {
+    /// Lane of the lines that are not in the first, sorted by line.
+    beside: Vec<(u64, u32)>,
+    /// Lines whose end is the start of the next span in their lane, sorted.
+    continued: Vec<u64>,
+}
+
+impl Lanes {
+    /// Gives each span the first lane of its subscription that is free at its start, one that ends there before others.
+    fn of(mut spans: Vec<Span>) -> Self {
+        spans.sort_unstable_by_key(|span| (span.owner, span.start, span.mark, span.end, span.line));
+        let mut lanes = Self::default();
+        // Of each lane of the current subscription: its last span's end, line and whether that span is repeated.
+        let mut last: Vec<(i64, Vec<u64>)> = vec![];
+        let mut before: Option<(u64, i64, u64, usize)> = None;
+        for span in spans {
+            if before.is_none_or(|(owner, ..)| owner != span.owner) {
+                last.clear();
+            }
+            let repeated = before.filter(|(owner, start, mark, _)| {
+                (*owner, *start, *mark) == (span.owner, span.start, span.mark)
+            });
+            let lane = match repeated {
+                Some((.., lane)) => {
+                    let (end, lines) = &mut last[lane];
+                    // The later row of the file counts.
+                    if lines.last().is_some_and(|line| *line < span.line) {
+                        *end = span.end;
+                    }
+                    lines.push(span.line);
+                    lines.sort_unstable();
+                    // The end of a row that a later one repeats is no end.
+                    lanes.continued.extend(&lines[..lines.len() - 1]);
+                    lane
+                }
+                None => {
+                    let next = last.iter().position(|(end, _)| *end == span.start);
+                    let free = next.or_else(|| last.iter().position(|(end, _)| *end < span.start));
+                    let lane = free.unwrap_or(last.len());
+                    if next.is_some() {
+                        lanes.continued.extend(&last[lane].1);
+                    }
+                    if lane == last.len() {
+                        last.push((span.end, vec![span.line]));
+                    } else {
+                        last[lane] = (span.end, vec![span.line]);
+                    }
+                    lane
+                }
+            };
+            if lane > 0 {
+                lanes.beside.push((span.line, u32::try_from(lane).unwrap_or(u32::MAX)));
+            }
+            before = Some((span.owner, span.start, span.mark, lane));
+        }
+        lanes.beside.sort_unstable();
+        lanes.continued.sort_unstable();
+        lanes
+    }
+
+    /// The lane of a line, counted from 0.
+    fn lane(&self, line: u64) -> u32 {
+        self.beside.binary_search_by_key(&line, |(line, _)| *line).map_or(0, |at| self.beside[at].1)
+    }
+
+    /// Whether the end of a line's span is the start of the next.
+    fn goes_on(&self, line: u64) -> bool {
+        self.continued.binary_search(&line).is_ok()
+    }
+}
+
+/// The lanes of all rows that will be taken: forty bytes a row while the file is read the first time.
 fn prepare(plan: &Plan, chunks: &mut dyn FnMut() -> Result<Option<Chunk>, Error>) -> Result<Prepared, Error> {
     let at = At::of(plan.shape);
     let mut typer = Typer::new(plan);
     let mut hasher = KeyHasher::default();
-    let mut starts: Vec<u64> = Vec::new();
+    let mut spans: Vec<Span> = Vec::new();
     while let Some(chunk) = chunks()? {
-        let typed = typer.read_some(&chunk, plan, &[at.customer, at.subscription, at.plan, at.start]);
+        let mut typed = typer.read(&chunk, plan);
+        typed.check_needs(|_, _, _| false);
         for row in 0..typed.rows() {
-            if let Some(start) = typed.int(at.start, row) {
-                starts.push(at.instant(&typed, row, start, &mut hasher));
+            if !typed.is_good(row) {
+                continue;
+            }
+            if let Ok(terms) = at.terms(&typed, row) {
+                let owner = at.owner(&typed, row, &mut hasher);
+                let end = terms.end.unwrap_or(i64::MAX);
+                let mark = match typed.text(at.subscription, row) {
+                    Some(_) => 0,
+                    None => hasher.hash([KeyPart::Int(end), KeyPart::Int(terms.amount)]),
+                };
+                spans.push(Span { owner, start: terms.start, end, line: chunk.lines[row], mark });
             }
         }
     }
-    starts.sort_unstable();
-    starts.dedup();
-    Ok(Some(Arc::new(starts)))
+    Ok(Some(Arc::new(Lanes::of(spans))))
 }
 
 struct Periods {
     at: At,
-    starts: Arc<Vec<u64>>,
-    hasher: KeyHasher,
+    lanes: Arc<Lanes>,
     rows: Option<TableRows>,
 }
 
 fn mapper(plan: &Arc<Plan>, prepared: &Prepared) -> Box<dyn Mapper> {
-    let starts = prepared.clone().and_then(|any| any.downcast::<Vec<u64>>().ok()).unwrap_or_default();
-    Box::new(Periods {
-        at: At::of(plan.shape),
-        starts,
-        hasher: KeyHasher::default(),
-        rows: TableRows::new("subscription_changes"),
-    })
+    let lanes = prepared.clone().and_then(|any| any.downcast::<Lanes>().ok()).unwrap_or_default();
+    Box::new(Periods { at: At::of(plan.shape), lanes, rows: TableRows::new("subscription_changes") })
 }
 
 impl Periods {
-    fn amount(&self, typed: &Typed<'_>, row: usize, quantity: i64) -> Result<i64, String> {
-        let at = &self.at;
-        if let Some(minor) = typed.int(at.minor, row) {
-            return minor.checked_mul(quantity).ok_or_else(|| "amount_minor: is too large".to_owned());
-        }
-        let (price, quantity) = match typed.dec(at.amount, row) {
-            Some(price) => (price, quantity),
-            None => (typed.dec(at.total, row).ok_or("amount is empty")?, 1),
-        };
-        let currency = typed.currency(at.currency, row).ok_or("currency is empty")?;
-        to_minor(price, quantity, currency).map_err(|reason| format!("amount: {reason}"))
-    }
-
     fn row(&mut self, typed: &Typed<'_>, row: usize) -> Result<(), String> {
         let at = self.at;
-        let start = typed.int(at.start, row).ok_or("start is empty")?;
-        let end = typed.int(at.end, row);
-        if end.is_some_and(|end| end <= start) {
-            return Err("the end is not after the start; a span ends before its end date".to_owned());
-        }
-        let quantity = typed.int(at.quantity, row).unwrap_or(1);
-        let amount = self.amount(typed, row, quantity)?;
-        let (unit, own) = typed.interval(at.interval, row).ok_or("interval is empty")?;
-        let count =
-            own.checked_mul(typed.int(at.count, row).unwrap_or(1)).ok_or("interval_count is too large")?;
+        let terms = at.terms(typed, row)?;
         let trial = typed.bool(at.trial, row) == Some(true);
-        let currency = typed.currency(at.currency, row).ok_or("currency is empty")?;
         let line = typed.chunk.lines[row];
-        let next = end.map(|end| (end, at.instant(typed, row, end, &mut self.hasher)));
+        let subscription = match self.lanes.lane(line) {
+            0 => Cow::Borrowed(at.subscription(typed, row)),
+            lane => Cow::Owned(format!("{}~{}", at.subscription(typed, row), lane + 1)),
+        };
         let Some(rows) = &mut self.rows else { return Ok(()) };
         let mut push = |effective: i64, status: &str, amount: i64, reason: Option<&str>| {
             rows.push(
                 line,
                 &[
                     typed.text(at.customer, row).into(),
-                    at.subscription(typed, row).into(),
+                    subscription.as_ref().into(),
                     effective.into(),
                     status.into(),
                     amount.into(),
                     Value::Null,
-                    currency.code().into(),
-                    unit.into(),
-                    count.into(),
-                    quantity.into(),
+                    terms.currency.code().into(),
+                    terms.unit.into(),
+                    terms.count.into(),
+                    terms.quantity.into(),
                     typed.text(at.plan, row).into(),
                     reason.into(),
                     Value::Null,
-                    end.filter(|_| trial).into(),
+                    terms.end.filter(|_| trial).into(),
                 ],
             );
         };
-        push(start, if trial { "trialing" } else { "active" }, amount, None);
-        if let Some((end, key)) = next
-            && self.starts.binary_search(&key).is_err()
+        push(terms.start, if trial { "trialing" } else { "active" }, terms.amount, None);
+        if let Some(end) = terms.end
+            && !self.lanes.goes_on(line)
         {
             push(end, "canceled", 0, typed.text(at.reason, row));
         }

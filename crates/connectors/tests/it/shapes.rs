@@ -19,6 +19,45 @@ fn periods_that_follow_each_other() {
 }
 
 #[test]
+fn periods_that_overlap_stand_side_by_side() {
+    let text = "customer_id,subscription_id,start,end,amount,currency,interval\n\
+                a,s,2025-01-01,2025-03-01,10,EUR,month\n\
+                a,s,2025-02-01,2025-05-01,20,EUR,month\n\
+                a,s,2025-05-01,,30,EUR,month\n\
+                a,s,2025-05-01,2025-05-01,40,EUR,month\n\
+                b,t,2025-01-01,2025-02-01,10,EUR,month\n\
+                b,t,2025-02-01,2025-02-01,10,EUR,month\n\
+                c,u,2025-01-01,2025-02-01,10,EUR,month\n\
+                c,u,2025-01-01,2025-04-01,10,EUR,month\n";
+    insta::assert_snapshot!(shown("p.csv", text, &options("", "")), @r"
+    subscription_changes@2 customer_id=a subscription_id=s effective_at=2025-01-01 status=active amount_minor=1000 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@2 customer_id=a subscription_id=s effective_at=2025-03-01 status=canceled amount_minor=0 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@3 customer_id=a subscription_id=s~2 effective_at=2025-02-01 status=active amount_minor=2000 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@4 customer_id=a subscription_id=s~2 effective_at=2025-05-01 status=active amount_minor=3000 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@6 customer_id=b subscription_id=t effective_at=2025-01-01 status=active amount_minor=1000 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@6 customer_id=b subscription_id=t effective_at=2025-02-01 status=canceled amount_minor=0 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@8 customer_id=c subscription_id=u effective_at=2025-01-01 status=active amount_minor=1000 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@9 customer_id=c subscription_id=u effective_at=2025-01-01 status=active amount_minor=1000 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@9 customer_id=c subscription_id=u effective_at=2025-04-01 status=canceled amount_minor=0 currency=EUR interval=month interval_count=1 quantity=1
+    line 5: the end is not after the start; a span ends before its end date <- a,s,2025-05-01,2025-05-01,40,EUR,month
+    line 7: the end is not after the start; a span ends before its end date <- b,t,2025-02-01,2025-02-01,10,EUR,month
+    ");
+}
+
+#[test]
+fn periods_without_a_subscription_add_up() {
+    let text = "customer_id,start,end,amount,currency,interval\n\
+                a,2025-01-01,,10,EUR,month\n\
+                a,2025-01-01,,20,EUR,month\n\
+                a,2025-01-01,,20,EUR,month\n";
+    insta::assert_snapshot!(shown("p.csv", text, &options("", "")), @r"
+    subscription_changes@2 customer_id=a subscription_id=default effective_at=2025-01-01 status=active amount_minor=1000 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@3 customer_id=a subscription_id=default~2 effective_at=2025-01-01 status=active amount_minor=2000 currency=EUR interval=month interval_count=1 quantity=1
+    subscription_changes@4 customer_id=a subscription_id=default~2 effective_at=2025-01-01 status=active amount_minor=2000 currency=EUR interval=month interval_count=1 quantity=1
+    ");
+}
+
+#[test]
 fn stripe_subscriptions() {
     let head = "id,Customer ID,Customer Name,Customer Email,Plan,Quantity,Currency,Interval,Amount,Status,Created (UTC),Start (UTC),\
                 Start Date (UTC),Current Period Start (UTC),Current Period End (UTC),Trial Start (UTC),Trial End (UTC),\
