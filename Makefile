@@ -84,7 +84,7 @@ rust-tests: export INSTA_UPDATE := no
 rust-tests: build
 	@if command -v cargo-nextest >/dev/null; then \
 	  cargo nextest run --workspace --no-fail-fast; \
-	  cargo test --doc -q -p burgeon-core -p burgeon-metrics -p burgeon-connectors; \
+	  cargo test --doc --workspace -q; \
 	else cargo test --workspace --no-fail-fast; fi
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; $(BURGEON) --data "$$folder" test
 
