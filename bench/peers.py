@@ -250,7 +250,8 @@ def chdb_question(folder, question):
               join (select customer_id, min(m) as cohort from a group by customer_id) f using (customer_id) group by cohort, m, currency"""
         else:
             query += """select x.m + 12 as month, x.currency, sum(x.balance), sum(ifNull(y.balance, 0)), sum(least(x.balance, ifNull(y.balance, 0)))
-              from a x left join (select customer_id, m - 12 as m, balance from a where m >= 12) y on y.customer_id = x.customer_id and y.m = x.m
+              from a x left join (select customer_id, toInt32(m) - 12 as earlier, balance from a where m >= 12) y
+                on y.customer_id = x.customer_id and y.earlier = toInt32(x.m)
               where x.m + 12 < 60 group by month, x.currency"""
     started = time.perf_counter()
     out = con.query(query + CH_SETTINGS, "JSONCompactEachRow")
