@@ -11,7 +11,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Nothing but one feature set for every selection of packages.
     ("burgeon-unify", &[]),
     ("burgeon-metrics", &["burgeon-core"]),
-    ("burgeon-engine", &["burgeon-core", "burgeon-metrics", "burgeon-unify"]),
+    ("burgeon-events", &["burgeon-core"]),
+    ("burgeon-engine", &["burgeon-core", "burgeon-events", "burgeon-metrics", "burgeon-unify"]),
     ("burgeon-state", &["burgeon-core", "burgeon-unify"]),
     ("burgeon-connectors", &["burgeon-core", "burgeon-unify"]),
     (

@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`time`] | time zone, grains, half-open periods, the clock as a value |
+//! | [`behaviour`] | what persons do: identity, channels, meanings, and the kernels over their histories |
 //! | [`currency`] | ISO 4217 codes and their decimals |
 //! | [`exact`] | exact fractions for everything computed from sums of money |
 //! | [`records`] | the canonical tables and their Arrow schemas, row keys |
@@ -13,6 +14,7 @@
 //! | [`settings`] | the settings of a workspace, `burgeon.toml` |
 //! | [`text`] | nearest-name help for error messages |
 
+pub mod behaviour;
 pub mod currency;
 pub mod exact;
 pub mod records;

@@ -75,6 +75,15 @@ pub struct Column {
     pub doc: &'static str,
 }
 
+/// How the rows of a table are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// Rows are replaced by key: sorted base files with an overlay (the lake).
+    Ledger,
+    /// Rows happen once and are never replaced: runs of Parquet with hot columns beside them (the event store).
+    Events,
+}
+
 /// One record table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
@@ -90,6 +99,8 @@ pub struct Table {
     pub entity: Option<&'static str>,
     /// The column of the time at which the row takes effect, if any.
     pub time: Option<&'static str>,
+    /// How the rows are kept.
+    pub storage: Storage,
 }
 
 impl Table {

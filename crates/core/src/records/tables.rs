@@ -1,7 +1,7 @@
 //! The list of record tables. To add one, add it here; everything else follows.
 
 use super::ColumnType::{Bool, Date, Decimal10, Int, Json, Minor, Text, Timestamp};
-use super::{Column, ColumnType, Table};
+use super::{Column, ColumnType, Storage, Table};
 
 const fn required(name: &'static str, ty: ColumnType, doc: &'static str) -> Column {
     Column { name, ty, required: true, doc }
@@ -27,6 +27,9 @@ pub static TABLES: &[Table] = &[
     COSTS,
     CUSTOMER_MERGES,
     RELEASES,
+    PERSONS,
+    IDENTITY_LINKS,
+    EVENTS,
     REJECTS,
 ];
 
@@ -46,6 +49,7 @@ const CUSTOMERS: Table = Table {
     key: &["customer_id"],
     entity: Some("customer_id"),
     time: None,
+    storage: Storage::Ledger,
 };
 
 const PLANS: Table = Table {
@@ -63,6 +67,7 @@ const PLANS: Table = Table {
     key: &["plan"],
     entity: None,
     time: None,
+    storage: Storage::Ledger,
 };
 
 const SUBSCRIPTION_CHANGES: Table = Table {
@@ -97,6 +102,7 @@ const SUBSCRIPTION_CHANGES: Table = Table {
     key: &["customer_id", "subscription_id", "effective_at", "change_id"],
     entity: Some("customer_id"),
     time: Some("effective_at"),
+    storage: Storage::Ledger,
 };
 
 const CANCELLATIONS: Table = Table {
@@ -113,6 +119,7 @@ const CANCELLATIONS: Table = Table {
     key: &["customer_id", "cancellation_id"],
     entity: Some("customer_id"),
     time: Some("at"),
+    storage: Storage::Ledger,
 };
 
 const INVOICES: Table = Table {
@@ -135,6 +142,7 @@ const INVOICES: Table = Table {
     key: &["customer_id", "invoice_id"],
     entity: Some("customer_id"),
     time: Some("issued_at"),
+    storage: Storage::Ledger,
 };
 
 const INVOICE_LINES: Table = Table {
@@ -160,6 +168,7 @@ const INVOICE_LINES: Table = Table {
     key: &["customer_id", "line_id"],
     entity: Some("customer_id"),
     time: Some("at"),
+    storage: Storage::Ledger,
 };
 
 const PAYMENTS: Table = Table {
@@ -179,6 +188,7 @@ const PAYMENTS: Table = Table {
     key: &["customer_id", "payment_id"],
     entity: Some("customer_id"),
     time: Some("at"),
+    storage: Storage::Ledger,
 };
 
 const REFUNDS: Table = Table {
@@ -197,6 +207,7 @@ const REFUNDS: Table = Table {
     key: &["customer_id", "refund_id"],
     entity: Some("customer_id"),
     time: Some("at"),
+    storage: Storage::Ledger,
 };
 
 const CREDIT_NOTES: Table = Table {
@@ -214,6 +225,7 @@ const CREDIT_NOTES: Table = Table {
     key: &["customer_id", "credit_note_id"],
     entity: Some("customer_id"),
     time: Some("at"),
+    storage: Storage::Ledger,
 };
 
 const DISCOUNTS: Table = Table {
@@ -233,6 +245,7 @@ const DISCOUNTS: Table = Table {
     key: &["customer_id", "discount_id"],
     entity: Some("customer_id"),
     time: Some("starts_at"),
+    storage: Storage::Ledger,
 };
 
 const FX_RATES: Table = Table {
@@ -247,6 +260,7 @@ const FX_RATES: Table = Table {
     key: &["date", "base", "quote"],
     entity: None,
     time: Some("date"),
+    storage: Storage::Ledger,
 };
 
 const COSTS: Table = Table {
@@ -265,6 +279,7 @@ const COSTS: Table = Table {
     key: &["cost_id"],
     entity: None,
     time: Some("date"),
+    storage: Storage::Ledger,
 };
 
 const CUSTOMER_MERGES: Table = Table {
@@ -278,6 +293,7 @@ const CUSTOMER_MERGES: Table = Table {
     key: &["from_customer_id"],
     entity: None,
     time: None,
+    storage: Storage::Ledger,
 };
 
 const RELEASES: Table = Table {
@@ -293,6 +309,82 @@ const RELEASES: Table = Table {
     key: &["release_id"],
     entity: None,
     time: Some("at"),
+    storage: Storage::Ledger,
+};
+
+const PERSONS: Table = Table {
+    name: "persons",
+    doc: "Who uses the product: one row for each identified person, with the traits last said of them.",
+    columns: &[
+        required("distinct_id", Text, "Identifier under which the person was identified."),
+        optional("email", Text, "Mail address; joins the person to a customer where no identifier does."),
+        optional("name", Text, "Name."),
+        optional("customer_id", Text, "Customer (account, group) that the person belongs to."),
+        optional("at", Timestamp, "When this was said."),
+        optional("traits", Json, "All traits; each key is a dimension of persons."),
+    ],
+    key: &["distinct_id"],
+    entity: Some("distinct_id"),
+    time: None,
+    storage: Storage::Ledger,
+};
+
+const IDENTITY_LINKS: Table = Table {
+    name: "identity_links",
+    doc: "Two identifiers of one person. Deleting a row takes the link back, also in history.",
+    columns: &[
+        required(
+            "from_id",
+            Text,
+            "Identifier that joins the other's person: an anonymous or an earlier one.",
+        ),
+        required("to_id", Text, "Identifier of the person."),
+        required("kind", Text, "identify or alias."),
+        required("at", Timestamp, "When it was said."),
+    ],
+    key: &["from_id", "to_id"],
+    entity: Some("from_id"),
+    time: None,
+    storage: Storage::Ledger,
+};
+
+const EVENTS: Table = Table {
+    name: "events",
+    doc: "What people do: one row for each event of a person on the site or in the product.",
+    columns: &[
+        required("event_id", Text, "Identifier from the client; the same event sent twice is kept once."),
+        required("event", Text, "Name, such as page_view or report_created."),
+        required("distinct_id", Text, "Identifier under which the event came: a user's or an anonymous one."),
+        required("at", Timestamp, "When it happened, corrected for the client's clock."),
+        optional("received_at", Timestamp, "When it arrived."),
+        optional("customer_id", Text, "Customer (account, group), where the event names one."),
+        optional("session_id", Text, "Session, where the client names one."),
+        optional("url", Text, "Full address of the page."),
+        optional("host", Text, "Host of the page."),
+        optional("path", Text, "Path of the page, without query."),
+        optional("title", Text, "Title of the page."),
+        optional("referrer", Text, "Address of the page before."),
+        optional("referrer_host", Text, "Host of the page before; empty for the own site."),
+        optional("source", Text, "Where the visit came from: utm_source, else the referrer's host."),
+        optional("medium", Text, "utm_medium."),
+        optional("campaign", Text, "utm_campaign."),
+        optional("content", Text, "utm_content."),
+        optional("term", Text, "utm_term."),
+        optional(
+            "channel",
+            Text,
+            "Channel by the rules of definitions/channels.toml, or as the source says.",
+        ),
+        optional("country", Text, "ISO 3166 code of two letters."),
+        optional("device", Text, "desktop, mobile or tablet."),
+        optional("browser", Text, "Name of the browser."),
+        optional("os", Text, "Name of the operating system."),
+        optional("properties", Json, "All other properties; each key is a dimension of events."),
+    ],
+    key: &["distinct_id", "event_id"],
+    entity: Some("distinct_id"),
+    time: Some("at"),
+    storage: Storage::Events,
 };
 
 const REJECTS: Table = Table {
@@ -313,4 +405,5 @@ const REJECTS: Table = Table {
     key: &["reject_id"],
     entity: None,
     time: Some("at"),
+    storage: Storage::Ledger,
 };

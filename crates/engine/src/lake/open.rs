@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use burgeon_core::records::TABLES;
+use burgeon_core::records::{Storage, TABLES};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 
@@ -29,7 +29,7 @@ pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Shared> {
     let versions = Versions::default();
     let now = options.clock.now().as_second();
     let mut tables = BTreeMap::new();
-    for table in TABLES {
+    for table in TABLES.iter().filter(|table| table.storage == Storage::Ledger) {
         let layout = Arc::new(Layout::new(table, buckets));
         let path = tables_dir.join(table.name);
         let mut delta = DeltaLog::new(Arc::clone(&layout), path.clone());

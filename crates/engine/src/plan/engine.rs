@@ -101,7 +101,7 @@ impl Engine {
         // Twice: as `payments` and as `records.payments`, since a fact may take the plain name.
         let catalog = context.catalog("datafusion");
         let schema = Arc::new(MemorySchemaProvider::new());
-        for table in records::TABLES {
+        for table in records::TABLES.iter().filter(|table| table.storage == records::Storage::Ledger) {
             let provider = Arc::new(RecordTable::try_new(table.name, Arc::clone(&source))?);
             context.register_table(table.name, Arc::clone(&provider) as _)?;
             schema.register_table(table.name.to_owned(), provider)?;
