@@ -32,7 +32,7 @@ pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Shared> {
     for table in TABLES.iter().filter(|table| table.storage == Storage::Ledger) {
         let layout = Arc::new(Layout::new(table, buckets));
         let path = tables_dir.join(table.name);
-        let mut delta = DeltaLog::new(Arc::clone(&layout), path.clone());
+        let mut delta = DeltaLog::new(table, Arc::clone(&layout.stored), path.clone());
         let (state, broken) = match load(&layout, &mut delta, &log, &versions).await {
             Ok(state) => (state, None),
             Err(error @ (LakeError::Busy { .. } | LakeError::Log { .. } | LakeError::DiskFull { .. })) => {
