@@ -12,8 +12,9 @@ use arrow::datatypes::{
     DataType, Field, FieldRef, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType,
 };
 use burgeon_core::records::{self, Table, system};
-use twox_hash::XxHash3_64;
+use burgeon_events::event_key;
 
+use super::properties::Properties;
 use crate::lake::{LakeError, Result};
 
 /// The table's name.
@@ -55,6 +56,8 @@ pub(crate) struct Fitted {
     pub rows: RecordBatch,
     /// Hash of each row's `event_id`.
     pub ids: Vec<u64>,
+    /// Values of properties that are hot.
+    pub properties: Properties,
 }
 
 impl Columns {
@@ -101,8 +104,8 @@ impl Columns {
         }
     }
 
-    /// Brings a batch of any column order into the table's form.
-    pub fn fit(&self, batch: &RecordBatch) -> Result<Fitted> {
+    /// Brings a batch of any column order into the table's form. `hot` are the properties that are hot.
+    pub fn fit(&self, batch: &RecordBatch, hot: &Arc<[String]>) -> Result<Fitted> {
         let misfit = |what: String| LakeError::Rows { table: TABLE.into(), what };
         for field in batch.schema_ref().fields() {
             if self.given.index_of(field.name()).is_err() {
@@ -142,16 +145,21 @@ impl Columns {
             columns.push(column);
         }
         let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
-        let ids = texts(&rows, "event_id")?.iter().flatten().map(event_hash).collect();
-        Ok(Fitted { rows, ids })
+        self.fitted(rows, hot)
+    }
+
+    /// Rows that fit already, with what is derived from them.
+    pub fn fitted(&self, rows: RecordBatch, hot: &Arc<[String]>) -> Result<Fitted> {
+        let ids = texts(&rows, "event_id")?.iter().flatten().map(event_key).collect();
+        let properties = Properties::of(&rows, hot)?;
+        Ok(Fitted { rows, ids, properties })
     }
 
     /// Only the rows for which `keep` says yes.
     pub fn filter(&self, fitted: &Fitted, keep: &[bool]) -> Result<Fitted> {
         let rows = filter_record_batch(&fitted.rows, &keep.to_vec().into())?;
         let columns: Vec<ArrayRef> = rows.columns().iter().map(tidy).collect();
-        let ids = fitted.ids.iter().zip(keep).filter(|(_, keep)| **keep).map(|(id, _)| *id).collect();
-        Ok(Fitted { rows: RecordBatch::try_new(rows.schema(), columns)?, ids })
+        self.fitted(RecordBatch::try_new(rows.schema(), columns)?, &fitted.properties.names)
     }
 
     /// Batches of different columns as one.
@@ -179,13 +187,23 @@ impl Columns {
 
     /// The batch with the numbers of its identifiers and its place in the order of arrival.
     pub fn numbered(&self, rows: &RecordBatch, who: &[u32], position: u64) -> Result<RecordBatch> {
+        self.with(rows, who, Int64Array::from(vec![position as i64; rows.num_rows()]))
+    }
+
+    /// The batch with the numbers of its identifiers and its rows counted from `first`.
+    pub fn counted(&self, rows: &RecordBatch, who: &[u32], first: u64) -> Result<RecordBatch> {
+        let first = first as i64;
+        self.with(rows, who, (first..first + rows.num_rows() as i64).collect())
+    }
+
+    fn with(&self, rows: &RecordBatch, who: &[u32], positions: Int64Array) -> Result<RecordBatch> {
         let mut fields: Vec<FieldRef> = rows.schema_ref().fields().iter().cloned().collect();
         let mut columns = rows.columns().to_vec();
         for name in [WHO, POSITION] {
             fields.push(Arc::clone(&self.stored.fields()[self.at(name)]));
         }
         columns.push(Arc::new(Int32Array::from_iter_values(who.iter().map(|number| *number as i32))));
-        columns.push(Arc::new(Int64Array::from(vec![position as i64; rows.num_rows()])));
+        columns.push(Arc::new(positions));
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
     }
 }
@@ -201,6 +219,12 @@ pub(crate) fn align(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBat
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns.collect(), &options)?)
 }
 
+/// A batch whose buffers hold little beside its own rows.
+pub(crate) fn compact(rows: &RecordBatch) -> Result<RecordBatch> {
+    let columns = rows.columns().iter().map(tidy).collect();
+    Ok(RecordBatch::try_new(rows.schema(), columns)?)
+}
+
 /// A column whose buffers hold little beside its own rows.
 fn tidy(column: &ArrayRef) -> ArrayRef {
     let Some(texts) = column.as_string_view_opt() else {
@@ -214,9 +238,9 @@ fn tidy(column: &ArrayRef) -> ArrayRef {
     }
 }
 
-/// The hash by which an event is known beside its person.
-pub(crate) fn event_hash(event_id: &str) -> u64 {
-    XxHash3_64::oneshot(event_id.as_bytes())
+/// A column as texts, if it holds some.
+pub(crate) fn as_texts(column: &ArrayRef) -> Option<&StringViewArray> {
+    column.as_string_view_opt()
 }
 
 /// A text column of a batch.

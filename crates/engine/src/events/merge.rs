@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 
 use super::batch::{self, Columns};
-use super::run::{self, Run};
+use super::run;
 use crate::lake::Result;
 
 /// Rows sorted as in a run, in pieces.
@@ -13,25 +13,6 @@ pub(crate) trait Sorted {
 
     /// The rows of a piece; every piece follows the one before.
     fn piece(&self, number: usize) -> Result<RecordBatch>;
-}
-
-/// The row groups of a run's file.
-pub(crate) struct RunPieces<'a> {
-    pub run: &'a Run,
-    pub columns: &'a Columns,
-}
-
-impl Sorted for RunPieces<'_> {
-    fn pieces(&self) -> Result<usize> {
-        Ok(self.run.groups(self.columns)?.len())
-    }
-
-    fn piece(&self, number: usize) -> Result<RecordBatch> {
-        let all: Vec<usize> = (0..self.columns.stored.fields().len()).collect();
-        let rows = self.run.read(self.columns, &all, Some(vec![number]), None, run::GROUP_ROWS)?;
-        let batches: Vec<RecordBatch> = rows.collect::<Result<_>>()?;
-        Ok(arrow::compute::concat_batches(&self.columns.stored, &batches)?)
-    }
 }
 
 /// Rows in memory, sorted already.

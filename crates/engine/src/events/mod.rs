@@ -3,7 +3,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `batch` | the columns of an event, and what is kept of them in the log and in memory |
+//! | `batch`, `properties` | the columns of an event; values out of the JSON of its properties |
 //! | `append` | intake: dedupe, numbers, the log, the tail |
 //! | `state` | the content at one moment: runs on disk and the tail in memory |
 //! | `run` | runs: Parquet files sorted by (person number, time, arrival) |
@@ -11,10 +11,11 @@
 //! | `maintain` | flush, merge of runs, retention by age |
 //! | `bulk` | imports |
 //! | `delete` | removal of a person |
-//! | `identity` | links and persons of the ledger, told to the hot store |
+//! | `identity`, `rule` | links of the ledger, told to the hot columns |
 //! | `people` | the person and the customer of every number |
 //! | `table` | the SQL table `events` |
-//! | `ask` | questions to the hot store, breakdowns by attributes of persons and customers |
+//! | `ask` | questions to the hot columns; making properties hot |
+//! | `person` | one person, their history; what arrived last |
 //! | `check` | what is wrong, in words |
 //!
 //! # How it hangs together
@@ -34,113 +35,104 @@
 //! that a crash at any point neither loses nor doubles a row. Runs are merged as they pile up. The hot columns can be
 //! made anew from the runs and the log at any time.
 
-use arrow::array::RecordBatch;
-use burgeon_core::behaviour::Kernel;
-use burgeon_events::{Question, Snapshot};
+pub(crate) mod append;
+mod ask;
+mod batch;
+mod bulk;
+pub(crate) mod check;
+mod delete;
+pub(crate) mod identity;
+mod maintain;
+mod merge;
+pub(crate) mod open;
+mod people;
+mod person;
+mod properties;
+mod rule;
+mod run;
+pub(crate) mod state;
+mod table;
 
-use crate::lake::{Appended, Lake, Result};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+
+pub use bulk::EventBulk;
+pub use burgeon_events::{Breakdown, Filter, NameSeen, PersonRow, Question, Snapshot, Stats};
+pub use delete::DeletedPerson;
+pub use person::{Identifier, Person};
+pub use table::{EventsScanExec, EventsTable};
+
+pub(crate) use batch::TABLE;
+
+use crate::lake::{Lake, Result, Shared};
 
 /// The event store of a lake. Cheap to clone; keeps the lake open.
 #[derive(Debug, Clone)]
 pub struct EventStore(Lake);
 
-/// One person, by number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// The person's number in answers of kernels; stays the same until identities change.
-    pub number: u32,
-    /// The main identifier: the identified user's id when there is one, else the first identifier seen.
-    pub person_id: String,
-    /// Every identifier of the person, the main one first.
-    pub identifiers: Vec<String>,
-    /// The customer that the person belongs to, if known.
-    pub customer_id: Option<String>,
-    /// Time of the newest event, µs UTC; `None` for a person without events.
-    pub last_at: Option<i64>,
-}
-
-/// What is known of one event name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventName {
-    /// The name.
-    pub event: String,
-    /// Events seen.
-    pub count: u64,
-    /// Time of the first, µs UTC.
-    pub first_at: i64,
-    /// Time of the last, µs UTC.
-    pub last_at: i64,
-}
-
-/// What was removed with a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DeletedPerson {
-    /// Identifiers of the person.
-    pub identifiers: u64,
-    /// Events removed.
-    pub events: u64,
-    /// Entries of the intake log that were rewritten or dropped.
-    pub log_entries: u64,
-    /// Rows of `persons` and `identity_links` removed.
-    pub records: u64,
-    /// Files rewritten.
-    pub files: u64,
-}
-
 impl EventStore {
-    /// Appends events: columns of the table `events` in any order, missing optional ones are filled in, `_source`
-    /// and `_origin` may be there. At return the rows are on disk and every question sees them; concurrent appends
-    /// share one fsync. [`Appended::unchanged`] counts rows that were there already, [`Appended::replaced`] is 0.
-    ///
-    /// # Errors
-    /// [`LakeError::Rows`](crate::lake::LakeError::Rows) when the batch does not fit or brings a 60,001st event name,
-    /// [`LakeError::Pressure`](crate::lake::LakeError::Pressure) when too many rows wait (HTTP 429; nothing was taken),
-    /// [`LakeError::DiskFull`](crate::lake::LakeError::DiskFull) when nothing was taken for want of space.
-    pub async fn append(&self, batch: RecordBatch) -> Result<Appended>;
+    pub(crate) fn of(lake: &Lake) -> Self {
+        Self(lake.clone())
+    }
 
-    /// Rows that were given to [`EventStore::append`] and are not answered yet.
-    pub fn pending_rows(&self) -> usize;
+    pub(crate) fn lake(&self) -> &Lake {
+        &self.0
+    }
 
-    /// Starts an import. Nothing is visible before [`EventBulk::finish`]; then all of it is.
-    pub fn bulk(&self) -> Result<EventBulk>;
-    // EventBulk: write(&self, &RecordBatch) -> Result<()>; async finish(self) -> Result<BulkSummary>
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.0.shared()
+    }
 
-    /// Rows in the table.
-    pub fn rows_total(&self) -> u64;
+    /// Rows in the table. Reads footers of files that were not read yet.
+    pub fn rows_total(&self) -> Result<u64> {
+        let events = self.shared().events.sound()?;
+        events.state().rows(&events.columns)
+    }
 
-    /// Oldest and newest time of an event, µs UTC; `None` when there are none.
-    pub fn span(&self) -> Option<(i64, i64)>;
+    /// Content version: another one whenever the rows or their persons or customers have changed.
+    pub fn version(&self) -> u64 {
+        let shared = self.shared();
+        let tables = [people::PERSONS, "customers", "customer_merges"];
+        let tables = tables.iter().filter_map(|name| Some(shared.table(name).ok()?.state().version()));
+        tables.fold(shared.events.state().version, u64::max)
+    }
 
-    /// The event names seen, most frequent first.
-    pub fn names(&self) -> Vec<EventName>;
+    /// Number of partitions of a scan.
+    pub fn partitions(&self) -> usize {
+        self.shared().options.threads.max(1)
+    }
 
-    /// The names of properties seen with the newest events of a name.
-    pub async fn properties(&self, event: &str) -> Result<Vec<String>>;
+    /// The SQL table.
+    pub fn provider(&self) -> Arc<dyn TableProvider> {
+        Arc::new(EventsTable::new(self.clone()))
+    }
 
     /// The hot columns at this moment.
-    pub fn snapshot(&self) -> Snapshot;
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared().events.hot.snapshot()
+    }
 
-    /// Answers one question. Properties that conditions, filters or the breakdown name and that are not hot yet are
-    /// made hot first, which reads the events once.
-    pub async fn ask<K: Kernel + Send + 'static>(&self, question: Question, kernel: K) -> Result<K::Partial>;
+    /// Size of the hot columns.
+    pub fn stats(&self) -> Stats {
+        self.shared().events.hot.stats()
+    }
 
-    /// The person of any of their identifiers.
-    pub async fn person(&self, identifier: &str) -> Result<Option<Person>>;
+    /// The event names that were seen, with counts, in order of first sight.
+    pub fn names(&self) -> Result<Vec<NameSeen>> {
+        Ok(self.snapshot().names()?)
+    }
 
-    /// Persons by number, as answers of kernels name them; unknown numbers are left out.
-    pub async fn people(&self, numbers: Vec<u32>) -> Result<Vec<Person>>;
-
-    /// Events of a person, newest first, at most `limit`, before `before` (µs UTC). Columns as in SQL.
-    pub async fn history(&self, identifier: &str, before: Option<i64>, limit: usize) -> Result<RecordBatch>;
-
-    /// The events that arrived last, newest first, at most `limit`. Columns as in SQL.
-    pub async fn recent(&self, limit: usize) -> Result<RecordBatch>;
-
-    /// Removes a person by any of their identifiers, with all events, traits and links, from runs, hot columns, ledger
-    /// and intake log. `None` when nobody has the identifier.
-    pub async fn delete_person(&self, identifier: &str) -> Result<Option<DeletedPerson>>;
+    /// Oldest and newest time of an event, µs UTC; `None` when there are none.
+    pub fn span(&self) -> Result<Option<(i64, i64)>> {
+        let names = self.names()?;
+        let first = names.iter().map(|name| name.first_at).min();
+        Ok(first.zip(names.iter().map(|name| name.last_at).max()))
+    }
 }
 
-// On the engine (crate::plan): `Engine::events() -> Option<EventStore>`, and
-// `Engine::event_groups(&GroupBy, most) -> Groups { by: Breakdown, texts: Vec<Option<String>> }` with
-// `GroupBy::{None, Event(dimension), Person(attribute), Customer(attribute)}`: what a question is broken down by.
+/// The columns of the SQL table `events`.
+pub(crate) fn schema() -> Result<SchemaRef> {
+    Ok(batch::Columns::new()?.shown)
+}

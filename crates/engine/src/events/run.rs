@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -191,16 +191,37 @@ impl Run {
         Ok(Rows { reader, schema, places, path: self.file.path.clone() })
     }
 
+    /// All rows of a row group, with all stored columns.
+    pub fn group(&self, columns: &Columns, number: usize) -> Result<RecordBatch> {
+        let all: Vec<usize> = (0..columns.stored.fields().len()).collect();
+        let rows = self.read(columns, &all, Some(vec![number]), None, GROUP_ROWS)?;
+        let batches: Vec<RecordBatch> = rows.collect::<Result<_>>()?;
+        Ok(arrow::compute::concat_batches(&columns.stored, &batches)?)
+    }
+
     /// The rows of some numbers (sorted), as stored columns `wanted`.
     pub fn find(&self, columns: &Columns, wanted: &[usize], who: &[i32]) -> Result<Vec<RecordBatch>> {
+        let all: Vec<usize> = (0..self.groups(columns)?.len()).collect();
+        self.find_in(columns, wanted, who, &all)
+    }
+
+    /// As [`Run::find`], in some row groups.
+    pub fn find_in(
+        &self,
+        columns: &Columns,
+        wanted: &[usize],
+        who: &[i32],
+        groups: &[usize],
+    ) -> Result<Vec<RecordBatch>> {
         let mut out = Vec::new();
-        for (number, group) in self.groups(columns)?.iter().enumerate() {
-            let spans = self.spans(columns, number, group, who)?;
+        for number in groups {
+            let group = self.groups(columns)?[*number];
+            let spans = self.spans(columns, *number, &group, who)?;
             if spans.is_empty() {
                 continue;
             }
             let selection = RowSelection::from_consecutive_ranges(spans.into_iter(), group.rows);
-            for batch in self.read(columns, wanted, Some(vec![number]), Some(selection), 8192)? {
+            for batch in self.read(columns, wanted, Some(vec![*number]), Some(selection), 8192)? {
                 out.push(batch?);
             }
         }
@@ -291,7 +312,7 @@ pub(crate) fn sort(rows: &RecordBatch) -> Result<RecordBatch> {
         return Ok(rows.clone());
     }
     order.sort_by_key(key);
-    Ok(arrow::compute::take_record_batch(rows, &order.into())?)
+    Ok(arrow::compute::take_record_batch(rows, &UInt32Array::from(order))?)
 }
 
 /// Writes a run's file, durable at [`Writer::finish`]; a writer that is dropped removes its file.
@@ -316,8 +337,7 @@ impl Writer {
             .create_new(true)
             .open(&path)
             .map_err(|error| LakeError::io(&path, error))?;
-        let options =
-            ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
         let buffered = BufWriter::with_capacity(1 << 20, file);
         let writer = ArrowWriter::try_new_with_options(buffered, Arc::clone(&columns.stored), options)
             .map_err(|error| LakeError::writing(&path, &error))?;
@@ -335,9 +355,7 @@ impl Writer {
         let batch = batch::align(batch, &self.schema)?;
         self.rows += batch.num_rows();
         match &mut self.writer {
-            Some(writer) => {
-                writer.write(&batch).map_err(|error| LakeError::writing(&self.path, &error))
-            }
+            Some(writer) => writer.write(&batch).map_err(|error| LakeError::writing(&self.path, &error)),
             None => Err(LakeError::Closed),
         }
     }

@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use burgeon_events::HotStore;
 use parking_lot::{Mutex, RwLock};
 
-use super::batch::Columns;
+use super::EventStore;
+use super::batch::{self, Columns};
+use super::identity::Identity;
 use super::people::PeopleCache;
 use super::run::Run;
+use crate::lake::append::Request;
 use crate::lake::check::Finding;
 use crate::lake::delta::DeltaLog;
 use crate::lake::{LakeError, Result};
@@ -71,6 +74,32 @@ impl EventsState {
         Ok(())
     }
 
+    /// Drops the rows of the tail up to a log position.
+    pub fn forget(&mut self, position: u64) -> Result<()> {
+        let mut left = Vec::with_capacity(self.tail.len());
+        for chunk in self.tail.drain(..).filter(|chunk| chunk.position > position) {
+            let positions = batch::positions(&chunk.rows)?.values();
+            if positions.iter().all(|at| *at as u64 > position) {
+                left.push(chunk);
+                continue;
+            }
+            // Brought together after the flush began.
+            let keep = positions.iter().map(|at| Some(*at as u64 > position)).collect();
+            let rows = arrow::compute::filter_record_batch(&chunk.rows, &keep)?;
+            left.push(Arc::new(Chunk { rows, position: chunk.position }));
+        }
+        self.tail = left;
+        self.flushed = self.flushed.max(position);
+        Ok(())
+    }
+
+    /// Replaces files.
+    pub fn replace(&mut self, old: &[Arc<Run>], new: impl IntoIterator<Item = Arc<Run>>) {
+        self.runs.retain(|run| !old.iter().any(|old| Arc::ptr_eq(old, run)));
+        self.runs.extend(new);
+        self.order();
+    }
+
     /// Puts files in their order of arrival.
     pub fn order(&mut self) {
         self.runs.sort_by_key(|run| (run.first, run.last, run.part));
@@ -84,11 +113,18 @@ pub(crate) struct EventsShared {
     /// Directory of the Delta table.
     pub dir: PathBuf,
     pub state: RwLock<Arc<EventsState>>,
-    /// The Delta log; held for the whole of a flush, merge or removal and for the end of an import.
+    /// Held while files are rewritten (merge, retention, removal): one at a time. Flushes go on.
+    pub upkeep: tokio::sync::Mutex<()>,
+    /// The Delta log; held for the whole of a flush and for the end of everything else. After `upkeep`, before the
+    /// apply lock.
     pub delta: tokio::sync::Mutex<DeltaLog>,
     pub hot: HotStore,
+    /// Which identifiers are one person.
+    pub identity: Mutex<Identity>,
     /// Who is whose customer, made when first needed.
     pub people: Mutex<PeopleCache>,
+    /// While it is closed, appends of events wait.
+    pub gate: Gate,
     /// Rows given to intake and not answered.
     pub pending: AtomicUsize,
     /// When rows were last flushed, in seconds.
@@ -108,15 +144,57 @@ impl EventsShared {
         *self.state.write() = Arc::new(state);
     }
 
+    /// Names of the columns that are hot.
+    pub fn hot_columns(&self) -> Vec<String> {
+        let mut names = self.hot.dimensions();
+        names.retain(|name| self.columns.table.column(name).is_some());
+        names
+    }
+
+    /// Names of the properties that are hot.
+    pub fn hot_properties(&self) -> Arc<[String]> {
+        let names = self.hot.dimensions();
+        names.into_iter().filter(|name| self.columns.table.column(name).is_none()).collect()
+    }
+
     /// Itself, unless it could not be opened.
     pub fn sound(&self) -> Result<&Self> {
         match &self.broken {
             None => Ok(self),
-            Some(finding) => Err(LakeError::Damaged {
-                path: self.dir.display().to_string(),
-                what: finding.what.clone(),
-            }),
+            Some(finding) => {
+                Err(LakeError::Damaged { path: self.dir.display().to_string(), what: finding.what.clone() })
+            }
         }
+    }
+}
+
+/// Holds appends of events back while an import is compared with what is there.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(AtomicBool);
+
+impl Gate {
+    /// Whether appends wait. The committer asks while it holds the apply lock.
+    pub fn is_closed(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Closes the gate until what is given back is dropped; appends that are being written are waited for.
+    pub fn close(store: &EventStore) -> Closed<'_> {
+        let shared = store.shared();
+        shared.events.gate.0.store(true, Ordering::SeqCst);
+        drop(shared.apply.lock());
+        Closed(store)
+    }
+}
+
+/// A closed [`Gate`].
+#[derive(Debug)]
+pub(crate) struct Closed<'a>(&'a EventStore);
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.shared().events.gate.0.store(false, Ordering::SeqCst);
+        self.0.lake().send(Request::Wake).ok(); // a closed lake has nobody waiting
     }
 }
 

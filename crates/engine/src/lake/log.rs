@@ -12,11 +12,15 @@ use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use parking_lot::RwLock;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle,
+    WriteTransaction,
+};
 
 use super::error::{LakeError, Result};
 
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+const NOTES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("notes");
 const NEXT: &str = "next_position";
 
 /// The open intake log.
@@ -130,57 +134,51 @@ impl IntakeLog {
         Ok(out)
     }
 
-    /// Copies the log into a new file, which then takes its place, so that nothing of what is left out stays in freed
-    /// pages. `keep` gets table, position and rows of each entry of the `tables` and gives what is left of them: `None` to
-    /// keep the entry as it is. Appends wait meanwhile. Gives the number of entries that changed.
-    pub fn rewrite(
-        &self,
-        tables: &[&str],
-        mut keep: impl FnMut(&str, &RecordBatch) -> Result<Option<RecordBatch>>,
-    ) -> Result<u64> {
+    /// Notes something durably under a key.
+    pub fn note(&self, key: &str, text: &[u8]) -> Result<()> {
+        let write = self.db.read().begin_write().map_err(|e| self.fail(e))?;
+        write
+            .open_table(NOTES)
+            .map_err(|e| self.fail(e))?
+            .insert(key, text)
+            .map(|_| ())
+            .map_err(|e| self.fail(e))?;
+        write.commit().map_err(|e| self.fail(e))
+    }
+
+    /// All that was noted.
+    pub fn notes(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let read = self.db.read().begin_read().map_err(|e| self.fail(e))?;
+        let notes = match read.open_table(NOTES) {
+            Ok(notes) => notes,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(self.fail(error)),
+        };
+        let mut out = Vec::new();
+        for note in notes.iter().map_err(|e| self.fail(e))? {
+            let (key, text) = note.map_err(|e| self.fail(e))?;
+            out.push((key.value().to_owned(), text.value().to_vec()));
+        }
+        Ok(out)
+    }
+
+    /// Copies the log without one note into a new file, which then takes its place: what was dropped before is gone
+    /// from the disk, also from freed pages. Appends wait meanwhile.
+    pub fn rewrite(&self, without_note: &str) -> Result<()> {
         let mut db = self.db.write();
         let path = rewritten(&self.path);
         std::fs::remove_file(&path).ok();
         let new = create(&path)?;
-        let mut changed = 0;
         let read = db.begin_read().map_err(|e| self.fail(e))?;
         let write = new.begin_write().map_err(|e| self.fail(e))?;
         for handle in read.list_tables().map_err(|e| self.fail(e))? {
             let name = handle.name();
             if name == META.name() {
-                let (from, mut to) = (
-                    read.open_table(META).map_err(|e| self.fail(e))?,
-                    write.open_table(META).map_err(|e| self.fail(e))?,
-                );
-                for entry in from.iter().map_err(|e| self.fail(e))? {
-                    let (key, value) = entry.map_err(|e| self.fail(e))?;
-                    to.insert(key.value(), value.value()).map_err(|e| self.fail(e))?;
-                }
-                continue;
-            }
-            let table = tables.iter().find(|table| table_name(table) == name);
-            let from = read.open_table(definition(name)).map_err(|e| self.fail(e))?;
-            let mut to = write.open_table(definition(name)).map_err(|e| self.fail(e))?;
-            for entry in from.iter().map_err(|e| self.fail(e))? {
-                let (position, value) = entry.map_err(|e| self.fail(e))?;
-                let (position, bytes) = (position.value(), value.value());
-                let mut left = None;
-                if let Some(table) = table {
-                    for batch in decode(bytes, position, &self.path)? {
-                        left = keep(table, &batch)?;
-                    }
-                }
-                match left {
-                    None => {
-                        to.insert(position, bytes).map_err(|e| self.fail(e))?;
-                    }
-                    Some(rows) => {
-                        changed += 1;
-                        if rows.num_rows() > 0 {
-                            to.insert(position, encode(&rows)?.as_slice()).map_err(|e| self.fail(e))?;
-                        }
-                    }
-                }
+                self.copy(&read, &write, META, |_| true)?;
+            } else if name == NOTES.name() {
+                self.copy(&read, &write, NOTES, |key| *key != without_note)?;
+            } else {
+                self.copy(&read, &write, definition(name), |_| true)?;
             }
         }
         write.commit().map_err(|e| self.fail(e))?;
@@ -190,7 +188,25 @@ impl IntakeLog {
             super::files::sync_dir(dir)?;
         }
         *db = new;
-        Ok(changed)
+        Ok(())
+    }
+
+    fn copy<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        read: &ReadTransaction,
+        write: &WriteTransaction,
+        table: TableDefinition<'_, K, V>,
+        keep: impl Fn(&K::SelfType<'_>) -> bool,
+    ) -> Result<()> {
+        let from = read.open_table(table).map_err(|e| self.fail(e))?;
+        let mut to = write.open_table(table).map_err(|e| self.fail(e))?;
+        for entry in from.iter().map_err(|e| self.fail(e))? {
+            let (key, value) = entry.map_err(|e| self.fail(e))?;
+            if keep(&key.value()) {
+                to.insert(key.value(), value.value()).map_err(|e| self.fail(e))?;
+            }
+        }
+        Ok(())
     }
 
     /// Drops the entries of a table up to and including `position`.
@@ -227,6 +243,16 @@ pub(crate) fn encode(rows: &RecordBatch) -> Result<Vec<u8>> {
     let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref())?;
     writer.write(rows)?;
     Ok(writer.into_inner()?)
+}
+
+/// The rows of one [encoded](encode) batch in a file.
+pub(crate) fn decode_one(bytes: &[u8], path: &Path) -> Result<RecordBatch> {
+    let damaged = |error: &dyn std::fmt::Display| LakeError::reading(path, error);
+    let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|error| damaged(&error))?;
+    match reader.next() {
+        Some(rows) => rows.map_err(|error| damaged(&error)),
+        None => Err(damaged(&"it has no rows")),
+    }
 }
 
 fn decode(bytes: &[u8], position: u64, path: &Path) -> Result<Vec<RecordBatch>> {
