@@ -21,7 +21,10 @@
 pub mod active;
 pub mod bag;
 pub mod calendar;
+pub mod channel;
+pub mod definition;
 pub mod funnel;
+pub mod meaning;
 pub mod members;
 pub mod retention;
 pub mod rolling;
