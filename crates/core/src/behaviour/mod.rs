@@ -24,6 +24,7 @@ pub mod calendar;
 pub mod channel;
 pub mod definition;
 pub mod funnel;
+pub mod identity;
 pub mod meaning;
 pub mod members;
 pub mod retention;
