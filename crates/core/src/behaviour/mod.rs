@@ -25,11 +25,16 @@ pub mod channel;
 pub mod definition;
 pub mod funnel;
 pub mod identity;
+pub mod lifecycle;
 pub mod meaning;
 pub mod members;
+pub mod paths;
 pub mod retention;
 pub mod rolling;
+pub mod sessions;
 pub mod step;
+pub mod stickiness;
+pub mod usage;
 
 #[cfg(test)]
 pub(crate) mod testing;
