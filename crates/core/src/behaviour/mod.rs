@@ -21,9 +21,20 @@
 pub mod active;
 pub mod bag;
 pub mod calendar;
+pub mod channel;
+pub mod definition;
+pub mod funnel;
+pub mod identity;
+pub mod lifecycle;
+pub mod meaning;
 pub mod members;
+pub mod paths;
+pub mod retention;
 pub mod rolling;
+pub mod sessions;
 pub mod step;
+pub mod stickiness;
+pub mod usage;
 
 #[cfg(test)]
 pub(crate) mod testing;
