@@ -29,6 +29,8 @@ pub(crate) struct Rewrite<'a> {
     pub chosen: Vec<bool>,
     /// Rows (identifier, instant) that are dropped.
     pub drop: &'a (dyn Fn(u32, i64) -> bool + Sync),
+    /// How many that were.
+    pub dropped: AtomicU64,
 }
 
 impl RowSet {
@@ -228,13 +230,17 @@ impl Rewrite<'_> {
         block.read_id(rows.clone(), &mut id)?;
         block.read_who(rows.clone(), &mut who)?;
         let mut person = Vec::with_capacity(n);
+        let mut dropped = 0;
         for p in positions {
             let history = block.rows_at(p);
             for row in history.start - rows.start..history.end - rows.start {
-                let kept = under(block.persons[p], who[row]).filter(|_| !(self.drop)(who[row], at[row]));
-                person.push(kept.unwrap_or(NOWHERE));
+                let to = under(block.persons[p], who[row]);
+                let gone = to.is_some() && (self.drop)(who[row], at[row]);
+                dropped += u64::from(gone);
+                person.push(to.filter(|_| !gone).unwrap_or(NOWHERE));
             }
         }
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
         let mut dims = Vec::new();
         for dim in self.view.dims.iter() {
             let mut codes = vec![0; n];

@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -232,7 +232,7 @@ impl Bulk {
         let cells = self.cells(&view);
         let mut chosen = vec![false; view.ranges.len()];
         cells.iter().for_each(|cell| chosen[cell.range] = true);
-        let rewrite = Rewrite { view: &view, chosen, drop: &|_, _| false };
+        let rewrite = Rewrite { view: &view, chosen, drop: &|_, _| false, dropped: AtomicU64::new(0) };
         let names: Vec<String> = view.dims.iter().map(|dim| dim.name.clone()).collect();
         let target = store.block_rows(&view, self.pushed);
         let dropped = Mutex::new(std::mem::take(&mut self.dropped));

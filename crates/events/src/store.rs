@@ -561,6 +561,7 @@ impl HotStore {
     /// Size of the store.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        let elsewhere = self.view().rows_left();
         let (recents, manifest) = self.collect(&self.core.files.lock());
         let state = self.core.state.lock();
         let blocks: Vec<&Arc<Block>> = state.ranges.iter().filter_map(|range| range.block.as_ref()).collect();
@@ -574,7 +575,7 @@ impl HotStore {
         let values =
             state.dims.iter().map(|dim| (dim.name.clone(), u64::from(dim.values.read().len()))).collect();
         Stats {
-            rows: lying + recents.len as u64,
+            rows: (lying + recents.len as u64).saturating_sub(elsewhere),
             recent: recents.len as u64,
             identifiers: state.roots.len() as u64,
             blocks: blocks.len() as u64,

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::assemble::Rewrite;
 use crate::block::{Block, file_name};
@@ -16,8 +16,8 @@ use crate::view::{NOWHERE, Range, View};
 
 /// A block is rewritten when its recent rows are this part of it.
 const DUE: usize = 32;
-/// Fewer recent rows are left where they are.
-const FEW: usize = 4096;
+/// Fewer recent rows than a block has, divided by this, are left where they are.
+const FEW: usize = 128;
 /// More blocks than this are not made: each is an open file.
 const BLOCKS: u64 = 400;
 
@@ -96,7 +96,11 @@ impl Change {
         let taken = |who: u32| rewrite.chosen[view.range_of(view.root(who))];
         let Change { remaining, absorbed, freeze, .. } = &mut change;
         view.recents.each(0, *freeze, |_, row| {
-            if taken(row.who) || (rewrite.drop)(row.who, row.at) {
+            let gone = (rewrite.drop)(row.who, row.at);
+            if gone {
+                rewrite.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            if gone || taken(row.who) {
                 absorbed.push((row.who, row.id));
             } else {
                 remaining.push(row);
@@ -115,7 +119,9 @@ impl HotStore {
         let waiting = waiting(&view);
         let total: usize = waiting.iter().sum();
         let rows = |range: &Range| range.block.as_ref().map_or(0, |block| block.head.rows as usize);
-        let due = |at: usize| waiting[at] >= (rows(&view.ranges[at]) / DUE).max(FEW);
+        let due = |at: usize| {
+            waiting[at] >= (rows(&view.ranges[at]) / DUE).max(self.core.options.block_rows / FEW).max(1)
+        };
         let mut chosen: Vec<bool> = (0..waiting.len()).map(due).collect();
         let mut left =
             total - (0..waiting.len()).filter(|at| chosen[*at]).map(|at| waiting[at]).sum::<usize>();
@@ -131,7 +137,7 @@ impl HotStore {
                 left -= waiting[at];
             }
         }
-        self.rewrite(&view, chosen, &|_, _| false, Vec::new(), 1)
+        Ok(self.rewrite(&view, chosen, &|_, _| false, Vec::new(), 1)?.0)
     }
 
     /// As [`HotStore::maintain`], for everything that is not in its place.
@@ -144,7 +150,7 @@ impl HotStore {
         for who in &view.displaced {
             chosen[view.range_of(view.placed.get(*who).unwrap_or(*who))] = true;
         }
-        self.rewrite(&view, chosen, &|_, _| false, Vec::new(), self.core.options.threads)
+        Ok(self.rewrite(&view, chosen, &|_, _| false, Vec::new(), self.core.options.threads)?.0)
     }
 
     /// Removes persons: all rows of all their identifiers and the identifiers' texts, from memory and every file,
@@ -169,11 +175,10 @@ impl HotStore {
             chosen[at] |= range.left.iter().any(|(who, _)| members.binary_search(who).is_ok());
         }
         let gone: HashSet<u32> = members.iter().copied().collect();
-        let before = self.stats().rows;
         let identifiers = members.len() as u64;
         self.core.deletions.fetch_add(1, Ordering::SeqCst);
-        self.rewrite(&view, chosen, &|who, _| gone.contains(&who), members, 1)?;
-        Ok(Deleted { rows: before.saturating_sub(self.stats().rows), identifiers })
+        let (_, rows) = self.rewrite(&view, chosen, &|who, _| gone.contains(&who), members, 1)?;
+        Ok(Deleted { rows, identifiers })
     }
 
     /// Removes rows from before an instant (retention by age), durably.
@@ -182,9 +187,8 @@ impl HotStore {
         let view = self.view();
         let old = |range: &Range| range.block.as_ref().is_some_and(|block| block.head.min_at < before);
         let chosen = view.ranges.iter().map(old).collect();
-        let rows = self.stats().rows;
-        self.rewrite(&view, chosen, &|_, at| at < before, Vec::new(), 1)?;
-        Ok(Deleted { rows: rows.saturating_sub(self.stats().rows), identifiers: 0 })
+        let (_, rows) = self.rewrite(&view, chosen, &|_, at| at < before, Vec::new(), 1)?;
+        Ok(Deleted { rows, identifiers: 0 })
     }
 
     /// Adds a hot dimension. `fill` is called for ranges of person numbers, once for each, and hands every row of these
@@ -201,6 +205,7 @@ impl HotStore {
         Err(HotError::Rows("not yet".into()))
     }
 
+    /// Writes ranges anew; gives what was done and how many rows were dropped.
     fn rewrite(
         &self,
         view: &View,
@@ -208,16 +213,16 @@ impl HotStore {
         drop: &(dyn Fn(u32, i64) -> bool + Sync),
         removing: Vec<u32>,
         threads: usize,
-    ) -> Result<Maintained> {
+    ) -> Result<(Maintained, u64)> {
         let drops = view
             .recents
             .chunks
             .iter()
             .any(|chunk| chunk.who.iter().zip(&chunk.at).any(|(who, at)| drop(*who, *at)));
         if !chosen.contains(&true) && removing.is_empty() && !drops {
-            return Ok(Maintained::default());
+            return Ok((Maintained::default(), 0));
         }
-        let rewrite = Rewrite { view, chosen, drop };
+        let rewrite = Rewrite { view, chosen, drop, dropped: AtomicU64::new(0) };
         let cells: Vec<usize> = (0..view.ranges.len()).filter(|at| rewrite.chosen[*at]).collect();
         let dims: Vec<String> = view.dims.iter().map(|dim| dim.name.clone()).collect();
         let target = self.block_rows(view, 0);
@@ -240,8 +245,10 @@ impl HotStore {
         let mut change = Change::of(&rewrite, by_range)?;
         change.removing = removing;
         done.absorbed = change.absorbed.len() as u64;
+        let dropped = rewrite.dropped.load(Ordering::Relaxed);
+        done.absorbed = done.absorbed.saturating_sub(dropped);
         self.commit(change)?;
-        Ok(done)
+        Ok((done, dropped))
     }
 
     /// Rows of a block from now on.

@@ -74,6 +74,24 @@ impl View {
         self.roots.get(identifier).unwrap_or(identifier)
     }
 
+    /// Rows in blocks that lie elsewhere by now.
+    pub fn rows_left(&self) -> u64 {
+        let mut rows = 0;
+        for range in self.ranges.iter() {
+            let Some(block) = &range.block else {
+                continue;
+            };
+            for (who, person) in range.left.iter() {
+                let history = block.rows_of(*person);
+                let mut whos = vec![0; history.len()];
+                if block.read_who(history, &mut whos).is_ok() {
+                    rows += whos.iter().filter(|w| *w == who).count() as u64;
+                }
+            }
+        }
+        rows
+    }
+
     /// Position of a dimension that can be asked about.
     pub fn dim(&self, name: &str) -> Result<usize> {
         let Some(at) = self.dims.iter().position(|dim| dim.name == name) else {
