@@ -21,7 +21,9 @@
 pub mod active;
 pub mod bag;
 pub mod calendar;
+pub mod funnel;
 pub mod members;
+pub mod retention;
 pub mod rolling;
 pub mod step;
 
