@@ -22,13 +22,26 @@
 //! After a crash the files are as of the last checkpoint (never in between), and whoever owns the log appends what
 //! lies above [`HotStore::complete_through`] again. Rows that are there already are recognised by their identifier.
 
+mod assemble;
+mod block;
 pub mod bulk;
+mod cache;
+mod chunked;
+mod column;
+mod dictionary;
+mod disk;
 pub mod error;
+mod manifest;
+mod overlay;
+mod plan;
 pub mod question;
+mod recent;
 pub mod rows;
+mod scan;
 pub mod snapshot;
-pub mod step;
 pub mod store;
+mod upkeep;
+mod view;
 
 pub use bulk::{Bulk, BulkOutcome, Prepared};
 pub use error::{HotError, Result};

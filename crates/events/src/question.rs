@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::step::Step;
+use burgeon_core::behaviour::step::Step;
 
 /// Name under which the event's own name serves as a dimension of breakdowns and filters.
 pub const EVENT: &str = "event";
@@ -13,8 +13,8 @@ pub struct Question {
     /// At most 64 conditions; bit `i` of a row's mask is set when the row meets one of the steps of condition `i`.
     ///
     /// The class of a row is the number of its event name ([`crate::Snapshot::texts`] of [`EVENT`]) unless a step on
-    /// that event has a condition on a property; such rows get classes from 60,000 on, whose event is in
-    /// [`crate::Snapshot::class_names`].
+    /// that event has a condition on a property; rows of such events get classes from 60,000 on, whose events are in
+    /// [`crate::Snapshot::classes`].
     pub conditions: Vec<Vec<Step>>,
     /// How rows are divided into groups.
     pub by: Breakdown,

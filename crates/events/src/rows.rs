@@ -80,8 +80,6 @@ pub struct Appended {
 pub struct PersonRow {
     /// When it happened, µs UTC.
     pub at: i64,
-    /// Order of arrival among all rows of the store.
-    pub arrival: u64,
     /// Name of the event.
     pub event: String,
     /// [`event_key`] of the event's identifier.
