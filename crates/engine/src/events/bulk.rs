@@ -236,6 +236,7 @@ async fn commit(
         state.replace(&[], named.into_iter().map(|(run, _)| run));
         state.position = state.position.max(position);
         state.version = shared.versions.next();
+        state.layout = state.version;
         events.publish(state);
     }
     if let Err(error) = done {

@@ -172,7 +172,14 @@ fn feed(shared: &Shared) -> Result<()> {
                 let hot = events.hot_columns();
                 let view = HotView::of(&rows, &hot)?;
                 let dims = view.dims();
-                bulk.push(&view.rows(last, &dims))?;
+                let who = bulk.push(&view.rows(last, &dims))?;
+                let stored = batch::numbers(&rows.rows)?.values();
+                if who.iter().zip(stored).any(|(number, stored)| *number as i32 != *stored) {
+                    let path = shared.dir.join("hot");
+                    let what = "identifiers have other numbers than in the lake; remove this directory and start again, \
+                                it is made anew";
+                    return Err(LakeError::reading(&path, what));
+                }
             }
         }
         bulk.prepare()?.commit(last)?;
@@ -252,7 +259,6 @@ fn run_damaged(run: &Run) -> LakeError {
 fn tail(shared: &Shared) -> Result<()> {
     let events = &shared.events;
     let flushed = events.state().flushed;
-    let complete = events.hot.complete_through();
     let entries = shared.log.entries(TABLE)?;
     if entries.first().is_some_and(|(position, _)| *position <= flushed) {
         shared.log.truncate(TABLE, flushed)?;
@@ -268,9 +274,7 @@ fn tail(shared: &Shared) -> Result<()> {
         if rows.ids.is_empty() {
             continue;
         }
-        if position > complete {
-            to_hot(shared, &rows, position)?;
-        }
+        to_hot(shared, &rows, position)?; // what is there already is passed over
         to_tail(shared, &rows.rows, position)?;
     }
     Ok(())

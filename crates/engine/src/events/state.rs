@@ -44,6 +44,8 @@ pub(crate) struct EventsState {
     pub flushed: u64,
     /// Changes exactly when the content changes.
     pub version: u64,
+    /// Changes whenever rows lie elsewhere, so that a scan is cut otherwise.
+    pub layout: u64,
 }
 
 impl EventsState {

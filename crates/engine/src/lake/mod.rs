@@ -415,7 +415,7 @@ impl Lake {
     /// what does not exist.
     pub fn bucket_version(&self, table: &str, bucket: usize) -> u64 {
         if table == crate::events::TABLE {
-            return self.events().version();
+            return self.events().layout();
         }
         let table = self.0.shared.tables.get(table);
         table
