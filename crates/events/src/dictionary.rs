@@ -1,7 +1,7 @@
 //! Texts and their dense numbers: an append-only pair of files and a hash table in memory.
 //!
 //! `<name>.text` holds the texts one after the other, `<name>.ends` the position after each (u64). How many of them
-//! count is said by the manifest; what stands behind is left over from before a crash and is written over.
+//! count is said by the manifest; what stands behind is left over from before a crash and is cut off.
 //! Identifiers keep a hash of 127 bits each in memory and no text (about 25 bytes an identifier); small dictionaries
 //! keep their texts.
 
@@ -108,6 +108,10 @@ impl Dictionary {
         }
         self.stored = count;
         self.stored_bytes = start;
+        // Texts of before a crash may belong to somebody who is deleted later.
+        for (file, name, bytes) in [(&self.text, 0, start), (&self.ends, 1, 8 * u64::from(count))] {
+            file.set_len(bytes).map_err(HotError::io(&self.disk.path(&self.names[name])))?;
+        }
         Ok(())
     }
 

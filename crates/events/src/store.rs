@@ -228,12 +228,14 @@ impl HotStore {
             ranges.push(Range { start: entry.start, block, left: Arc::new(entry.left.clone()) });
         }
         // Until links are given, persons are as their rows lie.
+        let root = |(who, place): (usize, &u32)| if *place == NOWHERE { who as u32 } else { *place };
+        let roots: Vec<u32> = placed.iter().enumerate().map(root).collect();
         let mut state = State {
             ranges: Arc::new(ranges),
             recents: Recents::default(),
             known: Known::default(),
-            roots: Chunked::default(),
-            placed: Chunked::default(),
+            roots: Chunked::of(&roots),
+            placed: Chunked::of(&placed),
             displaced: BTreeSet::new(),
             dims: Arc::new(dims),
             position: manifest.through,
@@ -241,10 +243,6 @@ impl HotStore {
             identity: 1,
             view: None,
         };
-        for (who, place) in placed.into_iter().enumerate() {
-            state.placed.push(place);
-            state.roots.push(if place == NOWHERE { who as u32 } else { place });
-        }
         let journal = read_journal(&disk, &manifest, &mut state)?;
         let core = Core {
             disk,
@@ -399,7 +397,9 @@ impl HotStore {
             }
         }
         state.position = state.position.max(rows.position);
-        state.changed();
+        if done.taken > 0 {
+            state.changed();
+        }
         Ok(done)
     }
 
