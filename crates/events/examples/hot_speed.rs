@@ -130,28 +130,22 @@ fn build(folder: &Path, rows: u64, persons: u64) -> Outcome<()> {
     let store = HotStore::open(folder, options())?;
     let mut numbers = Numbers(88_172_645_463_325_252);
     let mut batch = Rows::default();
-    let start = Instant::now();
-    let mut made = 0.0;
+    let (mut push, mut push_cpu) = (0.0, 0.0);
     let mut bulk = store.bulk()?;
     for from in (0..rows).step_by(8192) {
-        let before = Instant::now();
         batch.fill(from, (from + 8192).min(rows), rows, persons, &mut numbers);
-        made += before.elapsed().as_secs_f64();
+        let (before, cpu) = (Instant::now(), cpu_ms());
         batch.with(0, |rows| bulk.push(rows))?;
+        push += before.elapsed().as_secs_f64();
+        push_cpu += cpu_ms() - cpu;
     }
-    let pushed = start.elapsed().as_secs_f64() - made;
-    let prepared = bulk.prepare()?;
-    let all = start.elapsed().as_secs_f64() - made;
+    println!("{:<44} {:>9.2} ms {push_cpu:>9.2} ms", "bulk, push", push * 1e3);
+    let prepared = timed("bulk, sort and write", || Ok(bulk.prepare()?))?;
     prepared.commit(1)?;
     let stats = store.stats();
     let files = stats.file_bytes as f64;
     println!("rows {}, identifiers {}, blocks {}", stats.rows, stats.identifiers, stats.blocks);
     println!("files {:.0} MB, {:.1} bytes a row", files / 1e6, files / stats.rows as f64);
-    println!(
-        "bulk: push {pushed:.2} s, sort and write {:.2} s, {:.2} M rows/s",
-        all - pushed,
-        rows as f64 / all / 1e6
-    );
     println!("bulk: peak memory {} MB", peak());
     Ok(())
 }
