@@ -9,6 +9,7 @@ use burgeon_events::{HotOptions, HotStore};
 use parking_lot::{Mutex, RwLock};
 
 use super::append::{HotView, to_hot, to_tail};
+use super::ask;
 use super::batch::{self, Columns, Fitted, TABLE, WHO};
 use super::identity;
 use super::people::PeopleCache;
@@ -55,6 +56,7 @@ pub(crate) async fn open(
         delta: tokio::sync::Mutex::new(delta),
         identity: Mutex::default(),
         people: Mutex::new(PeopleCache::default()),
+        unfilled: Mutex::new(ask::unfilled(log)?),
         gate: Gate::default(),
         pending: AtomicUsize::new(0),
         flushed_at: Mutex::new(now),
@@ -73,14 +75,9 @@ fn hot(dir: &Path, options: &LakeOptions) -> Result<HotStore> {
         std::fs::remove_file(&stale).map_err(|error| LakeError::io(&stale, error))?;
     }
     let hot = || {
-        HotStore::open(
-            &path,
-            HotOptions {
-                dimensions: options.hot_dimensions.clone(),
-                threads: options.threads,
-                ..HotOptions::default()
-            },
-        )
+        // Of rows that are there already, further dimensions have no values: they are added when first asked for.
+        let dimensions = if path.exists() { Vec::new() } else { options.hot_dimensions.clone() };
+        HotStore::open(&path, HotOptions { dimensions, threads: options.threads, ..HotOptions::default() })
     };
     match hot() {
         Ok(store) => Ok(store),

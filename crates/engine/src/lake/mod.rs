@@ -106,6 +106,8 @@ pub enum FaultPoint {
     Committed,
     /// The hot columns have forgotten a person whose events are still in files.
     Removing,
+    /// A property of events is hot for new rows only.
+    Filling,
 }
 
 /// How a lake is run.
