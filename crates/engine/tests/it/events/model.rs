@@ -110,8 +110,11 @@ async fn run(steps: Vec<Step>) {
                 let kind = if alias { "alias" } else { "identify" };
                 let row = links(&[(NAMES[from], NAMES[to], kind, at, false)]);
                 lake.append("identity_links", row).await.expect("link");
-                // The ledger keeps what was said last.
-                plain.links.insert((from, to), (alias, at));
+                // It counts from the first time; an alias of oneself says nothing.
+                let said = plain.links.get(&(from, to)).filter(|(alias, _)| !*alias || from != to);
+                if said.is_none_or(|(_, before)| at < *before) {
+                    plain.links.insert((from, to), (alias, at));
+                }
             }
             Step::Unlink(from, to) => {
                 let row = links(&[(NAMES[from], NAMES[to], "identify", 0, true)]);
