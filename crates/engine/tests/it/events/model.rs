@@ -88,7 +88,6 @@ async fn run(steps: Vec<Step>) {
     let mut plain = Plain::default();
     for step in steps {
         match step {
-            Step::Append(list) | Step::Import(list) if list.is_empty() => {}
             Step::Append(ref list) | Step::Import(ref list) => {
                 let sent = rows(list);
                 let before = plain.events.len();
