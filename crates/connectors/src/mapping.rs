@@ -9,7 +9,7 @@ use crate::options::{Options, Source};
 use crate::plan::{Binding, Bound, Plan};
 use crate::rows::header::normal;
 use crate::rows::{Chunk, Layout};
-use crate::shape::{Field, Kind, SHAPES, Shape, shape};
+use crate::shape::{Field, Kind, SHAPES, Shape, property_name, shape};
 use crate::typed::is_empty;
 use crate::value::number::{self, DecimalMark};
 use crate::value::time::{DateOrder, TimeReader};
@@ -287,7 +287,7 @@ fn guess(shape: &'static Shape, columns: &Columns<'_>, options: &Options) -> Res
             if !used.contains(&column) && !name.is_empty() {
                 let inner = name.strip_prefix(rest).and_then(|tail| tail.strip_prefix('.')).unwrap_or(name);
                 // Properties of events are called as the client calls them.
-                let name = if rest == "properties" { inner.to_owned() } else { normal(inner) };
+                let name = if rest == "properties" { property_name(name).to_owned() } else { normal(inner) };
                 attributes.push((column, name));
             }
         }

@@ -18,6 +18,14 @@ use crate::table::Output;
 use crate::typed::is_empty;
 use crate::value::time::TimeReader;
 
+/// Objects whose members are properties under their own names.
+const PROPERTY_OBJECTS: [&str; 3] = ["properties", "event_properties", "props"];
+
+/// The name of the property at a path: without the object that all properties lie in.
+pub(crate) fn property_name(path: &str) -> &str {
+    PROPERTY_OBJECTS.iter().find_map(|object| path.strip_prefix(object)?.strip_prefix('.')).unwrap_or(path)
+}
+
 /// What becomes of the value at a path.
 #[derive(Debug, Clone)]
 enum Slot {
@@ -96,7 +104,7 @@ pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
     }
     for (column, name) in &plan.attributes {
         let path = &header[*column];
-        if path.strip_prefix("properties.").unwrap_or(path) != name {
+        if property_name(path) != name {
             add(path, Slot::Named(name.clone()));
         }
     }
@@ -271,7 +279,8 @@ impl EventLines {
             };
             let object = scanner.peek() == b'{';
             if object
-                && (matches!(slot, Slot::Within) || path == "properties" && !matches!(slot, Slot::Properties))
+                && (matches!(slot, Slot::Within)
+                    || PROPERTY_OBJECTS.contains(&path.as_str()) && !matches!(slot, Slot::Properties))
             {
                 path.push('.');
                 self.object(scanner, path, row)?;
@@ -303,7 +312,7 @@ impl EventLines {
             },
             Slot::Named(name) => member(&mut row.properties, name, value.text),
             Slot::Within | Slot::Rest => {
-                let name = path.strip_prefix("properties.").unwrap_or(path);
+                let name = property_name(path);
                 if name.len() + 2 == key.text.len() {
                     // The key stands there as it is needed.
                     if !row.properties.is_empty() {

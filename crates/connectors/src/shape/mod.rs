@@ -13,6 +13,8 @@ mod sigma;
 mod stripe;
 mod synonyms;
 
+pub(crate) use event_lines::property_name;
+
 use std::any::Any;
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
