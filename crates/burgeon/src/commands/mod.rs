@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod import;
+mod keys;
 mod merge;
 mod metrics;
 mod query;
@@ -30,6 +31,8 @@ pub enum Command {
     Serve(serve::Serve),
     /// Read records from CSV, JSON lines, Parquet or Excel files
     Import(import::Import),
+    /// Make, list and revoke the write keys of event clients
+    Keys(keys::Keys),
     /// Print metrics by period and dimension
     Query(query::Query),
     /// Say why a metric changed: the parts of its formula, and the split by dimension
@@ -59,6 +62,7 @@ impl Command {
             Self::Demo(verb) => verb.run(global).await,
             Self::Serve(verb) => verb.run(global).await,
             Self::Import(verb) => verb.run(global).await,
+            Self::Keys(verb) => verb.run(global).await,
             Self::Query(verb) => verb.run(global).await,
             Self::Explain(verb) => verb.run(global).await,
             Self::Rows(verb) => verb.run(global).await,

@@ -5,8 +5,11 @@ pub mod changes;
 pub mod customers;
 pub mod dashboards;
 pub mod error;
+pub mod events;
 pub mod explain;
 pub mod imports;
+pub mod intake;
+pub mod keys;
 pub mod limits;
 pub mod live;
 pub mod metrics;
@@ -21,6 +24,7 @@ pub mod settings;
 pub mod workspace;
 
 use crate::app::Workspace;
+use crate::app::secrets::Secrets;
 use crate::auth::Auth;
 use crate::live::Live;
 use axum::routing::{delete, get, post, put};
@@ -41,6 +45,8 @@ pub struct Context {
     pub live: Live,
     /// How much at once.
     pub limits: Limits,
+    /// Random bytes for keys and salts.
+    pub secrets: Secrets,
 }
 
 /// The state of the router.
@@ -93,6 +99,10 @@ routes! {
     get "/dashboards" => dashboards::list;
     get "/dashboards/{name}" => dashboards::get;
     get "/releases" => releases::list;
+    post "/events" => events::write;
+    get "/keys" => keys::list;
+    post "/keys" => keys::create;
+    delete "/keys/{id}" => keys::delete;
     get "/live" => live::stream;
     post "/session" => session::create;
     delete "/session" => session::delete;
@@ -106,6 +116,8 @@ pub fn router(context: Shared) -> Router {
         .route("/api/{*rest}", axum::routing::any(unknown))
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(context.clone(), limits::guard))
+        .merge(intake::router())
+        .layer(middleware::from_fn(intake::cors::open))
         .with_state(context);
     api.fallback(crate::web::page).layer(CompressionLayer::new()).layer(middleware::from_fn(limits::catch))
 }

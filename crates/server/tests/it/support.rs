@@ -6,6 +6,7 @@ use axum::http::{Request, Response, StatusCode, header};
 use burgeon_core::time::FixedClock;
 use burgeon_server::api::limits::Limits;
 use burgeon_server::api::{self, Context};
+use burgeon_server::app::secrets::Secrets;
 use burgeon_server::app::{OpenOptions, Workspace};
 use burgeon_server::auth::Auth;
 use burgeon_server::live::Live;
@@ -34,6 +35,11 @@ impl Server {
 
     /// With the token that requests must carry.
     pub async fn with_token(token: Option<&str>) -> Self {
+        Self::with(token, Limits::default()).await
+    }
+
+    /// With a token and limits.
+    pub async fn with(token: Option<&str>, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock(NOW.parse().unwrap()));
         let options = OpenOptions { buckets: Some(4), ..OpenOptions::default() };
@@ -44,7 +50,8 @@ impl Server {
             workspace: workspace.clone(),
             auth: Auth::new(token, false),
             live,
-            limits: Limits::default(),
+            limits,
+            secrets: Secrets::new([7; 32]),
         };
         Self { router: api::router(Arc::new(context)), workspace, folder, stop }
     }

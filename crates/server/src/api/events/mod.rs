@@ -1,0 +1,3 @@
+//! `/events`.
+
+pub mod write;
