@@ -15,6 +15,7 @@
 
 pub mod error;
 pub mod input;
+pub mod intake;
 pub mod mapping;
 pub mod options;
 pub mod plan;
