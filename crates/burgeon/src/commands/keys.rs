@@ -46,7 +46,7 @@ impl Keys {
                 getrandom::fill(&mut random).map_err(Failure::Random)?;
                 let key = ring.create(&NewKey { name, domains }, &random, "cli").await?;
                 match global.format {
-                    Format::Table => output::print(&format!("{}\n", key.write_key))?,
+                    Format::Table => output::print(&format!("{}\n", key.key))?,
                     format => table(std::slice::from_ref(&key)).print(format, &key)?,
                 }
             }
@@ -65,12 +65,12 @@ impl Keys {
 
 fn table(keys: &[Key]) -> Rows {
     let mut rows =
-        Rows::new(["key_id", "name", "write_key", "domains", "created_at", "last_used_at", "revoked_at"]);
+        Rows::new(["key_id", "name", "key", "domains", "created_at", "last_used_at", "revoked_at"]);
     for key in keys {
         rows.push([
             key.key_id.clone(),
             key.name.clone(),
-            key.write_key.clone(),
+            key.key.clone(),
             key.domains.join(" "),
             key.created_at.clone(),
             key.last_used_at.clone().unwrap_or_default(),

@@ -1,3 +1,5 @@
 //! `/events`.
 
+pub mod names;
+pub mod recent;
 pub mod write;

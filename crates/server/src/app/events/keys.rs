@@ -34,7 +34,7 @@ pub struct Key {
     /// What the key is for.
     pub name: String,
     /// What a client sends: `wk_` and 32 hexadecimal digits. No secret: it stands in public pages.
-    pub write_key: String,
+    pub key: String,
     /// Sites whose trackers send a domain in place of a key.
     pub domains: Vec<String>,
     /// When it was made, RFC 3339.
@@ -68,7 +68,7 @@ impl From<WriteKey> for Key {
         Self {
             key_id: key.key_id,
             name: key.name,
-            write_key: key.write_key,
+            key: key.write_key,
             domains: key.domains,
             created_at: instant(key.created_at),
             last_used_at: key.last_used_at.map(instant),
@@ -276,13 +276,13 @@ mod tests {
         let other = KeyRing::open(&folder.path().join("data"), clock).await.unwrap();
         let key = other.create(&new("site", &[]), &[7; 16], "cli").await.unwrap();
         tokio::time::sleep(UNKNOWN * 2).await;
-        assert_eq!(ring.find(&key.write_key).await.unwrap().unwrap().name, "site");
+        assert_eq!(ring.find(&key.key).await.unwrap().unwrap().name, "site");
         let listed = ring.list().await.unwrap();
         assert_eq!(listed.keys[0].last_used_at.as_deref(), Some("2026-03-15T12:00:00Z"));
-        other.revoke(&key.write_key, "cli").await.unwrap();
-        assert!(other.find(&key.write_key).await.unwrap().is_none());
+        other.revoke(&key.key, "cli").await.unwrap();
+        assert!(other.find(&key.key).await.unwrap().is_none());
         tokio::time::sleep(FRESH + UNKNOWN).await;
-        assert!(ring.find(&key.write_key).await.unwrap().is_none());
+        assert!(ring.find(&key.key).await.unwrap().is_none());
         assert!(other.revoke("wk_nothing", "cli").await.is_err());
     }
 
@@ -292,7 +292,7 @@ mod tests {
         assert!(ring.of_domain("shop.example.com").await.unwrap().is_none(), "no key, no intake");
         let all = ring.create(&new("all", &[]), &[1; 16], "cli").await.unwrap();
         assert_eq!(ring.of_domain("shop.example.com").await.unwrap().unwrap().name, "all");
-        assert_eq!(ring.of_domain(&all.write_key).await.unwrap().unwrap().name, "all");
+        assert_eq!(ring.of_domain(&all.key).await.unwrap().unwrap().name, "all");
         ring.create(&new("shop", &["https://www.Shop.example.com/"]), &[2; 16], "cli").await.unwrap();
         assert_eq!(ring.of_domain("WWW.shop.example.com").await.unwrap().unwrap().name, "shop");
         assert!(ring.of_domain("other.example.com").await.unwrap().is_none());
