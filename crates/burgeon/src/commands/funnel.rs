@@ -63,7 +63,8 @@ impl Funnel {
             let all = group.people.first().copied().unwrap_or(0);
             for (at, step) in answer.steps.iter().enumerate() {
                 let people = group.people.get(at).copied().unwrap_or(0);
-                let conversion = if all > 0 { format!("{:.4}", people as f64 / all as f64) } else { String::new() };
+                let conversion =
+                    if all > 0 { format!("{:.4}", people as f64 / all as f64) } else { String::new() };
                 let median = group.median_seconds.get(at).copied().flatten();
                 let value = self.by.iter().map(|_| group.value.clone().unwrap_or_default());
                 rows.push(value.chain([

@@ -48,7 +48,9 @@ impl Retention {
         put("grain", &self.grain);
         put("kind", &self.kind);
         put("bounded", if self.unbounded { "false" } else { "true" });
-        for (name, value) in [("return", &self.back), ("by", &self.by), ("from", &self.from), ("to", &self.to)] {
+        for (name, value) in
+            [("return", &self.back), ("by", &self.by), ("from", &self.from), ("to", &self.to)]
+        {
             value.iter().for_each(|value| put(name, value));
         }
         self.slice.filters()?.iter().for_each(|filter| put("where", filter));

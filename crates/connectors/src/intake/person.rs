@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn traits_go_away_and_names_are_put_together() {
         let mut row = PersonRow::default();
-        patch(1, r#"{"firstName":"Ada","lastName":"Lovelace","age":36,"company":{"id":7}}"#, "", &[]).apply(&mut row);
+        patch(1, r#"{"firstName":"Ada","lastName":"Lovelace","age":36,"company":{"id":7}}"#, "", &[])
+            .apply(&mut row);
         assert_eq!((row.name.as_deref(), row.customer_id.as_deref()), (Some("Ada Lovelace"), Some("7")));
         patch(2, r#"{"lastName":null}"#, "", &["age"]).apply(&mut row);
         assert_eq!((row.name.as_deref(), row.traits.contains_key("age")), (Some("Ada"), false));

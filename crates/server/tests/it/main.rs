@@ -4,6 +4,7 @@ mod auth;
 mod explain;
 mod faults;
 mod imports;
+mod intake;
 mod live;
 mod openapi;
 mod records;

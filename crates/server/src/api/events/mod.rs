@@ -1,5 +1,3 @@
 //! `/events`.
 
-pub mod names;
-pub mod recent;
 pub mod write;
