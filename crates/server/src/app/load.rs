@@ -2,6 +2,7 @@
 
 use super::definitions::{File, Files};
 use super::{Error, Result};
+use burgeon_core::behaviour::meaning::Meanings;
 use burgeon_core::settings::Settings;
 use burgeon_core::time::Clock;
 use burgeon_engine::lake::Lake;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub struct Definitions {
     /// Metrics.
     pub catalog: Arc<Catalog>,
+    /// What events mean.
+    pub meanings: Arc<Meanings>,
     /// Dashboards by name.
     pub dashboards: BTreeMap<String, super::dashboards::Dashboard>,
 }
@@ -49,7 +52,8 @@ pub(super) async fn load(
         })?;
     let dashboards =
         super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
-    Ok((engine, Definitions { catalog: Arc::new(catalog), dashboards }))
+    let meanings = Arc::new(super::events::meanings::read(&files)?);
+    Ok((engine, Definitions { catalog: Arc::new(catalog), meanings, dashboards }))
 }
 
 fn bad_definition(file: &File, error: &dyn std::fmt::Display) -> Error {

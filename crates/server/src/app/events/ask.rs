@@ -1,7 +1,10 @@
 //! What questions over events share: their words, the span of time, breakdown and filters.
 
 use crate::app::{Error, Result, Workspace};
+use burgeon_core::behaviour::meaning::parse_duration;
+use burgeon_core::behaviour::members::Members;
 use burgeon_core::behaviour::step::Step;
+use burgeon_core::behaviour::usage::UsedBetween;
 use burgeon_core::records::table;
 use burgeon_core::text::{did_you_mean, nearest};
 use burgeon_core::time::{Grain, Period, Zone, days_between};
@@ -90,23 +93,11 @@ pub fn step(text: &str, param: &str) -> Result<Step> {
 
 /// A length of time such as `30m`, `12h`, `7d` or `2w`, µs.
 pub fn duration(text: &str, param: &str) -> Result<i64> {
-    let wrong = || {
+    parse_duration(text).ok_or_else(|| {
         Error::invalid("bad_duration", format!("{text:?} is no length of time"))
             .mend("write a whole number and s, m, h, d or w, such as 7d")
             .param(param)
-    };
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let number: i64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit.trim() {
-        "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(seconds * 1_000_000).filter(|length| *length > 0).ok_or_else(wrong)
+    })
 }
 
 /// When, among whom, and by what.
@@ -120,12 +111,14 @@ pub struct Scope {
     pub earlier: Option<(Date, Date)>,
     /// The dimension of the breakdown.
     pub by: Option<String>,
-    /// Conditions on dimensions of events, persons and customers.
+    /// Conditions on dimensions of events, persons and customers; `did` names a step that the person took.
     pub filters: Vec<QueryFilter>,
+    /// A saved segment that persons must be in.
+    pub segment: Option<String>,
 }
 
 /// The names of the parameters that [`Scope::read`] takes.
-pub const SCOPE: &[&str] = &["from", "to", "by", "where", "filter", "compare"];
+pub const SCOPE: &[&str] = &["from", "to", "by", "where", "filter", "compare", "segment"];
 
 impl Scope {
     /// Reads the parameters of [`SCOPE`]. `from` and `to` are dates or periods, both included.
@@ -176,7 +169,8 @@ impl Scope {
                 filters.push(QueryFilter::parse(text)?);
             }
         }
-        Ok(Self { first, end, earlier, by: words.get("by").map(str::to_owned), filters })
+        let (by, segment) = (words.get("by").map(str::to_owned), words.get("segment").map(str::to_owned));
+        Ok(Self { first, end, earlier, by, filters, segment })
     }
 
     /// The instants of the span, half-open; `None` when all of time is asked for.
@@ -213,6 +207,9 @@ pub fn group_by(dimension: &str, customer_attributes: &[String]) -> GroupBy {
     GroupBy::Event(dimension.to_owned())
 }
 
+/// The dimension of a condition on what a person did: its values are steps.
+const DID: &str = "did";
+
 /// Attributes that every customer has beside those of the records.
 const CUSTOMER: &[&str] = &["plan", "mrr_band", "cohort", "interval", "currency", "partner", "customer_id"];
 
@@ -238,20 +235,28 @@ impl Workspace {
         let attributes = self.customer_dimensions().await?;
         let mut question = Question { conditions, ..Question::default() };
         let mut persons: Option<Vec<u64>> = None;
-        for filter in &scope.filters {
+        let mut filters = scope.filters.clone();
+        if let Some(segment) = &scope.segment {
+            filters.extend(self.segment_filters(segment).await?);
+        }
+        let mut only = |bits: Vec<u64>| {
+            persons = Some(match persons.take() {
+                None => bits,
+                Some(others) => bits.iter().zip(&others).map(|(a, b)| a & b).collect(),
+            });
+        };
+        for filter in &filters {
+            if filter.dimension == DID {
+                only(self.persons_who_did(filter).await?);
+                continue;
+            }
             match group_by(&filter.dimension, &attributes) {
                 GroupBy::Event(dimension) => {
                     let values = filter.values.iter();
                     let values = values.map(|text| (!text.is_empty()).then(|| text.clone())).collect();
                     question.filters.push(Filter { dimension, values, negated: filter.negated });
                 }
-                by => {
-                    let bits = self.persons_who(&by, filter).await?;
-                    persons = Some(match persons {
-                        None => bits,
-                        Some(others) => bits.iter().zip(&others).map(|(a, b)| a & b).collect(),
-                    });
-                }
+                by => only(self.persons_who(&by, filter).await?),
             }
         }
         question.persons = persons.map(Arc::from);
@@ -285,15 +290,36 @@ impl Workspace {
             filter.values.iter().any(|value| value == text) != filter.negated
         };
         let fits: Vec<bool> = texts.iter().map(wanted).collect();
-        let total = self.events().snapshot().persons_end() as usize;
-        let mut bits = vec![0u64; total.div_ceil(64)];
-        for person in 0..total {
+        let mut bits = self.nobody();
+        for person in 0..bits.len() * 64 {
             let code = codes.get(person).copied().unwrap_or(0) as usize;
             if fits.get(code).copied().unwrap_or(false) {
                 bits[person / 64] |= 1 << (person % 64);
             }
         }
         Ok(bits)
+    }
+
+    /// Bits by person number: who took one of some steps, ever.
+    async fn persons_who_did(&self, filter: &QueryFilter) -> Result<Vec<u64>> {
+        let steps = filter.values.iter().map(|text| step(text, "where")).collect::<Result<Vec<_>>>()?;
+        let question = Question { conditions: vec![steps], ..Question::default() };
+        let who = Members(UsedBetween { start: i64::MIN, end: i64::MAX, group: None });
+        let mut bits = self.nobody();
+        for person in self.events().ask(question, who).await?.sorted() {
+            if let Some(word) = bits.get_mut(person as usize / 64) {
+                *word |= 1 << (person % 64);
+            }
+        }
+        if filter.negated {
+            bits.iter_mut().for_each(|word| *word = !*word);
+        }
+        Ok(bits)
+    }
+
+    /// A bit for every number that is given, none set.
+    fn nobody(&self) -> Vec<u64> {
+        vec![0; self.events().snapshot().persons().len().div_ceil(64)]
     }
 }
 

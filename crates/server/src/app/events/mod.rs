@@ -2,15 +2,27 @@
 
 use super::Workspace;
 use burgeon_core::time::Clock;
+use burgeon_engine::events::EventStore;
 use burgeon_engine::lake::Lake;
 use burgeon_state::State;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
+pub mod ask;
+pub mod funnel;
 pub mod intake;
 pub mod keys;
 mod known;
+pub mod life;
+pub mod live;
+pub mod meanings;
+mod numbers;
+pub mod people;
+pub mod persons;
+pub mod retention;
 mod salt;
+pub mod saved;
+pub mod seen;
 
 /// Large bodies that are unpacked and read at one time; others wait.
 const PARSERS: usize = 4;
@@ -22,6 +34,8 @@ pub(super) struct Intake {
     known: known::KnownPersons,
     salt: salt::SaltOfDay,
     parsers: Semaphore,
+    /// Held while the file of meanings is changed.
+    meanings: tokio::sync::Mutex<()>,
 }
 
 impl Intake {
@@ -32,11 +46,17 @@ impl Intake {
             known: known::KnownPersons::new(lake),
             salt: salt::SaltOfDay::default(),
             parsers: Semaphore::new(PARSERS),
+            meanings: tokio::sync::Mutex::default(),
         }
     }
 }
 
 impl Workspace {
+    /// The events.
+    pub(super) fn events(&self) -> EventStore {
+        self.lake().events()
+    }
+
     /// The write keys of event clients.
     pub fn keys(&self) -> &keys::KeyRing {
         &self.intake().keys
