@@ -13,6 +13,7 @@ use axum::extract::State;
         ("step" = Vec<String>, Query, description = "Steps in order, repeated: `signup`, `report_created[kind=pdf]`, `*`"),
         ("within" = Option<String>, Query, description = "How long after step 1 the others may come: `30m`, `12h`, `7d`; `14d` by default"),
         ("order" = Option<String>, Query, description = "ordered (default), strict or any"),
+        ("times" = Option<String>, Query, description = "Seconds are counted from step 1: first (default), or from the step before: previous"),
         ("exclude" = Option<Vec<String>>, Query, description = "Events that end a person's way, repeated"),
         ("by" = Option<String>, Query, description = "Dimension of step 1's event, or `person.TRAIT` or `customer.ATTRIBUTE`"),
         ("from" = Option<String>, Query, description = "First date or period of step 1, included"),

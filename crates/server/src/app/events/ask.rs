@@ -8,7 +8,8 @@ use burgeon_core::behaviour::usage::UsedBetween;
 use burgeon_core::records::table;
 use burgeon_core::text::{did_you_mean, nearest};
 use burgeon_core::time::{Grain, Period, Zone, days_between};
-use burgeon_engine::events::{Breakdown, Filter, GroupBy, Groups, Question};
+use burgeon_engine::events::{Breakdown, Filter, Question};
+use burgeon_engine::lake::LakeError;
 use burgeon_metrics::query::QueryFilter;
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -66,8 +67,11 @@ impl<'a> Words<'a> {
         choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
             let near = did_you_mean(text, words.iter().copied());
-            Error::invalid("bad_value", format!("`{name}` is {text:?}{near}; it is one of {}", words.join(", ")))
-                .param(name)
+            Error::invalid(
+                "bad_value",
+                format!("`{name}` is {text:?}{near}; it is one of {}", words.join(", ")),
+            )
+            .param(name)
         })
     }
 
@@ -200,7 +204,8 @@ pub fn group_by(dimension: &str, customer_attributes: &[String]) -> GroupBy {
     if let Some(name) = dimension.strip_prefix("customer.") {
         return GroupBy::Customer(name.to_owned());
     }
-    let column = table("events").is_some_and(|table| table.columns.iter().any(|column| column.name == dimension));
+    let column =
+        table("events").is_some_and(|table| table.columns.iter().any(|column| column.name == dimension));
     if !column && customer_attributes.iter().any(|name| name == dimension) {
         return GroupBy::Customer(dimension.to_owned());
     }
@@ -210,8 +215,36 @@ pub fn group_by(dimension: &str, customer_attributes: &[String]) -> GroupBy {
 /// The dimension of a condition on what a person did: its values are steps.
 const DID: &str = "did";
 
+/// The name under which the event's own name is a dimension.
+pub(super) const EVENT: &str = "event";
+
+/// A filter that lets one value of a dimension through.
+pub(super) fn is(dimension: &str, value: &str) -> Filter {
+    Filter { dimension: dimension.to_owned(), values: vec![Some(value.to_owned())], negated: false }
+}
+
 /// Attributes that every customer has beside those of the records.
 const CUSTOMER: &[&str] = &["plan", "mrr_band", "cohort", "interval", "currency", "partner", "customer_id"];
+
+/// What people or their events are divided by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupBy {
+    /// A column of `events` or a property.
+    Event(String),
+    /// A trait of the person.
+    Person(String),
+    /// An attribute of the person's customer.
+    Customer(String),
+}
+
+/// The groups of a breakdown.
+#[derive(Debug, Clone)]
+pub struct Groups {
+    /// How rows find theirs.
+    pub by: Breakdown,
+    /// The value of each; none for the group of those without one.
+    pub texts: Vec<Option<String>>,
+}
 
 /// A question without its kernel, and the groups that it is broken down by.
 #[derive(Debug, Clone)]
@@ -264,7 +297,7 @@ impl Workspace {
             None => vec![None],
             Some(dimension) => {
                 let by = group_by(dimension, &attributes);
-                let Groups { by, texts } = self.engine().event_groups(&by, MOST_GROUPS).await?;
+                let Groups { by, texts } = self.event_groups(&by, MOST_GROUPS).await?;
                 question.by = by;
                 texts
             }
@@ -281,7 +314,7 @@ impl Workspace {
 
     /// Bits by person number: who meets a condition on an attribute of theirs or of their customer.
     async fn persons_who(&self, by: &GroupBy, filter: &QueryFilter) -> Result<Vec<u64>> {
-        let Groups { by, texts } = self.engine().event_groups(by, MOST_VALUES).await?;
+        let Groups { by, texts } = self.event_groups(by, MOST_VALUES).await?;
         let Breakdown::PersonCodes(codes) = by else {
             return Err(Error::internal("persons have no codes"));
         };
@@ -342,13 +375,19 @@ mod tests {
 
     #[test]
     fn a_scope_includes_both_ends_and_compares() {
-        let pairs = words(&[("from", "2026-02"), ("to", "2026-02-10"), ("compare", "previous"), ("where", "plan:Pro")]);
+        let pairs = words(&[
+            ("from", "2026-02"),
+            ("to", "2026-02-10"),
+            ("compare", "previous"),
+            ("where", "plan:Pro"),
+        ]);
         let scope = Scope::read(Words(&pairs), &Zone::utc()).unwrap();
         let date = |text: &str| text.parse::<Date>().unwrap();
         assert_eq!((scope.first, scope.end), (Some(date("2026-02-01")), Some(date("2026-02-11"))));
         assert_eq!(scope.earlier, Some((date("2026-01-22"), date("2026-02-01"))));
         assert_eq!(scope.filters[0].dimension, "plan");
-        let error = |pairs: &[(&str, &str)]| Scope::read(Words(&words(pairs)), &Zone::utc()).unwrap_err().param;
+        let error =
+            |pairs: &[(&str, &str)]| Scope::read(Words(&words(pairs)), &Zone::utc()).unwrap_err().param;
         assert_eq!(error(&[("from", "2026-03"), ("to", "2026-02")]).as_deref(), Some("to"));
         assert_eq!(error(&[("compare", "previous")]).as_deref(), Some("compare"));
         assert_eq!(error(&[("from", "soon")]).as_deref(), Some("from"));

@@ -22,6 +22,8 @@ pub struct FunnelRequest {
     pub within_us: i64,
     /// How steps must follow each other.
     pub order: Order,
+    /// From where the seconds to a step are counted.
+    pub times: Times,
     /// When step 1 must lie, among whom, and by what.
     pub scope: Scope,
 }
@@ -54,7 +56,8 @@ pub struct FunnelGroup {
     pub value: Option<String>,
     /// People who reached each step.
     pub people: Vec<i64>,
-    /// Median of the seconds from step 1 to each step; none for step 1 and where nobody got there.
+    /// Median of the seconds from step 1 (or the step before, as asked) to each step; none for step 1 and where nobody
+    /// got there.
     pub median_seconds: Vec<Option<f64>>,
     /// The same of the earlier span.
     pub previous: Option<FunnelPrevious>,
@@ -68,16 +71,19 @@ pub struct FunnelPrevious {
 }
 
 /// The names of the parameters of a funnel.
-pub const FUNNEL: &[&str] = &["step", "within", "order", "exclude"];
+pub const FUNNEL: &[&str] = &["step", "within", "order", "exclude", "times"];
 
 impl FunnelRequest {
     /// Reads the parameters of [`FUNNEL`] and [`SCOPE`]; others are not looked at.
     pub fn read(words: Words<'_>, zone: &burgeon_core::time::Zone) -> Result<Self> {
         let steps: Vec<String> = words.all("step").into_iter().map(str::to_owned).collect();
         if steps.is_empty() {
-            return Err(Error::invalid("missing_parameter", "a funnel needs a step, such as page_view").param("step"));
+            return Err(
+                Error::invalid("missing_parameter", "a funnel needs a step, such as page_view").param("step")
+            );
         }
-        let exclude = words.all("exclude").into_iter().map(|text| step(text, "exclude")).collect::<Result<Vec<_>>>()?;
+        let exclude =
+            words.all("exclude").into_iter().map(|text| step(text, "exclude")).collect::<Result<Vec<_>>>()?;
         let most = MOST_STEPS - usize::from(!exclude.is_empty());
         if steps.len() > most {
             let message = format!("{} steps; a funnel has at most {most}", steps.len());
@@ -91,6 +97,8 @@ impl FunnelRequest {
             exclude,
             within_us: duration(words.get("within").unwrap_or(WITHIN), "within")?,
             order: words.choice("order", &choices)?,
+            times: words
+                .choice("times", &[("first", Times::SinceFirst), ("previous", Times::SincePrevious)])?,
             scope: Scope::read(words, zone)?,
         })
     }
@@ -112,7 +120,7 @@ impl FunnelRequest {
             span,
             groups,
             touch: Touch::First,
-            times: Times::SinceFirst,
+            times: self.times,
             ..Funnel::new(self.read.len(), self.within_us)
         }
     }
@@ -144,9 +152,8 @@ impl Workspace {
         let mut groups = Vec::new();
         for (group, value) in (0u32..).zip(&asked.texts) {
             let people = kernel.people(&sum, group, 0);
-            let previous = earlier
-                .as_ref()
-                .map(|(kernel, sum)| FunnelPrevious { people: kernel.people(sum, group, 0) });
+            let previous =
+                earlier.as_ref().map(|(kernel, sum)| FunnelPrevious { people: kernel.people(sum, group, 0) });
             let nobody = people.first() == Some(&0)
                 && previous.as_ref().is_none_or(|previous| previous.people.first() == Some(&0));
             if nobody && request.scope.by.is_some() {
@@ -156,7 +163,8 @@ impl Workspace {
             let median_seconds = (0..people.len()).map(median).collect();
             groups.push(FunnelGroup { value: value.clone(), people, median_seconds, previous });
         }
-        groups.sort_by(|left, right| right.people.cmp(&left.people).then_with(|| left.value.cmp(&right.value)));
+        groups
+            .sort_by(|left, right| right.people.cmp(&left.people).then_with(|| left.value.cmp(&right.value)));
         let steps = request.steps.iter().map(|step| FunnelStep { step: step.clone() }).collect();
         Ok(FunnelAnswer { steps, groups, as_of })
     }

@@ -1,6 +1,6 @@
 //! How people live with the product: stages of life, days of use, ways through it, use by customer.
 
-use super::ask::{SCOPE, Scope, Words, step};
+use super::ask::{EVENT, GroupBy, Groups, SCOPE, Scope, Words, step};
 use crate::app::cells::instant;
 use crate::app::query::PeriodInfo;
 use crate::app::{Error, Result, Workspace};
@@ -12,7 +12,7 @@ use burgeon_core::behaviour::step::{ANY_EVENT, Step};
 use burgeon_core::behaviour::stickiness::Stickiness;
 use burgeon_core::behaviour::usage::Usage;
 use burgeon_core::time::{Grain, Period, Zone};
-use burgeon_engine::events::{Breakdown, EVENT, GroupBy, Groups};
+use burgeon_engine::events::Breakdown;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -249,7 +249,9 @@ impl Workspace {
     pub(super) fn read_paths(&self, words: Words<'_>) -> Result<PathsRequest> {
         let (anchor, direction) = match (words.get("start"), words.get("end")) {
             (Some(_), Some(_)) => {
-                return Err(Error::invalid("bad_parameters", "`start` and `end` exclude each other").param("end"));
+                return Err(
+                    Error::invalid("bad_parameters", "`start` and `end` exclude each other").param("end")
+                );
             }
             (None, Some(text)) => (step(text, "end")?, Direction::Before),
             (text, None) => (step(text.unwrap_or(ANY_EVENT), "start")?, Direction::After),
@@ -272,10 +274,10 @@ impl Workspace {
         let conditions = vec![vec![request.anchor.clone()], vec![Step::named(ANY_EVENT)]];
         let mut asked = self.asked(conditions, &request.scope).await?;
         let (by, nodes) = if request.node == EVENT {
-            (Breakdown::Dimension(EVENT.to_owned()), self.events().snapshot().texts(EVENT)?)
+            (Breakdown::Dimension(EVENT.to_owned()), self.event_texts(EVENT)?)
         } else {
             let by = GroupBy::Event(request.node.clone());
-            let Groups { by, texts } = self.engine().event_groups(&by, MOST_NODES as usize).await?;
+            let Groups { by, texts } = self.event_groups(&by, MOST_NODES as usize).await?;
             (by, texts)
         };
         asked.question.by = by;
@@ -309,14 +311,17 @@ impl Workspace {
         words.only(&[&["event", "fell", "at_least", "limit"], SCOPE].concat())?;
         let mut scope = Scope::read(words, &self.zone())?;
         if let Some(by) = scope.by.take().filter(|by| by != "customer") {
-            return Err(Error::invalid("bad_value", format!("use is told by `customer`, not by {by:?}")).param("by"));
+            return Err(
+                Error::invalid("bad_value", format!("use is told by `customer`, not by {by:?}")).param("by")
+            );
         }
         let fell = match words.get("fell") {
             None => None,
             Some(text) => {
                 let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
                 Some(share.ok_or_else(|| {
-                    Error::invalid("bad_number", format!("`fell` is {text:?}; write a share such as 0.5")).param("fell")
+                    Error::invalid("bad_number", format!("`fell` is {text:?}; write a share such as 0.5"))
+                        .param("fell")
                 })?)
             }
         };
@@ -338,7 +343,7 @@ impl Workspace {
         let zone = self.zone();
         let calendar = Calendar::new([before, first, end].iter().map(|date| zone.start_of(*date)).collect());
         let by = GroupBy::Customer("customer_id".to_owned());
-        let Groups { by, texts } = self.engine().event_groups(&by, MOST_CUSTOMERS).await?;
+        let Groups { by, texts } = self.event_groups(&by, MOST_CUSTOMERS).await?;
         let mut asked = self.asked(vec![vec![request.event.clone()]], &request.scope).await?;
         asked.question.by = by;
         let kernel = Usage { calendar, groups: u32::try_from(texts.len()).unwrap_or(u32::MAX).max(1) };
@@ -357,7 +362,8 @@ impl Workspace {
                 Some(share) => before >= request.at_least && change.is_some_and(|change| change <= -share),
             };
             if fell {
-                let found = index.customers.binary_search_by(|known| known.customer_id.as_str().cmp(customer_id));
+                let found =
+                    index.customers.binary_search_by(|known| known.customer_id.as_str().cmp(customer_id));
                 let name = found.ok().and_then(|place| index.customers[place].name.clone());
                 customers.push(CustomerUsage { customer_id: customer_id.clone(), name, now, before, change });
             }
@@ -407,4 +413,3 @@ pub(super) fn period_info(period: &Period, now: jiff::Timestamp, zone: &Zone) ->
         complete: period.is_complete(now, zone),
     }
 }
-

@@ -106,7 +106,8 @@ impl Workspace {
         let meanings = self.meanings();
         meanings.get(name).cloned().ok_or_else(|| {
             let near = did_you_mean(name, meanings.iter().map(|meaning| meaning.name.as_str()));
-            Error::not_found("unknown_meaning", format!("there is no meaning {name:?}{near}")).param("meaning")
+            Error::not_found("unknown_meaning", format!("there is no meaning {name:?}{near}"))
+                .param("meaning")
         })
     }
 
@@ -118,10 +119,14 @@ impl Workspace {
     /// Says what a meaning is from now on; figures of the past follow. The workspace's file of meanings is written anew.
     pub async fn set_meaning(&self, name: &str, new: &NewMeaning, actor: &str) -> Result<MeaningInfo> {
         if !is_name(name) {
-            return Err(Error::invalid("bad_name", format!("{name:?}: write small letters, digits and _ only"))
-                .param("name"));
+            return Err(Error::invalid(
+                "bad_name",
+                format!("{name:?}: write small letters, digits and _ only"),
+            )
+            .param("name"));
         }
-        let steps = new.steps.iter().map(|text| super::ask::step(text, "steps")).collect::<Result<Vec<_>>>()?;
+        let steps =
+            new.steps.iter().map(|text| super::ask::step(text, "steps")).collect::<Result<Vec<_>>>()?;
         let within_us = match new.within.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             None => None,
             Some(text) => Some(parse_duration(text).ok_or_else(|| {

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 pub mod ask;
 pub mod funnel;
+mod groups;
 pub mod intake;
 pub mod keys;
 mod known;
@@ -34,6 +35,7 @@ pub(super) struct Intake {
     known: known::KnownPersons,
     salt: salt::SaltOfDay,
     parsers: Semaphore,
+    groups: groups::KeptGroups,
     /// Held while the file of meanings is changed.
     meanings: tokio::sync::Mutex<()>,
 }
@@ -46,6 +48,7 @@ impl Intake {
             known: known::KnownPersons::new(lake),
             salt: salt::SaltOfDay::default(),
             parsers: Semaphore::new(PARSERS),
+            groups: groups::KeptGroups::default(),
             meanings: tokio::sync::Mutex::default(),
         }
     }

@@ -92,7 +92,7 @@ impl Workspace {
     /// Periods from the first to the last one that is asked for; what is not said comes from the events.
     pub(super) fn event_periods(&self, scope: &Scope, grain: Grain) -> Result<Vec<Period>> {
         let zone = self.zone();
-        let seen = self.events().span();
+        let seen = self.events().span()?;
         let day = |at: i64| zone.date_of(at);
         let Some(first) = scope.first.or(seen.map(|(first, _)| day(first))) else { return Ok(Vec::new()) };
         let last = match (scope.end, seen) {

@@ -93,7 +93,9 @@ impl Workspace {
     /// Saves a segment under its name, in place of one of the same name.
     pub async fn save_segment(&self, name: &str, new: NewSegment) -> Result<Segment> {
         if new.filter.len() > MOST {
-            return Err(Error::invalid("too_many_conditions", format!("at most {MOST} conditions")).param("filter"));
+            return Err(
+                Error::invalid("too_many_conditions", format!("at most {MOST} conditions")).param("filter")
+            );
         }
         for text in &new.filter {
             QueryFilter::parse(text)?;
@@ -143,8 +145,9 @@ impl Workspace {
         let all = self.state().saved_views().await?;
         let own = all.iter().filter(|view| view.kind == kind);
         own.map(|view| {
-            serde_json::from_str(&view.content)
-                .map_err(|error| Error::internal(format!("the saved {kind} {:?} is damaged: {error}", view.name)))
+            serde_json::from_str(&view.content).map_err(|error| {
+                Error::internal(format!("the saved {kind} {:?} is damaged: {error}", view.name))
+            })
         })
         .collect()
     }

@@ -2,7 +2,7 @@
 
 use crate::app::cells::{Columns, instant};
 use crate::app::sql::literal;
-use crate::app::{Result, Workspace};
+use crate::app::{Error, Result, Workspace};
 use arrow::array::RecordBatch;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,6 +10,10 @@ use utoipa::ToSchema;
 
 /// Names whose properties are listed; those of rarer events are left out.
 const WITH_PROPERTIES: usize = 200;
+/// How far back the newest events are told.
+const MOST_BACK: usize = 10_000;
+/// Events that may arrive between two pages of a list without a gap in it.
+const MARGIN: usize = 1_000;
 
 /// The names of events that were seen.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -42,12 +46,14 @@ pub struct NameSeen {
 pub struct RecentRequest {
     /// Most events.
     pub limit: usize,
-    /// Only those that arrived after the one that this cursor stands for.
-    pub after: Option<i64>,
+    /// Cursor of an earlier answer.
+    pub after: Option<String>,
     /// Only of this name.
     pub event: Option<String>,
     /// Only of the person of this identifier.
     pub person: Option<String>,
+    /// Only of this customer.
+    pub customer: Option<String>,
 }
 
 /// The newest events.
@@ -55,8 +61,8 @@ pub struct RecentRequest {
 pub struct RecentEvents {
     /// Newest arrival first.
     pub events: Vec<EventSeen>,
-    /// Asked for as `after`, it gives what arrived since.
-    pub cursor: String,
+    /// Asked for as `after`, it gives the ones before; none at the end.
+    pub cursor: Option<String>,
 }
 
 /// An event.
@@ -86,6 +92,8 @@ pub struct EventSeen {
     pub country: Option<String>,
     /// desktop, mobile or tablet.
     pub device: Option<String>,
+    /// Session, where the client names one.
+    pub session_id: Option<String>,
     /// All other properties.
     #[schema(value_type = Object)]
     pub properties: Map<String, Value>,
@@ -112,6 +120,7 @@ pub(super) fn events_of(batch: &RecordBatch) -> Result<Vec<EventSeen>> {
                 source: text("source", row)?,
                 country: text("country", row)?,
                 device: text("device", row)?,
+                session_id: text("session_id", row)?,
                 properties: properties.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
             })
         })
@@ -123,13 +132,15 @@ impl Workspace {
     pub async fn event_names(&self) -> Result<NameList> {
         let store = self.events();
         let mut names = Vec::new();
-        for (place, seen) in store.names().into_iter().enumerate() {
+        let mut all = store.names()?;
+        all.sort_by(|left, right| right.rows.cmp(&left.rows).then_with(|| left.event.cmp(&right.event)));
+        for (place, seen) in all.into_iter().enumerate() {
             let properties =
                 if place < WITH_PROPERTIES { store.properties(&seen.event).await? } else { Vec::new() };
             names.push(NameSeen {
                 meanings: self.meanings_of(&seen.event),
                 event: seen.event,
-                count: seen.count,
+                count: seen.rows,
                 persons: seen.persons,
                 first_at: instant(seen.first_at),
                 last_at: instant(seen.last_at),
@@ -139,37 +150,51 @@ impl Workspace {
         Ok(NameList { names })
     }
 
-    /// The newest events, or those that arrived since.
+    /// The newest events by arrival; of a person or customer, the newest by time.
     pub async fn recent_events(&self, request: &RecentRequest) -> Result<RecentEvents> {
-        let rare = request.event.is_some() || request.person.is_some();
-        let batches = if rare {
-            vec![self.events_where(request).await?]
-        } else {
-            vec![vec![self.events().recent(request.limit).await?]]
+        let (newest, skip) = match &request.after {
+            None => (None, 0),
+            Some(text) => {
+                let parts =
+                    text.split_once('.').and_then(|(at, skip)| Some((at.parse().ok()?, skip.parse().ok()?)));
+                let (at, skip): (i64, usize) =
+                    parts.filter(|(_, skip)| *skip <= MOST_BACK).ok_or_else(|| {
+                        Error::invalid("bad_cursor", "`after` is no cursor of an earlier answer")
+                            .param("after")
+                    })?;
+                (Some(at), skip)
+            }
         };
+        let wanted = skip + request.limit + 1;
+        let batches = match (&request.person, &request.customer) {
+            (None, None) => vec![self.events().recent(request.event.as_deref(), wanted + MARGIN).await?],
+            (Some(person), None) if request.event.is_none() => {
+                vec![self.events().history(person, None, wanted + MARGIN).await?]
+            }
+            _ => self.events_where(request, wanted + MARGIN).await?,
+        };
+        let by = if request.person.is_none() && request.customer.is_none() { "received_at" } else { "at" };
         let mut events = Vec::new();
-        let mut newest = request.after;
-        for batch in batches.iter().flatten() {
-            let arrived = Columns(batch);
-            let seen = events_of(batch)?;
-            for (row, event) in seen.into_iter().enumerate() {
-                let at = arrived.int("received_at", row)?;
-                newest = newest.max(at);
-                // An event without a time of arrival came from a file, and is told once.
-                if request.after.is_none_or(|after| at.is_some_and(|at| at > after)) {
+        let mut first = newest;
+        for batch in &batches {
+            let columns = Columns(batch);
+            for (row, event) in events_of(batch)?.into_iter().enumerate() {
+                let at = columns.int(by, row)?;
+                // What came after the first page does not push the others down.
+                if newest.is_none_or(|newest| at.is_none_or(|at| at <= newest)) {
                     events.push(event);
                 }
+                first = first.or(at);
             }
         }
-        events.truncate(request.limit);
-        Ok(RecentEvents { events, cursor: newest.unwrap_or(0).to_string() })
+        let more = events.len() > skip + request.limit && skip + request.limit <= MOST_BACK;
+        let cursor = more.then(|| format!("{}.{}", first.unwrap_or(i64::MAX), skip + request.limit));
+        let events = events.into_iter().skip(skip).take(request.limit).collect();
+        Ok(RecentEvents { events, cursor })
     }
 
-    /// The newest events of a name or person, by SQL.
-    async fn events_where(&self, request: &RecentRequest) -> Result<Vec<RecordBatch>> {
-        if let (Some(person), None) = (&request.person, &request.event) {
-            return Ok(vec![self.events().history(person, None, request.limit).await?]);
-        }
+    /// The newest events by several conditions, in SQL.
+    async fn events_where(&self, request: &RecentRequest, limit: usize) -> Result<Vec<RecordBatch>> {
         let mut conditions = Vec::new();
         if let Some(event) = &request.event {
             conditions.push(format!("event = {}", literal(event)));
@@ -179,11 +204,10 @@ impl Workspace {
             let id = known.map_or_else(|| person.clone(), |known| known.person_id);
             conditions.push(format!("person_id = {}", literal(&id)));
         }
-        let sql = format!(
-            "SELECT * FROM events WHERE {} ORDER BY received_at DESC NULLS LAST, at DESC LIMIT {}",
-            conditions.join(" AND "),
-            request.limit
-        );
-        self.select(&sql).await
+        if let Some(customer) = &request.customer {
+            conditions.push(format!("customer_id = {}", literal(customer)));
+        }
+        let conditions = conditions.join(" AND ");
+        self.select(&format!("SELECT * FROM events WHERE {conditions} ORDER BY at DESC LIMIT {limit}")).await
     }
 }
