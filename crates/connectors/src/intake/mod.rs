@@ -7,11 +7,33 @@
 //! One bad item does not spoil its batch: it is handed back among the [`Parsed::rejects`] with its reason, and the
 //! rest is taken. Only a body that cannot be read at all is a [`Hopeless`].
 
+mod agent;
+mod body;
+mod channel;
+mod collect;
+mod json;
+mod mixpanel;
+mod own;
+mod page;
 mod person;
+mod plausible;
+mod posthog;
+mod rows;
+mod segment;
+mod walk;
 
 use arrow::record_batch::RecordBatch;
 
+use collect::Collector;
+use own::Own;
+use plausible::Plausible;
+use posthog::PostHog;
+use segment::Segment;
+use walk::walk;
+
+pub use channel::{Channels, Visit};
 pub use person::{PersonPatch, PersonRow, person_rows};
+pub use rows::{EventRow, EventRows};
 
 /// Which client's language a body is in; the server knows it from the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,7 +54,7 @@ pub enum Protocol {
     MixpanelEngage,
     /// `/groups`: what is said of groups.
     MixpanelGroups,
-    /// `/api/v1/events`: Burgeon's own, documented in the book.
+    /// `/api/v1/events`: Burgeon's own, described in `own.rs`.
     Burgeon,
 }
 
@@ -66,6 +88,8 @@ pub struct Context<'a> {
     pub referer: &'a str,
     /// The client's country as a proxy in front says (ISO 3166, two letters); empty when it is not known.
     pub country: &'a str,
+    /// When the client sent the request by its own clock, where a header says so (`PostHog-Request-Timestamp`); else empty.
+    pub sent_at: &'a str,
     /// The client's address; empty when it is not known. It is hashed for clients without identifiers (Plausible), and
     /// is not kept unless [`Context::keep_address`] says so.
     pub address: &'a str,
@@ -74,6 +98,8 @@ pub struct Context<'a> {
     /// A secret that changes with the day. Persons without identifiers are told apart by a hash of it, the site, the
     /// address and the user agent, so that nobody can be followed from one day to the next.
     pub salt: &'a [u8],
+    /// Names the channels of visits; without it the column stays empty.
+    pub channels: Option<&'a dyn Channels>,
     /// Bounds on sizes.
     pub limits: Limits,
 }
@@ -87,9 +113,11 @@ impl Context<'_> {
             user_agent: "",
             referer: "",
             country: "",
+            sent_at: "",
             address: "",
             keep_address: false,
             salt: b"",
+            channels: None,
             limits: Limits::default(),
         }
     }
@@ -115,7 +143,8 @@ impl Default for Limits {
 /// What a body holds.
 #[derive(Debug, Clone)]
 pub struct Parsed {
-    /// The write key that the body names, if any. An item that names another one is rejected.
+    /// The write key that the body names, if any: the envelope's, else that of its items, which must all name the same.
+    /// For Plausible it is the site's domain.
     pub key: Option<String>,
     /// Items of the body: those taken and those rejected.
     pub items: usize,
@@ -193,6 +222,32 @@ pub enum Hopeless {
 /// # Errors
 /// [`Hopeless`] when nothing of the body can be taken; then nothing was.
 pub fn parse(protocol: Protocol, body: &[u8], context: &Context<'_>) -> Result<Parsed, Hopeless> {
-    let _ = (body, context);
-    Err(Hopeless::Unreadable(format!("{protocol:?} is not read yet")))
+    let limits = context.limits;
+    let body = body::unpack(body, context.query, limits)?;
+    let mut collector = Collector::new(context);
+    match protocol {
+        Protocol::SegmentBatch => walk(&body, collector, limits, &mut Segment::default()),
+        Protocol::Segment(call) => walk(&body, collector, limits, &mut Segment::call(call)),
+        Protocol::PostHog | Protocol::PostHogV1 => {
+            query_sent_at(&mut collector);
+            let answers = protocol == Protocol::PostHogV1;
+            walk(&body, collector, limits, &mut PostHog::new(answers))
+        }
+        Protocol::Plausible => walk(&body, collector, limits, &mut Plausible::default()),
+        Protocol::MixpanelTrack => walk(&body, collector, limits, &mut mixpanel::Track::default()),
+        Protocol::MixpanelEngage => walk(&body, collector, limits, &mut mixpanel::Profile::default()),
+        Protocol::MixpanelGroups => walk(&body, collector, limits, &mut mixpanel::Profile::of_groups()),
+        Protocol::Burgeon => walk(&body, collector, limits, &mut Own::default()),
+    }
+}
+
+/// PostHog's client for browsers says in the query when it sent, in milliseconds.
+fn query_sent_at(collector: &mut Collector<'_>) {
+    let sent = collector.context.query.split('&').find_map(|pair| match pair.split_once('=') {
+        Some(("_" | "sent_at", value)) => collect::unix(value),
+        _ => None,
+    });
+    if sent.is_some_and(|sent| sent > 0) {
+        collector.sent = sent;
+    }
 }

@@ -2,6 +2,7 @@
 
 mod formats;
 mod guess;
+mod intake;
 mod properties;
 mod shapes;
 mod tricky;
