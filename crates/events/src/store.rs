@@ -497,6 +497,12 @@ impl HotStore {
         self.core.identifiers.read().text(number)
     }
 
+    /// How many identifiers have a number.
+    #[must_use]
+    pub fn identifiers(&self) -> u32 {
+        self.core.identifiers.read().len()
+    }
+
     /// Person of an identifier (by number).
     #[must_use]
     pub fn person(&self, number: u32) -> u32 {

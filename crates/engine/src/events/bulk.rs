@@ -156,7 +156,7 @@ fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime
 
 fn finish(
     store: &EventStore,
-    prepared: Prepared<'_>,
+    prepared: Prepared,
     spill: Spill,
     stamp: u64,
     runtime: &Handle,
@@ -197,7 +197,7 @@ fn finish(
 /// of the import is above that of every row there is.
 async fn commit(
     store: &EventStore,
-    prepared: Prepared<'_>,
+    prepared: Prepared,
     written: Vec<(Arc<Run>, usize)>,
     stamp: u64,
 ) -> Result<()> {

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::EventStore;
 use super::batch::TABLE;
-use super::identity::LINKS;
+use super::identity::{LINKS, Told};
 use super::maintain::Without;
 use super::people::{self, PERSONS};
-use super::rule::Kind;
 use super::state::Gate;
 use crate::lake::maintain::blocking;
 use crate::lake::{Changed, FaultPoint, LakeError, Result};
+use burgeon_core::behaviour::identity::LinkKind;
 
 /// What notes of removals begin with.
 const NOTE: &str = "delete:";
@@ -67,21 +67,22 @@ impl EventStore {
             let Some(number) = hot.number(&name) else {
                 return Ok(None);
             };
+            let identity = shared.events.identity.lock();
             let mut identifiers = Vec::new();
-            for member in hot.snapshot().members(hot.person(number)) {
+            for member in identity.members(number) {
                 if let Some(text) = hot.identifier(member)? {
                     identifiers.push((member, text));
                 }
             }
-            let identity = shared.events.identity.lock();
             let main = identity.main(number);
             let person_id =
                 identifiers.iter().find(|(other, _)| *other == main).map(|(_, text)| text.clone());
             let mut links = BTreeSet::new();
             for (number, _) in &identifiers {
-                for (from, to, kind, at) in identity.links_of(*number) {
-                    links.insert((from.to_string(), to.to_string(), kind == Kind::Alias, at));
-                }
+                let told = identity.links_of(*number).into_iter();
+                links.extend(
+                    told.map(|Told { from, to, kind, at, .. }| (from, to, kind == LinkKind::Alias, at)),
+                );
             }
             let person_id = person_id.unwrap_or(name);
             Ok(Some(Order { person_id, identifiers, links: links.into_iter().collect() }))
@@ -201,7 +202,8 @@ impl EventStore {
             let links = &order.links;
             let at = links.iter().map(|(_, _, _, at)| *at);
             let at = TimestampMicrosecondArray::from_iter_values(at).with_timezone("UTC");
-            let kinds = links.iter().map(|(_, _, alias, _)| if *alias { "alias" } else { "identify" });
+            let kind = |alias: bool| if alias { LinkKind::Alias } else { LinkKind::Identify };
+            let kinds = links.iter().map(|(_, _, alias, _)| kind(*alias).as_str());
             let batch = RecordBatch::try_from_iter([
                 ("from_id", text(links.iter().map(|link| link.0.as_str()).collect())),
                 ("to_id", text(links.iter().map(|link| link.1.as_str()).collect())),

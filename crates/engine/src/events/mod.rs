@@ -11,7 +11,7 @@
 //! | `maintain` | flush, merge of runs, retention by age |
 //! | `bulk` | imports |
 //! | `delete` | removal of a person |
-//! | `identity`, `rule` | links of the ledger, told to the hot columns |
+//! | `identity` | links of the ledger, told to the hot columns |
 //! | `people` | the person and the customer of every number |
 //! | `table` | the SQL table `events` |
 //! | `ask` | questions to the hot columns; making properties hot |
@@ -48,7 +48,6 @@ pub(crate) mod open;
 mod people;
 mod person;
 mod properties;
-mod rule;
 mod run;
 pub(crate) mod state;
 mod table;

@@ -133,7 +133,6 @@ async fn load(columns: &Columns, delta: &mut DeltaLog, versions: &Versions) -> R
 
 /// Brings the hot columns up to the lake and takes in what only the log has.
 pub(crate) async fn replay(shared: &Arc<Shared>) -> Result<()> {
-    shared.events.hot.stats(); // opened
     let shared = Arc::clone(shared);
     crate::lake::maintain::blocking(move || {
         if shared.events.broken.is_some() {
@@ -156,7 +155,7 @@ fn feed(shared: &Shared) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    if events.hot.stats().identifiers == 0 {
+    if events.hot.identifiers() == 0 {
         renumber(shared, &state)?;
     }
     tracing::info!(files = missing.len(), complete, "hot columns are brought up to the lake");

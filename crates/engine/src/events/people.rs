@@ -149,7 +149,7 @@ pub(crate) fn people(shared: &Shared) -> Result<Arc<People>> {
     let merges = Arc::clone(&customers.merges);
     let hot = &shared.events.hot;
     let mut cache = shared.events.people.lock();
-    let identifiers = hot.stats().identifiers;
+    let identifiers = u64::from(hot.identifiers());
     let key = Key {
         persons: persons.version(),
         customers: customers.version(),

@@ -9,8 +9,8 @@ use parquet::arrow::arrow_reader::RowSelection;
 
 use super::EventStore;
 use super::batch::{self, POSITION};
+use super::identity::Told;
 use super::people::people;
-use super::rule::Kind;
 use super::table::{Shown, of_numbers};
 use crate::lake::maintain::blocking;
 use crate::lake::{Result, Shared};
@@ -29,6 +29,8 @@ pub struct Identifier {
     pub kind: Option<&'static str>,
     /// When it was linked, µs UTC; `None` for the main one.
     pub at: Option<i64>,
+    /// Links of this identifier that were not followed, with the reason.
+    pub refused: Vec<String>,
 }
 
 /// One person.
@@ -117,6 +119,39 @@ impl EventStore {
         .await
     }
 
+    /// The customers that have persons, and for each person (by number) the place of theirs among them, + 1; 0 for none.
+    pub(crate) async fn customers_of_persons(&self) -> Result<(Vec<String>, Vec<u32>)> {
+        let shared = Arc::clone(self.shared());
+        blocking(move || {
+            let people = people(&shared)?;
+            let customers = people.customers().iter().flatten().map(str::to_owned).collect();
+            Ok((customers, people.customer_codes().to_vec()))
+        })
+        .await
+    }
+
+    /// For each person (by number) the code that stands beside one of their identifiers: the main one's, else the
+    /// first seen's; 0 for those without.
+    pub(crate) async fn spread_over_persons(&self, coded: Vec<(String, u32)>) -> Result<Vec<u32>> {
+        let shared = Arc::clone(self.shared());
+        blocking(move || {
+            let persons = shared.events.hot.snapshot().persons();
+            let identity = shared.events.identity.lock();
+            let mut best: Vec<(u64, u32)> = vec![(u64::MAX, 0); persons.len()];
+            for (id, code) in &coded {
+                let Some(number) = shared.events.hot.number(id) else { continue };
+                let Some(person) = persons.get(number as usize) else { continue };
+                let rank = u64::from(identity.main(number) != number) << 32 | u64::from(number);
+                let place = &mut best[*person as usize];
+                if rank < place.0 {
+                    *place = (rank, *code);
+                }
+            }
+            Ok(best.into_iter().map(|(_, code)| code).collect())
+        })
+        .await
+    }
+
     /// Names of properties that the newest events of a name carry, sorted.
     ///
     /// # Errors
@@ -143,10 +178,7 @@ fn members(shared: &Shared, identifier: &str) -> Vec<i32> {
     let Some(number) = hot.number(identifier) else {
         return Vec::new();
     };
-    let mut who: Vec<i32> =
-        hot.snapshot().members(hot.person(number)).into_iter().map(|number| number as i32).collect();
-    who.sort_unstable();
-    who
+    shared.events.identity.lock().members(number).into_iter().map(|number| number as i32).collect()
 }
 
 /// The person that a number belongs to.
@@ -157,20 +189,21 @@ fn one(shared: &Shared, number: u32) -> Result<Option<Person>> {
     let identity = shared.events.identity.lock();
     let main = identity.main(number);
     let mut identifiers = Vec::new();
-    for member in hot.snapshot().members(person) {
+    for member in identity.members(number) {
         let Some(id) = hot.identifier(member)? else { continue };
+        let (refused, followed): (Vec<Told>, Vec<Told>) = identity
+            .links_of(member)
+            .into_iter()
+            .filter(|link| link.from == id)
+            .partition(|link| link.refused.is_some());
+        let refused = refused.into_iter().filter_map(|link| link.refused).collect();
         if member == main {
-            identifiers.insert(0, Identifier { id, to: None, kind: None, at: None });
+            identifiers.insert(0, Identifier { id, to: None, kind: None, at: None, refused });
             continue;
         }
-        let link =
-            identity.links_of(member).into_iter().filter(|link| *link.0 == *id).min_by_key(|link| link.3);
-        let (to, kind, at) = match link {
-            Some((_, to, kind, at)) => (Some(to.to_string()), Some(kind), Some(at)),
-            None => (None, None, None),
-        };
-        let kind = kind.map(|kind| if kind == Kind::Alias { "alias" } else { "identify" });
-        identifiers.push(Identifier { id, to, kind, at });
+        let link = followed.into_iter().min_by_key(|link| link.at);
+        let (kind, at) = (link.as_ref().map(|link| link.kind.as_str()), link.as_ref().map(|link| link.at));
+        identifiers.push(Identifier { id, to: link.map(|link| link.to), kind, at, refused });
     }
     let Some(first) = identifiers.first() else {
         return Ok(None);

@@ -17,6 +17,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 
 use super::error::EngineError;
+use super::groups::GivenCodes;
 use super::{cohort, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
 use crate::events::{self, EventStore};
@@ -80,6 +81,7 @@ pub struct Engine {
     cache: Arc<PartialCache>,
     pub(super) context: SessionContext,
     facts: Vec<FactSchema>,
+    pub(super) given: GivenCodes,
 }
 
 impl std::fmt::Debug for Engine {
@@ -124,7 +126,7 @@ impl Engine {
             Arc::new(functions::movements_fold::MovementsFold::new(Arc::clone(&source), options.rules)),
         );
         let facts = facts::register(&context, &options.facts).await?;
-        Ok(Engine { source, options, rates, cache, context, facts })
+        Ok(Engine { source, options, rates, cache, context, facts, given: GivenCodes::default() })
     }
 
     /// The store of events; `None` when the source has none.
