@@ -10,6 +10,7 @@ use burgeon_core::text::{did_you_mean, nearest};
 use burgeon_core::time::{Grain, Period, Zone, days_between};
 use burgeon_engine::events::{Breakdown, Filter, Question};
 use burgeon_engine::lake::LakeError;
+use burgeon_engine::plan::groups::{GroupBy, Groups};
 use burgeon_metrics::query::QueryFilter;
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -17,8 +18,6 @@ use std::sync::Arc;
 
 /// Groups of a breakdown that are told apart; the others are one.
 pub const MOST_GROUPS: usize = 50;
-/// The most values of an attribute by which persons are filtered.
-const MOST_VALUES: usize = 1 << 20;
 
 /// The pairs of an address or of the command line, in order.
 #[derive(Debug, Clone, Copy)]
@@ -198,19 +197,21 @@ pub fn group_by(dimension: &str, customer_attributes: &[String]) -> GroupBy {
     if let Some(name) = dimension.strip_prefix("event.").or(dimension.strip_prefix("properties.")) {
         return GroupBy::Event(name.to_owned());
     }
-    if let Some(name) = dimension.strip_prefix("person.") {
-        return GroupBy::Person(name.to_owned());
+    let column = |name: &str| {
+        name == EVENT
+            || table("events").is_some_and(|table| table.columns.iter().any(|column| column.name == name))
+    };
+    match GroupBy::parse(dimension) {
+        GroupBy::Event(name) if name == "customer_id" => GroupBy::Customer("customer".to_owned()),
+        GroupBy::Event(name) if !column(&name) && customer_attributes.contains(&name) => {
+            GroupBy::Customer(name)
+        }
+        by => by,
     }
-    if let Some(name) = dimension.strip_prefix("customer.") {
-        return GroupBy::Customer(name.to_owned());
-    }
-    let column =
-        table("events").is_some_and(|table| table.columns.iter().any(|column| column.name == dimension));
-    if !column && customer_attributes.iter().any(|name| name == dimension) {
-        return GroupBy::Customer(dimension.to_owned());
-    }
-    GroupBy::Event(dimension.to_owned())
 }
+
+/// What the rest of a breakdown is called.
+pub const OTHER: &str = "(other)";
 
 /// The dimension of a condition on what a person did: its values are steps.
 const DID: &str = "did";
@@ -221,29 +222,6 @@ pub(super) const EVENT: &str = "event";
 /// A filter that lets one value of a dimension through.
 pub(super) fn is(dimension: &str, value: &str) -> Filter {
     Filter { dimension: dimension.to_owned(), values: vec![Some(value.to_owned())], negated: false }
-}
-
-/// Attributes that every customer has beside those of the records.
-const CUSTOMER: &[&str] = &["plan", "mrr_band", "cohort", "interval", "currency", "partner", "customer_id"];
-
-/// What people or their events are divided by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GroupBy {
-    /// A column of `events` or a property.
-    Event(String),
-    /// A trait of the person.
-    Person(String),
-    /// An attribute of the person's customer.
-    Customer(String),
-}
-
-/// The groups of a breakdown.
-#[derive(Debug, Clone)]
-pub struct Groups {
-    /// How rows find theirs.
-    pub by: Breakdown,
-    /// The value of each; none for the group of those without one.
-    pub texts: Vec<Option<String>>,
 }
 
 /// A question without its kernel, and the groups that it is broken down by.
@@ -265,7 +243,7 @@ impl Asked {
 impl Workspace {
     /// A question about these conditions within a scope; the span of time is the kernel's affair.
     pub(super) async fn asked(&self, conditions: Vec<Vec<Step>>, scope: &Scope) -> Result<Asked> {
-        let attributes = self.customer_dimensions().await?;
+        let attributes = self.attribute_keys().await?;
         let mut question = Question { conditions, ..Question::default() };
         let mut persons: Option<Vec<u64>> = None;
         let mut filters = scope.filters.clone();
@@ -289,7 +267,12 @@ impl Workspace {
                     let values = values.map(|text| (!text.is_empty()).then(|| text.clone())).collect();
                     question.filters.push(Filter { dimension, values, negated: filter.negated });
                 }
-                by => only(self.persons_who(&by, filter).await?),
+                by => {
+                    let values = filter.values.iter();
+                    let values: Vec<_> =
+                        values.map(|text| (!text.is_empty()).then(|| text.clone())).collect();
+                    only(self.engine().persons_with(&by, &values, filter.negated).await?.to_vec());
+                }
             }
         }
         question.persons = persons.map(Arc::from);
@@ -297,40 +280,20 @@ impl Workspace {
             None => vec![None],
             Some(dimension) => {
                 let by = group_by(dimension, &attributes);
-                let Groups { by, texts } = self.event_groups(&by, MOST_GROUPS).await?;
+                let Groups { by, mut texts, other } = self.engine().event_groups(&by, MOST_GROUPS).await?;
                 question.by = by;
+                if let Some(text) = other.and_then(|other| texts.get_mut(other as usize)) {
+                    *text = Some(OTHER.to_owned());
+                }
                 texts
             }
         };
         Ok(Asked { question, texts })
     }
 
-    /// Names of the attributes of customers.
-    async fn customer_dimensions(&self) -> Result<Vec<String>> {
-        let mut names: Vec<String> = CUSTOMER.iter().map(|name| (*name).to_owned()).collect();
-        names.extend(self.attribute_keys().await?);
-        Ok(names)
-    }
-
-    /// Bits by person number: who meets a condition on an attribute of theirs or of their customer.
-    async fn persons_who(&self, by: &GroupBy, filter: &QueryFilter) -> Result<Vec<u64>> {
-        let Groups { by, texts } = self.event_groups(by, MOST_VALUES).await?;
-        let Breakdown::PersonCodes(codes) = by else {
-            return Err(Error::internal("persons have no codes"));
-        };
-        let wanted = |text: &Option<String>| {
-            let text = text.as_deref().unwrap_or_default();
-            filter.values.iter().any(|value| value == text) != filter.negated
-        };
-        let fits: Vec<bool> = texts.iter().map(wanted).collect();
-        let mut bits = self.nobody();
-        for person in 0..bits.len() * 64 {
-            let code = codes.get(person).copied().unwrap_or(0) as usize;
-            if fits.get(code).copied().unwrap_or(false) {
-                bits[person / 64] |= 1 << (person % 64);
-            }
-        }
-        Ok(bits)
+    /// Texts of all codes of a hot dimension of events.
+    pub(super) fn event_texts(&self, dimension: &str) -> Result<Vec<Option<String>>> {
+        Ok(self.events().snapshot().texts(dimension).map_err(LakeError::from)?)
     }
 
     /// Bits by person number: who took one of some steps, ever.
@@ -395,11 +358,14 @@ mod tests {
 
     #[test]
     fn a_dimension_is_of_events_persons_or_customers() {
-        let own = ["plan".to_owned(), "country".to_owned()];
+        let own = ["region".to_owned(), "country".to_owned()];
         assert_eq!(group_by("channel", &own), GroupBy::Event("channel".into()));
         assert_eq!(group_by("country", &own), GroupBy::Event("country".into()));
+        assert_eq!(group_by("region", &own), GroupBy::Customer("region".into()));
         assert_eq!(group_by("customer.country", &own), GroupBy::Customer("country".into()));
         assert_eq!(group_by("plan", &own), GroupBy::Customer("plan".into()));
+        assert_eq!(group_by("customer_id", &own), GroupBy::Customer("customer".into()));
+        assert_eq!(group_by("event", &own), GroupBy::Event("event".into()));
         assert_eq!(group_by("event.plan", &own), GroupBy::Event("plan".into()));
         assert_eq!(group_by("person.role", &own), GroupBy::Person("role".into()));
     }

@@ -1,6 +1,6 @@
 //! How people live with the product: stages of life, days of use, ways through it, use by customer.
 
-use super::ask::{EVENT, GroupBy, Groups, SCOPE, Scope, Words, step};
+use super::ask::{EVENT, SCOPE, Scope, Words, step};
 use crate::app::cells::instant;
 use crate::app::query::PeriodInfo;
 use crate::app::{Error, Result, Workspace};
@@ -13,6 +13,7 @@ use burgeon_core::behaviour::stickiness::Stickiness;
 use burgeon_core::behaviour::usage::Usage;
 use burgeon_core::time::{Grain, Period, Zone};
 use burgeon_engine::events::Breakdown;
+use burgeon_engine::plan::groups::{GroupBy, Groups};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -277,7 +278,7 @@ impl Workspace {
             (Breakdown::Dimension(EVENT.to_owned()), self.event_texts(EVENT)?)
         } else {
             let by = GroupBy::Event(request.node.clone());
-            let Groups { by, texts } = self.event_groups(&by, MOST_NODES as usize).await?;
+            let Groups { by, texts, .. } = self.engine().event_groups(&by, MOST_NODES as usize).await?;
             (by, texts)
         };
         asked.question.by = by;
@@ -342,8 +343,8 @@ impl Workspace {
         let before = first.checked_sub(length.days()).unwrap_or(first);
         let zone = self.zone();
         let calendar = Calendar::new([before, first, end].iter().map(|date| zone.start_of(*date)).collect());
-        let by = GroupBy::Customer("customer_id".to_owned());
-        let Groups { by, texts } = self.event_groups(&by, MOST_CUSTOMERS).await?;
+        let by = GroupBy::Customer("customer".to_owned());
+        let Groups { by, texts, .. } = self.engine().event_groups(&by, MOST_CUSTOMERS).await?;
         let mut asked = self.asked(vec![vec![request.event.clone()]], &request.scope).await?;
         asked.question.by = by;
         let kernel = Usage { calendar, groups: u32::try_from(texts.len()).unwrap_or(u32::MAX).max(1) };

@@ -10,7 +10,6 @@ use tokio::sync::Semaphore;
 
 pub mod ask;
 pub mod funnel;
-mod groups;
 pub mod intake;
 pub mod keys;
 mod known;
@@ -35,7 +34,6 @@ pub(super) struct Intake {
     known: known::KnownPersons,
     salt: salt::SaltOfDay,
     parsers: Semaphore,
-    groups: groups::KeptGroups,
     /// Held while the file of meanings is changed.
     meanings: tokio::sync::Mutex<()>,
 }
@@ -48,7 +46,6 @@ impl Intake {
             known: known::KnownPersons::new(lake),
             salt: salt::SaltOfDay::default(),
             parsers: Semaphore::new(PARSERS),
-            groups: groups::KeptGroups::default(),
             meanings: tokio::sync::Mutex::default(),
         }
     }

@@ -176,7 +176,7 @@ impl Workspace {
     /// Numbers of the persons who belong to a customer.
     async fn persons_of_customer(&self, customer: &str) -> Result<Vec<u32>> {
         let filter = burgeon_metrics::query::QueryFilter {
-            dimension: "customer.customer_id".to_owned(),
+            dimension: "customer".to_owned(),
             negated: false,
             values: vec![customer.to_owned()],
         };
