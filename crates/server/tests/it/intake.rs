@@ -168,3 +168,145 @@ async fn what_is_hopeless_is_refused() {
     let (status, error) = read(post(&server, "/v1/batch", Some(&basic(&key)), huge).await).await;
     assert_eq!((status.as_u16(), &error["error"]["code"]), (413, &json!("body_too_large")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_stored_once_and_a_bad_item_does_not_spoil_it() {
+    let (server, key) = start(Limits::default()).await;
+    let batch = json!({"sentAt": "2026-03-15T12:00:00Z", "batch": [
+        track("m1", "u1", "Signed Up"),
+        {"type": "track", "messageId": "m2", "anonymousId": "a1", "userId": null, "event": "Looked", "timestamp": "2026-03-15T11:00:00Z"},
+        {"type": "track", "messageId": "m3", "userId": "u1"},
+        {"type": "identify", "messageId": "m4", "anonymousId": "a1", "userId": "u1", "traits": {"email": "ada@example.com", "plan": "free"}},
+        {"type": "group", "messageId": "m5", "userId": "u1", "groupId": "acme", "traits": {"name": "Acme"}},
+        {"type": "alias", "messageId": "m6", "previousId": "old", "userId": "u1"},
+    ]});
+    for turn in 0..2 {
+        let (status, answer) = read(post(&server, "/v1/batch", Some(&basic(&key)), batch.to_string()).await).await;
+        assert_eq!((status.as_u16(), &answer), (200, &json!({"success": true, "status": 1})), "turn {turn}");
+    }
+    let rows = sql(
+        &server,
+        "SELECT event_id, event, distinct_id, person_id, customer_id FROM events WHERE event_id IN ('m1', 'm2') ORDER BY 1",
+    )
+    .await;
+    assert_eq!(
+        rows,
+        [
+            [json!("m1"), json!("Signed Up"), json!("u1"), json!("u1"), json!("acme")],
+            [json!("m2"), json!("Looked"), json!("a1"), json!("u1"), json!("acme")],
+        ]
+    );
+    let rejects = sql(&server, "SELECT source, \"table\", line FROM rejects").await;
+    assert_eq!(rejects, [[json!("intake:site"), json!("events"), json!(3)]]);
+    let person = sql(&server, "SELECT email, customer_id FROM persons WHERE distinct_id = 'u1'").await;
+    assert_eq!(person, [[json!("ada@example.com"), json!("acme")]]);
+    assert_eq!(sql(&server, "SELECT name FROM customers WHERE customer_id = 'acme'").await, [[json!("Acme")]]);
+
+    // What is said later is laid over what is known.
+    let more = json!({"type": "identify", "messageId": "m7", "userId": "u1", "traits": {"plan": "pro"}, "timestamp": "2026-03-15T11:59:30Z"});
+    assert_eq!(post(&server, "/v1/identify", Some(&basic(&key)), more.to_string()).await.status(), 200);
+    let page = server.workspace.person("old", None).await.unwrap();
+    assert_eq!(page.person.head.person_id, "u1");
+    assert_eq!(page.person.traits["plan"], "pro");
+    assert_eq!(page.person.traits["email"], "ada@example.com");
+    let mut ids: Vec<&str> = page.person.identifiers.iter().map(|identifier| identifier.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["a1", "old", "u1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_protocol_is_heard_and_answered() {
+    let (server, key) = start(Limits::default()).await;
+    let at = "2026-03-15T11:59:00Z";
+    let posthog = json!({"api_key": key, "batch": [{"event": "ph", "distinct_id": "u2", "uuid": "01890000-0000-7000-8000-000000000001", "timestamp": at, "properties": {"n": 1}}]});
+    let (status, answer) = read(post(&server, "/batch/", None, posthog.to_string()).await).await;
+    assert_eq!((status.as_u16(), &answer["status"]), (200, &json!(1)), "{answer}");
+
+    let v1 = json!({"created_at": at, "batch": [{"event": "ph1", "distinct_id": "u2", "uuid": "01890000-0000-7000-8000-000000000002", "timestamp": at, "properties": {}}]});
+    let auth = format!("Bearer {key}");
+    let (status, answer) = read(post(&server, "/i/v1/analytics/events", Some(&auth), v1.to_string()).await).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["results"]["01890000-0000-7000-8000-000000000002"]["result"], "ok", "{answer}");
+
+    let page = json!({"n": "pageview", "u": "https://shop.example/a?utm_source=news", "d": "shop.example", "r": "https://www.google.com/"});
+    let (status, answer) = read(post(&server, "/api/event", None, page.to_string()).await).await;
+    assert_eq!((status.as_u16(), answer), (200, json!("ok")));
+
+    let data = STANDARD.encode(json!({"event": "mx", "properties": {"token": key, "distinct_id": "u3", "time": 1773575940, "$insert_id": "i1"}}).to_string());
+    let (status, answer) = read(post(&server, "/track?verbose=1", None, format!("data={data}")).await).await;
+    assert_eq!((status.as_u16(), &answer["status"]), (200, &json!(1)), "{answer}");
+    let request = Request::get(format!("/track/?data={}", data.replace('+', "%2B").replace('=', "%3D"))).body(Body::empty()).unwrap();
+    let (status, answer) = read(server.send(request).await).await;
+    assert_eq!((status.as_u16(), answer), (200, json!(1)));
+
+    let own = json!({"events": [{"event_id": "o1", "event": "own", "distinct_id": "u4", "at": at}, {"event": "nobody"}]});
+    let (status, answer) = read(post(&server, "/api/v1/events", Some(&auth), own.to_string()).await).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!((&answer["accepted"], &answer["rejected"][0]["index"]), (&json!(1), &json!(1)), "{answer}");
+
+    let seen = sql(&server, "SELECT event, count(*) FROM events GROUP BY 1 ORDER BY 1").await;
+    let names: Vec<&str> = seen.iter().map(|row| row[0].as_str().unwrap()).collect();
+    assert_eq!(names, ["mx", "own", "page_view", "ph", "ph1"], "{seen:?}");
+    assert!(seen.iter().all(|row| row[1] == json!(1)), "{seen:?}");
+    let page = sql(&server, "SELECT host, path, source, channel FROM events WHERE event = 'page_view'").await;
+    assert_eq!(page[0][..3], [json!("shop.example"), json!("/a"), json!("news")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_is_let_in_by_its_domain() {
+    let (server, _) = start(Limits::default()).await;
+    key(&server, "shop", &["shop.example"]).await;
+    let page = |domain: &str| json!({"n": "pageview", "u": "https://x.example/", "d": domain}).to_string();
+    assert_eq!(post(&server, "/api/event", None, page("www.shop.example")).await.status(), 200);
+    assert_eq!(post(&server, "/api/event", None, page("other.example")).await.status(), 401);
+    // One visitor of one day is one person, told apart by address and browser only.
+    let visit = |address: &'static str| {
+        Request::post("/api/event")
+            .header("x-forwarded-for", address)
+            .header(header::USER_AGENT, "Mozilla/5.0")
+            .body(Body::from(page("shop.example")))
+            .unwrap()
+    };
+    for address in ["192.0.2.1", "192.0.2.1", "192.0.2.2"] {
+        assert_eq!(server.send(visit(address)).await.status(), 200);
+    }
+    let people = sql(&server, "SELECT count(DISTINCT person_id), count(*) FROM events").await;
+    assert_eq!(people, [[json!(3), json!(4)]]);
+    let kept = sql(&server, "SELECT count(*) FROM events WHERE properties LIKE '%192.0.2%'").await;
+    assert_eq!(kept, [[json!(0)]], "addresses are not kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_and_is_not_doubled() {
+    let (server, key) = start(Limits::default()).await;
+    let body = json!({"batch": [track("m1", "u1", "Signed Up")]}).to_string();
+    assert_eq!(post(&server, "/v1/batch", Some(&basic(&key)), body.clone()).await.status(), 200);
+    let folder = server.reopen().await;
+    assert_eq!(post(&folder, "/v1/batch", Some(&basic(&key)), body).await.status(), 200);
+    assert_eq!(sql(&folder, "SELECT count(*) FROM events").await, [[json!(1)]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_bytes_are_refused_or_taken_and_never_a_fault() {
+    let (server, key) = start(Limits::default()).await;
+    let bearer = format!("Bearer {key}");
+    let basic = basic(&key);
+    let bodies: &[&[u8]] = &[
+        b"", b"{}", b"[]", b"null", b"7", b"\x1f\x8b", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03garbage", b"data=%7B%7D",
+        b"data=!!!", b"{\"batch\":[null,1,\"x\",{},[]]}", b"{\"batch\":{}}", b"[{}]", b"{\"event\":\"\\ud800\"}",
+        b"\xff\xfe\x00", b"{\"batch\":[{\"type\":\"track\",\"event\":1e999}]}", b"{\"n\":[],\"u\":{},\"d\":1}",
+    ];
+    let paths = [
+        "/v1/batch", "/v1/track", "/v1/identify", "/v1/alias", "/v1/group", "/v1/page", "/batch", "/e", "/i/v0/e", "/capture",
+        "/i/v1/analytics/events", "/api/event", "/track", "/engage", "/groups", "/import", "/api/v1/events", "/flags", "/v1/m",
+    ];
+    for path in paths {
+        for body in bodies {
+            for auth in [&bearer, &basic] {
+                let answer = post(&server, path, Some(auth), body.to_vec()).await;
+                let status = answer.status().as_u16();
+                assert!([200, 400, 401, 413].contains(&status), "{path} {:?}: {status}", String::from_utf8_lossy(body));
+            }
+        }
+    }
+}

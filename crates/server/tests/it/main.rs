@@ -1,6 +1,7 @@
 //! The server from outside, without a port: requests go through the router.
 
 mod auth;
+mod events;
 mod explain;
 mod faults;
 mod imports;
