@@ -7,10 +7,9 @@ use burgeon_core::records::{KeyHasher, KeyPart};
 use burgeon_core::time::Zone;
 
 use super::agent::{Agent, agent, browser_name, is_browser, os_name};
-use super::channel::Visit;
 use super::json::{Kind, Raw};
-use super::page::{address, campaign, site};
 use super::rows::{EventRow, EventRows};
+use super::visit::Visits;
 use super::{Answer, Context, GroupPatch, Parsed, PersonPatch, RejectedItem};
 use crate::table::{TableRows, Value};
 use crate::value::time::TimeReader;
@@ -93,7 +92,7 @@ struct Link {
 /// Collects what a body holds.
 pub struct Collector<'c> {
     /// What is known of the request.
-    pub context: &'c Context<'c>,
+    pub context: Context<'c>,
     /// When the body was sent by the client's clock; may become known after the items.
     pub sent: Option<i64>,
     /// The properties of the item in work, as the inside of a JSON object.
@@ -113,11 +112,26 @@ pub struct Collector<'c> {
     hasher: KeyHasher,
     agent: (String, Agent),
     browser: bool,
+    visits: Visits<'c>,
+    /// Whether the items come from a file: then times are as written, and an item without one is refused.
+    import: bool,
+    event_items: Vec<usize>,
+    link_items: Vec<usize>,
+}
+
+/// What was collected, with the places of the items that rows come from.
+pub struct Collected {
+    /// All of it.
+    pub parsed: Parsed,
+    /// For each event its item.
+    pub event_items: Vec<usize>,
+    /// For each link its item.
+    pub link_items: Vec<usize>,
 }
 
 impl<'c> Collector<'c> {
     /// Nothing yet.
-    pub fn new(context: &'c Context<'c>) -> Self {
+    pub fn new(context: Context<'c>) -> Self {
         let mut reader = TimeReader::new(Zone::utc(), None);
         let sent = reader.instant(context.sent_at).ok();
         Self {
@@ -139,7 +153,21 @@ impl<'c> Collector<'c> {
             hasher: KeyHasher::default(),
             agent: Default::default(),
             browser: is_browser(context.user_agent),
+            visits: Visits::new(context.channels),
+            import: false,
+            event_items: Vec::new(),
+            link_items: Vec::new(),
         }
+    }
+
+    /// As [`Collector::new`], for the items of a file.
+    pub fn for_file(context: Context<'c>) -> Self {
+        Self { import: true, ..Self::new(context) }
+    }
+
+    /// Whether there is a channel of this name.
+    pub fn is_channel(&self, name: &str) -> bool {
+        self.visits.is_channel(name)
     }
 
     /// Counts an item.
@@ -216,9 +244,12 @@ impl<'c> Collector<'c> {
             && let Some(at) = self.time(time).map_err(|reason| format!("timestamp: {reason}"))?
         {
             return Ok(match sent {
-                Some(sent) => When { at: at + self.skew(sent), adjust: false },
-                None => When { at, adjust: true },
+                Some(sent) if !self.import => When { at: at.saturating_add(self.skew(sent)), adjust: false },
+                _ => When { at, adjust: !self.import },
             });
+        }
+        if self.import {
+            return Err("has no time".to_owned());
         }
         let age = item.age.filter(|age| (0.0..=1e12).contains(age)).map_or(0, |age| (age * 1000.0) as i64);
         Ok(When { at: self.context.received_at - age, adjust: false })
@@ -300,27 +331,6 @@ impl<'c> Collector<'c> {
             &*item.event_id
         };
 
-        let place = address(&item.url);
-        let found = campaign(place.query);
-        let path = if place.path.is_empty() { &*item.path } else { place.path };
-        let before = address(&item.referrer);
-        let inside = !before.host.is_empty() && site(&before.host) == site(&place.host);
-        let referrer_host = if inside { "" } else { site(&before.host) };
-        let source = first([&found.source, &item.source, referrer_host]);
-        let medium = first([&found.medium, &item.medium, ""]);
-        let campaign = first([&found.campaign, &item.campaign, ""]);
-        let content = first([&found.content, &item.content, ""]);
-        let term = first([&found.term, &item.term, ""]);
-        let channel = if !item.channel.is_empty() {
-            &*item.channel
-        } else if place.path.is_empty() || inside && source.is_empty() && found.click.is_empty() {
-            // Not a page, or a page of a visit that had begun before.
-            ""
-        } else {
-            let visit = Visit { source, medium, campaign, referrer_host, click: found.click };
-            self.context.channels.map_or("", |rules| rules.channel(&visit))
-        };
-
         let header = if item.user_agent.is_empty() && self.browser {
             self.context.user_agent
         } else {
@@ -358,32 +368,37 @@ impl<'c> Collector<'c> {
             self.properties.push('}');
         }
 
-        self.events.push(&EventRow {
+        let place = self.visits.place(&item.url, &item.referrer);
+        let mut row = EventRow {
             event_id,
             event: &item.event,
             distinct_id,
             at: when.at,
-            received_at: Some(self.context.received_at),
+            received_at: (!self.import).then_some(self.context.received_at),
             customer_id: &item.customer,
             session_id: &item.session,
             url: &item.url,
-            host: &place.host,
-            path,
             title: &item.title,
             referrer: &item.referrer,
-            referrer_host,
-            source,
-            medium,
-            campaign,
-            content,
-            term,
-            channel,
+            source: &item.source,
+            medium: &item.medium,
+            campaign: &item.campaign,
+            content: &item.content,
+            term: &item.term,
+            channel: &item.channel,
             country: country.as_ref().map_or("", |code| code.as_str()),
             device,
             browser,
             os,
             properties: &self.properties,
-        });
+            ..EventRow::default()
+        };
+        self.visits.fill(&mut row, &place);
+        if row.path.is_empty() {
+            row.path = &item.path;
+        }
+        self.events.push(&row);
+        self.event_items.push(index);
         self.adjust.push(when.adjust);
         Ok(())
     }
@@ -396,6 +411,7 @@ impl<'c> Collector<'c> {
         let key = self.hasher.hash([KeyPart::Text(from), KeyPart::Text(to)]);
         if self.linked.insert(key) {
             self.links.push(Link { from: from.to_owned(), to: to.to_owned(), kind, when });
+            self.link_items.push(self.items.saturating_sub(1));
         }
     }
 
@@ -410,9 +426,14 @@ impl<'c> Collector<'c> {
     }
 
     /// All that was collected, with clocks corrected.
-    pub fn finish(mut self) -> Parsed {
+    pub fn finish(self) -> Parsed {
+        self.finish_with_items().parsed
+    }
+
+    /// As [`Collector::finish`], with the items that rows come from.
+    pub fn finish_with_items(mut self) -> Collected {
         let skew = self.sent.map_or(0, |sent| self.skew(sent));
-        let now = self.context.received_at;
+        let now = if self.import { i64::MAX } else { self.context.received_at };
         let right = |at: i64, adjust: bool| (if adjust { at.saturating_add(skew) } else { at }).min(now);
         let adjust = &self.adjust;
         self.events.retime(|row, at| right(at, adjust.get(row).copied().unwrap_or_default()));
@@ -430,7 +451,7 @@ impl<'c> Collector<'c> {
             }
         }
         let links = links.map(|mut rows| rows.take_rows());
-        Parsed {
+        let parsed = Parsed {
             key: self.head_key.or(self.key),
             items: self.items,
             events: self.events.take(),
@@ -447,17 +468,14 @@ impl<'c> Collector<'c> {
             links: links.unwrap_or_else(|| EventRows::new().take()),
             rejects: self.rejects,
             answers: self.answers,
-        }
+        };
+        Collected { parsed, event_items: self.event_items, link_items: self.link_items }
     }
 }
 
 /// Whether an item is nested too deep to be read by others later.
 pub fn is_too_deep(deepest: usize) -> bool {
     deepest > DEPTH
-}
-
-fn first<'a>(texts: [&'a str; 3]) -> &'a str {
-    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 /// Unix time to µs, told apart by size: seconds, milliseconds, microseconds or nanoseconds.

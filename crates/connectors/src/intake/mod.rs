@@ -9,20 +9,21 @@
 
 mod agent;
 mod body;
-mod channel;
-mod collect;
-mod json;
-mod mixpanel;
+pub(crate) mod collect;
+pub(crate) mod json;
+pub(crate) mod mixpanel;
 mod own;
 mod page;
 mod person;
 mod plausible;
-mod posthog;
+pub(crate) mod posthog;
 mod rows;
-mod segment;
-mod walk;
+pub(crate) mod segment;
+pub(crate) mod visit;
+pub(crate) mod walk;
 
 use arrow::record_batch::RecordBatch;
+use burgeon_core::behaviour::channel::ChannelRules;
 
 use collect::Collector;
 use own::Own;
@@ -31,9 +32,8 @@ use posthog::PostHog;
 use segment::Segment;
 use walk::walk;
 
-pub use channel::{Channels, Visit};
 pub use person::{PersonPatch, PersonRow, person_rows};
-pub use rows::{EventRow, EventRows};
+pub use rows::{EventRow, EventRows, TEXT_COLUMNS};
 
 /// Which client's language a body is in; the server knows it from the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,7 +99,7 @@ pub struct Context<'a> {
     /// address and the user agent, so that nobody can be followed from one day to the next.
     pub salt: &'a [u8],
     /// Names the channels of visits; without it the column stays empty.
-    pub channels: Option<&'a dyn Channels>,
+    pub channels: Option<&'a ChannelRules>,
     /// Bounds on sizes.
     pub limits: Limits,
 }
@@ -224,7 +224,7 @@ pub enum Hopeless {
 pub fn parse(protocol: Protocol, body: &[u8], context: &Context<'_>) -> Result<Parsed, Hopeless> {
     let limits = context.limits;
     let body = body::unpack(body, context.query, limits)?;
-    let mut collector = Collector::new(context);
+    let mut collector = Collector::new(*context);
     match protocol {
         Protocol::SegmentBatch => walk(&body, collector, limits, &mut Segment::default()),
         Protocol::Segment(call) => walk(&body, collector, limits, &mut Segment::call(call)),

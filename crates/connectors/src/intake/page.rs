@@ -66,30 +66,16 @@ pub struct Campaign<'a> {
     pub content: Cow<'a, str>,
     /// `utm_term`
     pub term: Cow<'a, str>,
-    /// The name of the advertiser's click identifier, such as `gclid`; empty when there is none.
-    pub click: &'static str,
+    /// The names of advertisers' click identifiers, such as `gclid`.
+    pub clicks: Vec<&'a str>,
 }
 
-/// Click identifiers of advertisers.
-const CLICKS: [&str; 13] = [
-    "gclid",
-    "gbraid",
-    "wbraid",
-    "dclid",
-    "msclkid",
-    "fbclid",
-    "yclid",
-    "ttclid",
-    "twclid",
-    "li_fat_id",
-    "rdt_cid",
-    "epik",
-    "ScCid",
-];
-
-/// Reads the query of an address.
-pub fn campaign(query: &str) -> Campaign<'_> {
+/// Reads the query of an address; `clicks` are the click identifiers to look for.
+pub fn campaign<'a>(query: &'a str, clicks: &'a [String]) -> Campaign<'a> {
     let mut found = Campaign::default();
+    if query.is_empty() {
+        return found;
+    }
     let (mut source, mut reference) = ("", "");
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -104,11 +90,9 @@ pub fn campaign(query: &str) -> Campaign<'_> {
             "utm_term" => found.term = decoded(value),
             "source" => source = value,
             "ref" => reference = value,
-            _ => {
-                if let Some(click) = CLICKS.iter().find(|click| **click == name) {
-                    found.click = click;
-                }
-            }
+            _ => found
+                .clicks
+                .extend(clicks.iter().find(|click| click.eq_ignore_ascii_case(name)).map(String::as_str)),
         }
     }
     if found.source.is_empty() {
@@ -152,20 +136,23 @@ mod tests {
 
     #[test]
     fn campaigns() {
-        let found =
-            campaign("utm_source=news%20letter&utm_medium=e+mail&utm_campaign=%D1%8F&utm_term=&gclid=abc&x");
+        let clicks = ["fbclid".to_owned(), "gclid".to_owned()];
+        let found = campaign(
+            "utm_source=news%20letter&utm_medium=e+mail&utm_campaign=%D1%8F&utm_term=&GCLID=abc&x&fbclid=",
+            &clicks,
+        );
         assert_eq!((&*found.source, &*found.medium, &*found.campaign), ("news letter", "e mail", "я"));
-        assert_eq!((&*found.term, found.click), ("", "gclid"));
-        assert_eq!(campaign("source=a&ref=b").source, "b");
-        assert_eq!(campaign("ref=b&utm_source=c").source, "c");
-        assert_eq!(campaign(""), Campaign::default());
+        assert_eq!((&*found.term, &found.clicks[..]), ("", &["gclid"][..]));
+        assert_eq!(campaign("source=a&ref=b", &[]).source, "b");
+        assert_eq!(campaign("ref=b&utm_source=c", &[]).source, "c");
+        assert_eq!(campaign("", &[]), Campaign::default());
     }
 
     proptest! {
         #[test]
         fn any_text_is_survived(text in ".*") {
             let found = address(&text);
-            let _ = campaign(found.query);
+            let _ = campaign(found.query, &[]);
             prop_assert!(text.is_empty() || found.path.len() <= text.len().max(1));
         }
     }

@@ -60,8 +60,11 @@ pub struct EventRow<'a> {
     pub properties: &'a str,
 }
 
+/// How many columns of `events` are text.
+pub const TEXT_COLUMNS: usize = 22;
+
 /// The text columns of [`EventRow`] in the order of its fields, times left out.
-const TEXTS: [&str; 22] = [
+const TEXTS: [&str; TEXT_COLUMNS] = [
     "event_id",
     "event",
     "distinct_id",
@@ -87,7 +90,66 @@ const TEXTS: [&str; 22] = [
 ];
 
 impl<'a> EventRow<'a> {
-    fn texts(&self) -> [&'a str; 22] {
+    /// The place of a text column in [`EventRow::of`]; `None` for times and for what is no column.
+    pub fn place(column: &str) -> Option<usize> {
+        TEXTS.iter().position(|text| *text == column)
+    }
+
+    /// A row of its texts, each at its [`EventRow::place`].
+    pub fn of(texts: [&'a str; TEXT_COLUMNS], at: i64, received_at: Option<i64>) -> Self {
+        let [
+            event_id,
+            event,
+            distinct_id,
+            customer_id,
+            session_id,
+            url,
+            host,
+            path,
+            title,
+            referrer,
+            referrer_host,
+            source,
+            medium,
+            campaign,
+            content,
+            term,
+            channel,
+            country,
+            device,
+            browser,
+            os,
+            properties,
+        ] = texts;
+        Self {
+            event_id,
+            event,
+            distinct_id,
+            at,
+            received_at,
+            customer_id,
+            session_id,
+            url,
+            host,
+            path,
+            title,
+            referrer,
+            referrer_host,
+            source,
+            medium,
+            campaign,
+            content,
+            term,
+            channel,
+            country,
+            device,
+            browser,
+            os,
+            properties,
+        }
+    }
+
+    fn texts(&self) -> [&'a str; TEXT_COLUMNS] {
         [
             self.event_id,
             self.event,
@@ -118,7 +180,7 @@ impl<'a> EventRow<'a> {
 /// Collects rows of `events`. Text is copied once, to where it stays.
 #[derive(Debug)]
 pub struct EventRows {
-    texts: [Column; 22],
+    texts: [Column; TEXT_COLUMNS],
     at: Vec<i64>,
     received_at: Vec<Option<i64>>,
 }
@@ -279,7 +341,13 @@ mod tests {
             os: "os",
             properties: "properties",
         };
-        rows.push(&all);
+        assert_eq!(EventRow::place("at"), None);
+        for (place, name) in TEXTS.iter().enumerate() {
+            assert_eq!((EventRow::place(name), all.texts()[place]), (Some(place), *name));
+        }
+        let again = EventRow::of(all.texts(), all.at, all.received_at);
+        assert_eq!(again.texts(), all.texts());
+        rows.push(&again);
         rows.push(&EventRow { title: long, ..EventRow::default() });
         rows.retime(|row, at| at + row as i64);
         let batch = rows.take();

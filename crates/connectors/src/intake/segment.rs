@@ -171,7 +171,6 @@ impl<'a> Segment<'a> {
 
     /// Takes a property `channel` that names one of the channels at its word.
     fn channel(&mut self, collector: &Collector<'_>, properties: &Raw<'a>) {
-        let Some(rules) = collector.context.channels else { return };
         if memchr::memmem::find(properties.text.as_bytes(), b"\"channel\"").is_none() {
             return;
         }
@@ -182,7 +181,7 @@ impl<'a> Segment<'a> {
         }
         while let Ok(Some(key)) = scanner.key(&mut first) {
             let Ok(value) = scanner.value() else { return };
-            if key == "channel" && rules.is_channel(&value.name()) {
+            if key == "channel" && collector.is_channel(&value.name()) {
                 self.item.channel = value.name();
             }
         }

@@ -1,5 +1,6 @@
 //! Files as they come, from bytes to records and rejects.
 
+mod events;
 mod formats;
 mod guess;
 mod intake;

@@ -5,10 +5,13 @@ mod plausible_mixpanel_own;
 mod posthog;
 mod segment;
 
+use std::sync::LazyLock;
+
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
-use burgeon_connectors::intake::{Channels, Context, Parsed, Protocol, Visit, parse};
+use burgeon_connectors::intake::{Context, Parsed, Protocol, parse};
+use burgeon_core::behaviour::channel::ChannelRules;
 
 /// 2026-03-01T12:00:00Z.
 pub const NOW: i64 = 1_772_366_400_000_000;
@@ -16,28 +19,21 @@ pub const SECOND: i64 = 1_000_000;
 
 pub const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36";
 
-/// Channels for tests: paid search by click, else by medium, else direct.
-#[derive(Debug)]
-pub struct Few;
-
-impl Channels for Few {
-    fn channel(&self, visit: &Visit<'_>) -> &str {
-        match (visit.click, visit.medium, visit.referrer_host) {
-            ("gclid", ..) => "paid_search",
-            (_, "email", _) => "email",
-            (_, _, "google.com") => "organic_search",
-            (_, "", "") => "direct",
-            _ => "referral",
-        }
-    }
-
-    fn is_channel(&self, name: &str) -> bool {
-        ["paid_search", "email", "organic_search", "direct", "referral"].contains(&name)
-    }
-}
+/// Channels for tests.
+pub static FEW: LazyLock<ChannelRules> = LazyLock::new(|| {
+    let text = r#"
+        channel = [
+          { name = "paid_search", when = [{ click_id = "gclid" }] },
+          { name = "email", when = [{ medium = "email" }] },
+          { name = "organic_search", when = [{ referrer = "google.*" }] },
+          { name = "direct", when = [{ source = "", medium = "", referrer = "" }] },
+          { name = "referral" },
+        ]"#;
+    ChannelRules::parse(text, "channels.toml").unwrap()
+});
 
 pub fn server() -> Context<'static> {
-    Context { user_agent: "analytics-node/3.1.0", channels: Some(&Few), ..Context::new(NOW) }
+    Context { user_agent: "analytics-node/3.1.0", channels: Some(&FEW), ..Context::new(NOW) }
 }
 
 pub fn browser() -> Context<'static> {
@@ -46,7 +42,7 @@ pub fn browser() -> Context<'static> {
         country: "de",
         address: "203.0.113.9",
         salt: b"today",
-        channels: Some(&Few),
+        channels: Some(&FEW),
         ..Context::new(NOW)
     }
 }
