@@ -311,7 +311,15 @@ impl Block {
         if rows.is_empty() || (rows.len() > SHORT && !self.may_hold(who, id)?) {
             return Ok(false);
         }
-        let mut ids = [0u64; 1024];
+        // Most histories are short; a long one gets here only when the filter says that the event may be in it.
+        let mut few = [0u64; SHORT];
+        let mut many = Vec::new();
+        let ids: &mut [u64] = if rows.len() <= SHORT {
+            &mut few
+        } else {
+            many.resize(8192, 0);
+            &mut many
+        };
         for start in rows.clone().step_by(ids.len()) {
             let n = ids.len().min(rows.end - start);
             self.read_id(start..start + n, &mut ids[..n])?;

@@ -24,8 +24,8 @@ use crate::assemble::Rewrite;
 use crate::error::{HotError, Result};
 use crate::recent::{RowRef, decode, encode, row_bytes};
 use crate::rows::{Appended, EVENT_NAMES, NewRows};
-use crate::store::{Columns, HotStore, Lease, number};
-use crate::upkeep::Change;
+use crate::store::{self, Columns, HotStore, Lease};
+use crate::upkeep::{Change, names};
 use crate::view::{Dim, View};
 
 /// Identifier numbers of a partition.
@@ -187,14 +187,12 @@ impl Bulk {
         rows.check()?;
         let fits = self.store.fitting_names(rows.events);
         let core = self.store.core.clone();
-        let mut numbers = Vec::with_capacity(rows.len());
+        let numbers;
         let mut events = Vec::with_capacity(rows.len());
         {
             let mut state = core.state.lock();
             let mut identifiers = core.identifiers.write();
-            for text in rows.distinct_ids {
-                numbers.push(number(&mut identifiers, &mut state, text)?);
-            }
+            numbers = store::numbers(&mut identifiers, &mut state, rows.distinct_ids)?;
             state.changed();
             if identifiers.waiting() > TEXTS {
                 identifiers.write()?;
@@ -205,7 +203,7 @@ impl Bulk {
                 events.push(if fits { names.get_or_add(name, EVENT_NAMES as u32) } else { None });
             }
         }
-        let columns = Columns::of(&self.dims, rows);
+        let columns = Columns::of(&self.dims, rows, |row| events[row].is_some());
         let mut codes = vec![0; self.dims.len()];
         for row in 0..rows.len() {
             let ordinal = self.pushed;
@@ -215,7 +213,7 @@ impl Bulk {
                 mark(&mut self.dropped, ordinal);
                 continue;
             };
-            columns.codes(row, &mut codes);
+            columns.row(row, &mut codes);
             let who = numbers[row];
             let row = RowRef { at: rows.at[row], event: event as u16, id: rows.ids[row], who, dims: &codes };
             self.spills.push(who / PARTITION, row, ordinal)?;
@@ -233,7 +231,7 @@ impl Bulk {
         let mut chosen = vec![false; view.ranges.len()];
         cells.iter().for_each(|cell| chosen[cell.range] = true);
         let rewrite = Rewrite { view: &view, chosen, drop: &|_, _| false, dropped: AtomicU64::new(0) };
-        let names: Vec<String> = view.dims.iter().map(|dim| dim.name.clone()).collect();
+        let names = names(&view);
         let target = store.block_rows(&view, self.pushed);
         let dropped = Mutex::new(std::mem::take(&mut self.dropped));
         let deleted = self.deletions != store.core.deletions.load(Ordering::SeqCst);

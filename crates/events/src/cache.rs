@@ -12,6 +12,9 @@ use parking_lot::Mutex;
 use crate::plan::Interner;
 use crate::question::{Breakdown, Question};
 
+/// In place of a block: the whole answer of the last view.
+pub(crate) const WHOLE: u64 = u64::MAX;
+
 /// Answers of one question.
 #[derive(Debug, Default)]
 pub(crate) struct Entry {

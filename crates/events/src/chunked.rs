@@ -13,6 +13,21 @@ pub(crate) struct Chunked {
 }
 
 impl Chunked {
+    pub fn of(values: &[u32]) -> Self {
+        let chunks = values.chunks(CHUNK).map(|chunk| Arc::new(chunk.to_vec())).collect();
+        Self { chunks, len: values.len() }
+    }
+
+    /// Positions up to the shorter end where two vectors differ.
+    pub fn differences(&self, other: &Self, mut f: impl FnMut(u32)) {
+        for (at, (ours, theirs)) in self.chunks.iter().zip(&other.chunks).enumerate() {
+            if !Arc::ptr_eq(ours, theirs) {
+                let unlike = ours.iter().zip(theirs.iter()).enumerate().filter(|(_, (a, b))| a != b);
+                unlike.for_each(|(i, _)| f((at * CHUNK + i) as u32));
+            }
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.len
     }
@@ -61,6 +76,10 @@ mod tests {
         assert_eq!((old.get(70_000), all.get(70_000)), (Some(70_000), Some(1)));
         assert_eq!((old.get(200_000), all.get(200_000)), (None, Some(5)));
         assert_eq!((old.len(), all.len()), (200_000, 200_001));
+        let mut unlike = Vec::new();
+        all.differences(&old, |at| unlike.push(at));
+        assert_eq!(unlike, [70_000]);
+        assert_eq!(Chunked::of(&(0..200_000).collect::<Vec<_>>()).iter().max(), Some(199_999));
         assert!(old.iter().enumerate().all(|(i, v)| i as u32 == v));
     }
 }

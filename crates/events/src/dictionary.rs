@@ -1,7 +1,7 @@
 //! Texts and their dense numbers: an append-only pair of files and a hash table in memory.
 //!
 //! `<name>.text` holds the texts one after the other, `<name>.ends` the position after each (u64). How many of them
-//! count is said by the manifest; what stands behind is left over from before a crash and is written over.
+//! count is said by the manifest; what stands behind is left over from before a crash and is cut off.
 //! Identifiers keep a hash of 127 bits each in memory and no text (about 25 bytes an identifier); small dictionaries
 //! keep their texts.
 
@@ -35,9 +35,9 @@ pub(crate) struct Dictionary {
     unsynced: bool,
     count: u32,
     bytes: u64,
-    hashes: Vec<u64>,
-    /// Second halves; not kept where the text can be compared.
-    seconds: Vec<u64>,
+    /// Two hashes of each text; the first is 0 for one that was removed. Resident: the second is 0, since the text can be
+    /// compared.
+    hashes: Vec<[u64; 2]>,
     /// Number + 1 by hash, open addressing; 0 is free.
     slots: Vec<u32>,
 }
@@ -61,7 +61,6 @@ impl Dictionary {
             count: 0,
             bytes: 0,
             hashes: Vec::new(),
-            seconds: Vec::new(),
             slots: vec![0; 64],
         };
         all.load(count)?;
@@ -108,6 +107,10 @@ impl Dictionary {
         }
         self.stored = count;
         self.stored_bytes = start;
+        // Texts of before a crash may belong to somebody who is deleted later.
+        for (file, name, bytes) in [(&self.text, 0, start), (&self.ends, 1, 8 * u64::from(count))] {
+            file.set_len(bytes).map_err(HotError::io(&self.disk.path(&self.names[name])))?;
+        }
         Ok(())
     }
 
@@ -118,13 +121,13 @@ impl Dictionary {
 
     /// Whether the text of a number was removed.
     pub fn is_removed(&self, number: u32) -> bool {
-        self.hashes.get(number as usize) == Some(&0)
+        self.hashes.get(number as usize).is_some_and(|hash| hash[0] == 0)
     }
 
     /// Bytes in memory and in files.
     pub fn sizes(&self) -> (u64, u64) {
         let memory = self.kept.capacity()
-            + 8 * (self.kept_ends.capacity() + self.hashes.capacity() + self.seconds.capacity())
+            + 8 * (self.kept_ends.capacity() + 2 * self.hashes.capacity())
             + 4 * self.slots.capacity();
         (memory as u64, self.stored_bytes + 8 * u64::from(self.stored))
     }
@@ -137,8 +140,8 @@ impl Dictionary {
         }
         self.slots = vec![0; size];
         for number in 0..self.hashes.len() {
-            if self.hashes[number] != 0 {
-                let at = self.free(self.hashes[number]);
+            if self.hashes[number][0] != 0 {
+                let at = self.free(self.hashes[number][0]);
                 self.slots[at] = number as u32 + 1;
             }
         }
@@ -158,10 +161,7 @@ impl Dictionary {
             self.grow_to(self.slots.len());
         }
         let hash = if removed { 0 } else { first(text) };
-        self.hashes.push(hash);
-        if !self.resident {
-            self.seconds.push(second(text));
-        }
+        self.hashes.push([hash, if self.resident { 0 } else { second(text) }]);
         if !removed {
             let at = self.free(hash);
             self.slots[at] = self.count + 1;
@@ -175,22 +175,45 @@ impl Dictionary {
     }
 
     fn find(&self, text: &str, hash: u64) -> Option<u32> {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+        self.find_from(text, hash, hash as usize & (self.slots.len() - 1))
+    }
+
+    fn find_from(&self, text: &str, hash: u64, mut at: usize) -> Option<u32> {
         loop {
             let number = self.slots[at].checked_sub(1)?;
-            if self.hashes[number as usize] == hash {
-                let same = if self.resident {
-                    self.kept_text(number) == Some(text.as_bytes())
-                } else {
-                    self.seconds[number as usize] == second(text.as_bytes())
-                };
-                if same {
+            if self.is(number, text, hash) {
+                return Some(number);
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    fn is(&self, number: u32, text: &str, hash: u64) -> bool {
+        let [first, other] = self.hashes[number as usize];
+        first == hash
+            && if self.resident {
+                self.kept_text(number) == Some(text.as_bytes())
+            } else {
+                other == second(text.as_bytes())
+            }
+    }
+
+    /// The numbers of many texts. In passes, so that the processor waits for many places in memory at once rather than
+    /// for one after the other.
+    pub fn get_all(&self, texts: &[&str]) -> Vec<Option<u32>> {
+        let mask = self.slots.len() - 1;
+        let hashes: Vec<u64> = texts.iter().map(|text| first(text.as_bytes())).collect();
+        let slots: Vec<u32> = hashes.iter().map(|hash| self.slots[*hash as usize & mask]).collect();
+        let places = texts.iter().zip(&hashes).zip(&slots);
+        places
+            .map(|((text, hash), slot)| {
+                let number = slot.checked_sub(1)?;
+                if self.is(number, text, *hash) {
                     return Some(number);
                 }
-            }
-            at = (at + 1) & mask;
-        }
+                self.find_from(text, *hash, (*hash as usize + 1) & mask)
+            })
+            .collect()
     }
 
     /// The number of a text, a new one if need be; `None` when there are `limit` already.
@@ -219,7 +242,7 @@ impl Dictionary {
 
     /// The text of a number; `None` when there is none or it was removed.
     pub fn text(&self, number: u32) -> Result<Option<String>> {
-        if number >= self.count || self.hashes[number as usize] == 0 {
+        if number >= self.count || self.is_removed(number) {
             return Ok(None);
         }
         if let Some(text) = self.kept_text(number) {
@@ -295,10 +318,7 @@ impl Dictionary {
             let (start, end) = self.place(*number)?;
             let blank = vec![REMOVED; (end - start) as usize];
             self.disk.write(&self.names[0], &self.text, &blank, start)?;
-            self.hashes[*number as usize] = 0;
-            if let Some(second) = self.seconds.get_mut(*number as usize) {
-                *second = 0;
-            }
+            self.hashes[*number as usize] = [0, 0];
         }
         self.disk.sync(&self.names[0], &self.text)
     }
@@ -332,6 +352,7 @@ mod tests {
                 }
             }
             assert_eq!(all.get_or_add("more", 1000), None);
+            assert_eq!(all.get_all(&["text 7", "more", "text 999"]), [Some(7), None, Some(999)]);
             assert_eq!(all.text(999).unwrap().as_deref(), Some("text 999"));
             assert_eq!(all.text(3).unwrap().as_deref(), Some("text 3"));
             all.sync().unwrap();

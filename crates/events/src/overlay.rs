@@ -82,6 +82,10 @@ impl Order {
         Self { generation: recents.generation, identity: view.identity, len: recents.len, keys }
     }
 
+    pub fn bytes(&self) -> usize {
+        self.keys.capacity() * size_of::<Key>()
+    }
+
     /// Recent rows of a person.
     pub fn of_person(&self, person: u32) -> &[Key] {
         let from = self.keys.partition_point(|key| key.person < person);

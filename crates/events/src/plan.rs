@@ -7,6 +7,7 @@ use burgeon_core::behaviour::step::{ANY_EVENT, Condition, Op};
 use burgeon_core::behaviour::{By, Rows};
 use parking_lot::RwLock;
 
+use crate::block::mix;
 use crate::error::{HotError, Result};
 use crate::question::{Breakdown, EVENT, Question};
 use crate::rows::EVENT_NAMES;
@@ -121,7 +122,14 @@ pub(crate) struct Batch {
     group: Vec<u32>,
     keep: Vec<bool>,
     masks: Vec<u64>,
+    /// Classes of (event, mask) by a hash of both; a batch serves one plan.
+    classes: Vec<(u16, u64, u16)>,
 }
+
+/// Classes that a batch remembers.
+const REMEMBERED: usize = 256;
+/// No class from conditions.
+const NO_CLASS: u16 = 0;
 
 impl Batch {
     pub fn clear(&mut self, columns: usize) {
@@ -284,7 +292,7 @@ impl Plan {
         }
         batch.class.clear();
         batch.class.extend_from_slice(&batch.event);
-        let mut last = None;
+        batch.classes.resize(REMEMBERED, (0, 0, NO_CLASS));
         for (row, class) in batch.class.iter_mut().enumerate() {
             let event = *class;
             if self.special_events.get(usize::from(event)) != Some(&true) {
@@ -296,11 +304,11 @@ impl Plan {
                     && special.tests.iter().all(|(at, test)| test.holds(batch.columns[*at][row]));
                 mask |= if meets { special.bit } else { 0 };
             }
-            *class = match last {
-                Some((e, m, class)) if (e, m) == (event, mask) => class,
-                _ => self.interner.class(event, mask)?,
-            };
-            last = Some((event, mask, *class));
+            let slot = &mut batch.classes[mix(u32::from(event), mask) as usize % REMEMBERED];
+            if slot.2 == NO_CLASS || (slot.0, slot.1) != (event, mask) {
+                *slot = (event, mask, self.interner.class(event, mask)?);
+            }
+            *class = slot.2;
         }
         Ok(())
     }

@@ -54,6 +54,15 @@ impl Recents {
         }
     }
 
+    /// Gives all rows columns for this many dimensions.
+    pub fn widen(&mut self, dims: usize) {
+        for chunk in &mut self.chunks {
+            let chunk = Arc::make_mut(chunk);
+            let rows = chunk.at.len();
+            chunk.dims.resize_with(dims, || vec![0; rows]);
+        }
+    }
+
     /// Chunk and place of a position.
     pub fn place(&self, at: usize) -> (&Chunk, usize) {
         (&self.chunks[at / CHUNK], at % CHUNK)

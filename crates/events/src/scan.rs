@@ -23,6 +23,17 @@ pub(crate) struct Scratch {
     stored: Stored,
     order: Vec<(i64, u32)>,
     spare: Batch,
+    places: Vec<Place>,
+}
+
+/// Where the rows of a person are.
+#[derive(Debug)]
+struct Place {
+    person: u32,
+    /// In the block.
+    rows: Range<usize>,
+    /// In the order of recent rows.
+    keys: Range<usize>,
 }
 
 /// Rows of some persons as the block has them.
@@ -113,15 +124,33 @@ pub(crate) fn persons(
     now: &mut dyn FnMut(&Rows<'_>),
 ) -> Result<()> {
     let block = view.ranges[range].block.as_deref();
+    let keys = &overlay.order.keys;
     let mut rest = persons;
+    let (mut at, mut key) = (0, 0);
     while !rest.is_empty() {
-        let n = some(block, overlay, rest);
-        let (these, later) = rest.split_at(n);
-        rest = later;
-        let Scratch { raw, batch, stored, order, spare } = scratch;
-        let unsettled = between(&overlay.unsettled, these[0], these[n - 1]);
-        stored.fill(view, plan, block, these, !unsettled.is_empty(), raw)?;
-        present(view, overlay, plan, these, unsettled, stored, raw, batch, order, spare)?;
+        let Scratch { raw, batch, stored, order, spare, places } = scratch;
+        places.clear();
+        let mut rows = 0;
+        while let Some((person, later)) = rest.split_first() {
+            let mut place = Place { person: *person, rows: 0..0, keys: 0..0 };
+            if let Some(block) = block {
+                at = gallop(&block.persons, at, |p| p < person);
+                if block.persons.get(at) == Some(person) {
+                    place.rows = block.rows_at(at);
+                }
+            }
+            key = gallop(keys, key, |k| k.person < *person);
+            place.keys = key..gallop(keys, key, |k| k.person == *person);
+            rows += place.rows.len() + place.keys.len();
+            if rows > CHUNK && !places.is_empty() {
+                break;
+            }
+            places.push(place);
+            rest = later;
+        }
+        let unsettled = between(&overlay.unsettled, places[0].person, places[places.len() - 1].person);
+        stored.fill(view, plan, block, places, !unsettled.is_empty(), raw)?;
+        present(view, overlay, plan, places, unsettled, stored, raw, batch, order, spare)?;
         if let Some(before) = before.as_deref_mut() {
             let rows = plan.rows(&mut stored.batch, &[])?;
             if !rows.persons.is_empty() {
@@ -136,17 +165,14 @@ pub(crate) fn persons(
     Ok(())
 }
 
-/// How many of the persons make a chunk.
-fn some(block: Option<&Block>, overlay: &Overlay, persons: &[u32]) -> usize {
-    let mut rows = 0;
-    for (n, person) in persons.iter().enumerate() {
-        rows +=
-            block.map_or(0, |block| block.rows_of(*person).len()) + overlay.order.of_person(*person).len();
-        if rows > CHUNK {
-            return n.max(1);
-        }
+/// First position from `from` on that is not `below`, where all that are come first; fast when it is near.
+fn gallop<T>(list: &[T], from: usize, below: impl Fn(&T) -> bool) -> usize {
+    let (mut at, mut step) = (from, 1);
+    while list.get(at + step - 1).is_some_and(&below) {
+        at += step;
+        step *= 2;
     }
-    persons.len()
+    at + list[at..list.len().min(at + step)].partition_point(below)
 }
 
 impl Stored {
@@ -155,7 +181,7 @@ impl Stored {
         view: &View,
         plan: &Plan,
         block: Option<&Block>,
-        persons: &[u32],
+        places: &[Place],
         want_who: bool,
         raw: &mut Vec<u64>,
     ) -> Result<()> {
@@ -165,23 +191,27 @@ impl Stored {
             return Ok(());
         };
         let columns = columns(view, plan, block);
-        let wanted: Vec<(u32, Range<usize>)> =
-            persons.iter().map(|p| (*p, block.rows_of(*p))).filter(|(_, rows)| !rows.is_empty()).collect();
         let mut at = 0;
-        while at < wanted.len() {
-            let start = wanted[at].1.start;
+        while at < places.len() {
+            let start = places[at].rows.start;
+            let mut end = places[at].rows.end;
             let mut to = at + 1;
-            while to < wanted.len() && wanted[to].1.start - wanted[to - 1].1.end <= GAP {
+            if start == end {
+                at = to;
+                continue;
+            }
+            while let Some(next) = places.get(to).filter(|p| p.rows.is_empty() || p.rows.start - end <= GAP) {
+                end = end.max(next.rows.end);
                 to += 1;
             }
-            let rows = start..wanted[to - 1].1.end;
+            let rows = start..end;
             self.read.set_rows(rows.len(), columns.len());
             read(block, &columns, rows.clone(), raw, &mut self.read)?;
             if want_who {
                 self.read_who.resize(rows.len(), 0);
                 block.read_who(rows, &mut self.read_who)?;
             }
-            for (person, rows) in &wanted[at..to] {
+            for Place { person, rows, .. } in places[at..to].iter().filter(|p| !p.rows.is_empty()) {
                 let rows = rows.start - start..rows.end - start;
                 self.batch.append(&self.read, rows.clone());
                 if want_who {
@@ -233,7 +263,7 @@ fn present(
     view: &View,
     overlay: &Overlay,
     plan: &Plan,
-    persons: &[u32],
+    places: &[Place],
     unsettled: &[u32],
     stored: &Stored,
     raw: &mut Vec<u64>,
@@ -243,7 +273,7 @@ fn present(
 ) -> Result<()> {
     out.clear(plan.dims.len());
     let mut next = 0;
-    for person in persons {
+    for Place { person, keys, .. } in places {
         let start = out.at.len();
         if stored.batch.persons.get(next) == Some(person) {
             let from = if next == 0 { 0 } else { stored.batch.ends[next - 1] as usize };
@@ -263,7 +293,7 @@ fn present(
         for (_, who, from) in overlay.incoming(*person) {
             incoming(view, plan, *who, *from, raw, out, spare)?;
         }
-        for key in overlay.order.of_person(*person) {
+        for key in &overlay.order.keys[keys.clone()] {
             let (chunk, at) = view.recents.place(key.position as usize);
             out.at.push(key.at);
             out.event.push(chunk.event[at]);

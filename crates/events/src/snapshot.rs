@@ -9,14 +9,16 @@ use burgeon_core::behaviour::{Kernel, Partial, Rows};
 use parking_lot::Mutex;
 
 use crate::block::Block;
-use crate::cache::Entry;
+use crate::cache::{Entry, WHOLE};
 use crate::error::Result;
-use crate::overlay::Overlay;
 use crate::plan::Plan;
 use crate::question::{EVENT, Question};
 use crate::rows::PersonRow;
 use crate::scan::{self, Scratch, between};
 use crate::view::View;
+
+/// Persons whose rows one thread reads faster than another one starts.
+const FEW: usize = 1000;
 
 /// An event name as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,21 +58,70 @@ impl Snapshot {
     pub fn ask<K: Kernel + Debug>(&self, question: &Question, kernel: &K) -> Result<K::Partial> {
         let view = &*self.view;
         let entry = view.cache.entry(&format!("{} {kernel:?}", type_name::<K>()), question);
+        let last = view.cache.get::<Last<K::Partial>>(&entry, WHOLE);
+        if let Some(last) = last.as_ref().filter(|last| last.view.version == view.version) {
+            return Ok(last.answer.clone());
+        }
         let plan = Plan::of(view, question, entry.interner.clone())?;
+        let changed = last.and_then(|last| view.since(&last.view).map(|persons| (last, persons)));
+        let answer = match changed {
+            Some((last, persons)) if persons.len() < view.overlay().touched.len() => {
+                self.corrected(&plan, kernel, &last, &persons)?
+            }
+            _ => self.summed(&entry, &plan, kernel)?,
+        };
+        // The view shares its rows with the store, but not the order of the recent ones.
+        let bytes = answer.bytes() + view.overlay().order.bytes();
+        let last = Last { view: self.view.clone(), answer: answer.clone() };
+        view.cache.put(&entry, WHOLE, Arc::new(last), bytes);
+        Ok(answer)
+    }
+
+    /// The answer from that of an earlier view of the same blocks, for the persons who changed since.
+    fn corrected<K: Kernel>(
+        &self,
+        plan: &Plan,
+        kernel: &K,
+        last: &Last<K::Partial>,
+        persons: &[u32],
+    ) -> Result<K::Partial> {
+        let (old, view) = (&*last.view, &*self.view);
+        let threads = if persons.len() < FEW { 1 } else { view.threads };
+        let sums = self.parallel(
+            threads,
+            || Sums::of(kernel),
+            |sums, range, scratch| {
+                let persons = self.in_range(persons, range);
+                let mut before = |rows: &Rows<'_>| kernel.add(rows, &mut sums.minus);
+                scan::persons(old, old.overlay(), plan, range, persons, scratch, None, &mut before)?;
+                let mut now = |rows: &Rows<'_>| kernel.add(rows, &mut sums.plus);
+                scan::persons(view, view.overlay(), plan, range, persons, scratch, None, &mut now)
+            },
+        )?;
+        let mut answer = last.answer.clone();
+        sums.iter().for_each(|sums| answer.merge(&sums.plus));
+        sums.iter().for_each(|sums| answer.subtract(&sums.minus));
+        Ok(answer)
+    }
+
+    /// The answer from those of the blocks.
+    fn summed<K: Kernel>(&self, entry: &Entry, plan: &Plan, kernel: &K) -> Result<K::Partial> {
+        let view = &*self.view;
         let overlay = view.overlay();
         let sums = self.parallel(
-            || Sums { plus: kernel.empty(), minus: kernel.empty(), corrected: false },
+            view.threads,
+            || Sums::of(kernel),
             |sums, range, scratch| {
-                let touched = self.touched(overlay, range);
+                let touched = self.in_range(&overlay.touched, range);
                 let Some(block) = &view.ranges[range].block else {
                     let mut now = |rows: &Rows<'_>| kernel.add(rows, &mut sums.plus);
-                    return scan::persons(view, overlay, &plan, range, touched, scratch, None, &mut now);
+                    return scan::persons(view, overlay, plan, range, touched, scratch, None, &mut now);
                 };
-                let base = self.base(&entry, &plan, kernel, block, touched, scratch)?;
+                let base = self.base(entry, plan, kernel, block, touched, scratch)?;
                 let Some(base) = base else {
                     let mut now = |rows: &Rows<'_>| kernel.add(rows, &mut sums.plus);
-                    scan::block(view, &plan, block, touched, scratch, &mut now)?;
-                    return scan::persons(view, overlay, &plan, range, touched, scratch, None, &mut now);
+                    scan::block(view, plan, block, touched, scratch, &mut now)?;
+                    return scan::persons(view, overlay, plan, range, touched, scratch, None, &mut now);
                 };
                 sums.plus.merge(&base);
                 if touched.is_empty() {
@@ -81,7 +132,7 @@ impl Snapshot {
                 scan::persons(
                     view,
                     overlay,
-                    &plan,
+                    plan,
                     range,
                     touched,
                     scratch,
@@ -91,8 +142,7 @@ impl Snapshot {
             },
         )?;
         let mut sums = sums.into_iter();
-        let mut total =
-            sums.next().unwrap_or(Sums { plus: kernel.empty(), minus: kernel.empty(), corrected: false });
+        let mut total = sums.next().unwrap_or_else(|| Sums::of(kernel));
         for part in sums {
             total.plus.merge(&part.plus);
             if part.corrected {
@@ -131,15 +181,17 @@ impl Snapshot {
         Ok(Some(sum))
     }
 
-    fn touched<'o>(&self, overlay: &'o Overlay, range: usize) -> &'o [u32] {
+    /// Those of ascending persons that are in a range.
+    fn in_range<'p>(&self, persons: &'p [u32], range: usize) -> &'p [u32] {
         let ranges = &self.view.ranges;
         let last = ranges.get(range + 1).map_or(u32::MAX, |next| next.start - 1);
-        between(&overlay.touched, ranges[range].start, last)
+        between(persons, ranges[range].start, last)
     }
 
     /// Runs `work` for every range on several threads, each with a state of its own, and gives the states.
     fn parallel<S: Send>(
         &self,
+        threads: usize,
         state: impl Fn() -> S + Sync,
         work: impl Fn(&mut S, usize, &mut Scratch) -> Result<()> + Sync,
     ) -> Result<Vec<S>> {
@@ -160,7 +212,7 @@ impl Snapshot {
             }
             state
         };
-        let threads = self.view.threads.clamp(1, ranges.max(1));
+        let threads = threads.clamp(1, ranges.max(1));
         let states = std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
             let mut states = vec![run()];
@@ -190,8 +242,8 @@ impl Snapshot {
         let view = &*self.view;
         let plan = Plan::of(view, question, Arc::default())?;
         let overlay = view.overlay();
-        self.parallel(state, |state, range, scratch| {
-            let touched = self.touched(overlay, range);
+        self.parallel(view.threads, state, |state, range, scratch| {
+            let touched = self.in_range(&overlay.touched, range);
             let mut now = |rows: &Rows<'_>| add(state, rows);
             if let Some(block) = &view.ranges[range].block {
                 scan::block(view, &plan, block, touched, scratch, &mut now)?;
@@ -215,18 +267,26 @@ impl Snapshot {
         persons.sort_unstable();
         persons.dedup();
         let mut scratch = Scratch::default();
-        let mut rest = persons.as_slice();
-        while let Some(first) = rest.first() {
-            let range = view.range_of(*first);
-            let n = view
-                .ranges
-                .get(range + 1)
-                .map_or(rest.len(), |next| rest.partition_point(|p| *p < next.start));
+        for (range, persons) in self.by_range(&persons) {
             let mut now = |rows: &Rows<'_>| add(&mut state, rows);
-            scan::persons(view, view.overlay(), &plan, range, &rest[..n], &mut scratch, None, &mut now)?;
-            rest = &rest[n..];
+            scan::persons(view, view.overlay(), &plan, range, persons, &mut scratch, None, &mut now)?;
         }
         Ok(state)
+    }
+
+    /// Ascending persons cut at the ranges that they are in.
+    fn by_range<'p>(&self, persons: &'p [u32]) -> Vec<(usize, &'p [u32])> {
+        let view = &*self.view;
+        let mut parts = Vec::new();
+        let mut rest = persons;
+        while let Some(first) = rest.first() {
+            let range = view.range_of(*first);
+            let next = view.ranges.get(range + 1).map_or(u32::MAX, |next| next.start);
+            let (part, later) = rest.split_at(rest.partition_point(|p| *p < next).max(1));
+            parts.push((range, part));
+            rest = later;
+        }
+        parts
     }
 
     /// Classes from 60,000 on that a kernel saw in [`Snapshot::ask`] with this kernel and question: the event's name of
@@ -383,11 +443,23 @@ impl Snapshot {
     }
 }
 
+/// A whole answer and the view that it is of.
+struct Last<P> {
+    view: Arc<View>,
+    answer: P,
+}
+
 /// What one thread adds up.
 struct Sums<P> {
     plus: P,
     minus: P,
     corrected: bool,
+}
+
+impl<P> Sums<P> {
+    fn of<K: Kernel<Partial = P>>(kernel: &K) -> Self {
+        Self { plus: kernel.empty(), minus: kernel.empty(), corrected: false }
+    }
 }
 
 /// Rows, persons, first and last instant of each event name.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
+use std::hash::BuildHasherDefault;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -18,7 +19,7 @@ use crate::disk::Disk;
 use crate::error::{HotError, Result};
 use crate::manifest::{self, DimensionEntry, Manifest, RangeEntry};
 use crate::overlay::Order;
-use crate::recent::{Known, Recents, RowRef, decode, encode, row_bytes};
+use crate::recent::{KeyHasher, Known, Recents, RowRef, decode, encode, row_bytes};
 use crate::rows::{Appended, EVENT_NAMES, NewRows, Verdict};
 use crate::snapshot::Snapshot;
 use crate::upkeep::Change;
@@ -228,12 +229,14 @@ impl HotStore {
             ranges.push(Range { start: entry.start, block, left: Arc::new(entry.left.clone()) });
         }
         // Until links are given, persons are as their rows lie.
+        let root = |(who, place): (usize, &u32)| if *place == NOWHERE { who as u32 } else { *place };
+        let roots: Vec<u32> = placed.iter().enumerate().map(root).collect();
         let mut state = State {
             ranges: Arc::new(ranges),
             recents: Recents::default(),
             known: Known::default(),
-            roots: Chunked::default(),
-            placed: Chunked::default(),
+            roots: Chunked::of(&roots),
+            placed: Chunked::of(&placed),
             displaced: BTreeSet::new(),
             dims: Arc::new(dims),
             position: manifest.through,
@@ -241,10 +244,6 @@ impl HotStore {
             identity: 1,
             view: None,
         };
-        for (who, place) in placed.into_iter().enumerate() {
-            state.placed.push(place);
-            state.roots.push(if place == NOWHERE { who as u32 } else { place });
-        }
         let journal = read_journal(&disk, &manifest, &mut state)?;
         let core = Core {
             disk,
@@ -263,8 +262,7 @@ impl HotStore {
         };
         let store = Self { core: Arc::new(core) };
         if store.core.state.lock().dims.len() != manifest.dimensions.len() {
-            // Rows of the journal have the old width.
-            store.commit(Change::nothing(&store.view()))?;
+            store.checkpoint()?;
         }
         Ok(store)
     }
@@ -315,9 +313,11 @@ impl HotStore {
             let state = self.core.state.lock();
             let identifiers = self.core.identifiers.read();
             let mut strangers: HashMap<&str, u32> = HashMap::new();
-            let mut seen: HashSet<(u32, u64)> = HashSet::with_capacity(rows.len());
+            let mut seen: HashSet<(u32, u64), BuildHasherDefault<KeyHasher>> = HashSet::default();
+            seen.reserve(rows.len());
+            let numbers = identifiers.get_all(rows.distinct_ids);
             for (row, (text, id)) in rows.distinct_ids.iter().zip(rows.ids).enumerate() {
-                let number = identifiers.get(text);
+                let number = numbers[row];
                 let who = number.unwrap_or_else(|| {
                     let next = u32::MAX - strangers.len() as u32;
                     *strangers.entry(text).or_insert(next)
@@ -373,7 +373,8 @@ impl HotStore {
         let mut state = self.core.state.lock();
         let state = &mut *state;
         let dims = state.dims.clone();
-        let columns = Columns::of(&dims, rows);
+        let fresh = |row: usize| looked[row].verdict == Verdict::Fresh;
+        let columns = Columns::of(&dims, rows, fresh);
         let mut identifiers = self.core.identifiers.write();
         let mut events = self.core.events.write();
         let mut codes = vec![0; state.dims.len()];
@@ -390,7 +391,7 @@ impl HotStore {
                         done.refused += 1;
                         continue;
                     };
-                    columns.codes(row, &mut codes);
+                    columns.row(row, &mut codes);
                     let (at, id) = (rows.at[row], rows.ids[row]);
                     state.recents.push(RowRef { at, event: event as u16, id, who, dims: &codes });
                     state.known.insert((who, id));
@@ -399,7 +400,9 @@ impl HotStore {
             }
         }
         state.position = state.position.max(rows.position);
-        state.changed();
+        if done.taken > 0 {
+            state.changed();
+        }
         Ok(done)
     }
 
@@ -408,6 +411,11 @@ impl HotStore {
     pub fn checkpoint(&self) -> Result<u64> {
         let mut files = self.core.files.lock();
         let (recents, mut manifest) = self.collect(&files);
+        if manifest.dimensions.len() != files.manifest.dimensions.len() {
+            // Rows of the journal have the old width.
+            self.switch(&mut files, Change::nothing(&self.view()))?;
+            return Ok(self.complete_through());
+        }
         let start = files.manifest.journal_rows as usize;
         self.write_journal(&files.journal, manifest.journal, &recents, start, start as u64, &manifest)?;
         manifest.journal_rows = recents.len as u64;
@@ -418,6 +426,30 @@ impl HotStore {
             files.manifest = manifest;
         }
         Ok(self.complete_through())
+    }
+
+    /// Adds a dimension in memory, if it is not there, and gives its position. The next checkpoint makes it durable.
+    pub(crate) fn register(&self, name: &str) -> Result<usize> {
+        let core = &self.core;
+        // No checkpoint may run between the two.
+        let _files = core.files.lock();
+        let mut state = core.state.lock();
+        if let Some(at) = state.dims.iter().position(|dim| dim.name == name) {
+            return Ok(at);
+        }
+        if state.dims.len() >= DIMENSIONS {
+            return Err(HotError::Question(format!(
+                "there are {DIMENSIONS} hot dimensions already, no more fit"
+            )));
+        }
+        let file = core.next.fetch_add(1, Ordering::SeqCst);
+        let entry = DimensionEntry { name: name.into(), file, values: 0, overfull: false };
+        let mut dims = state.dims.to_vec();
+        dims.push(open_dim(&core.disk, &entry, core.options.values)?);
+        state.recents.widen(dims.len());
+        state.dims = Arc::new(dims);
+        state.changed();
+        Ok(state.dims.len() - 1)
     }
 
     /// Recent rows, and the manifest that fits them but for the journal.
@@ -479,7 +511,7 @@ impl HotStore {
         let mut state = self.core.state.lock();
         let mut identifiers = self.core.identifiers.write();
         let before = identifiers.len();
-        let numbers = distinct_ids.iter().map(|text| number(&mut identifiers, &mut state, text)).collect();
+        let numbers = numbers(&mut identifiers, &mut state, distinct_ids);
         if identifiers.len() > before {
             state.changed();
         }
@@ -642,8 +674,18 @@ impl State {
     }
 }
 
+/// The numbers of identifiers, new ones where need be.
+pub(crate) fn numbers(identifiers: &mut Dictionary, state: &mut State, texts: &[&str]) -> Result<Vec<u32>> {
+    let known = identifiers.get_all(texts);
+    let number = |(known, text): (Option<u32>, &&str)| match known {
+        Some(number) => Ok(number),
+        None => number(identifiers, state, text),
+    };
+    known.into_iter().zip(texts).map(number).collect()
+}
+
 /// The number of an identifier, a new one if need be.
-pub(crate) fn number(identifiers: &mut Dictionary, state: &mut State, text: &str) -> Result<u32> {
+fn number(identifiers: &mut Dictionary, state: &mut State, text: &str) -> Result<u32> {
     let number = identifiers
         .get_or_add(text, NOWHERE - 1)
         .ok_or_else(|| HotError::Rows("there are four thousand million identifiers already".into()))?;
@@ -655,34 +697,50 @@ pub(crate) fn number(identifiers: &mut Dictionary, state: &mut State, text: &str
     Ok(number)
 }
 
-/// Values of new rows on their way to codes.
-pub(crate) struct Columns<'a> {
-    columns: Vec<(usize, &'a Dim, &'a [Option<&'a str>])>,
+/// Codes of the values of new rows.
+pub(crate) struct Columns {
+    /// Position of the dimension, code of each row.
+    columns: Vec<(usize, Vec<u32>)>,
 }
 
-impl<'a> Columns<'a> {
-    pub fn of(dims: &'a [Dim], rows: &NewRows<'a>) -> Self {
+impl Columns {
+    /// The codes of the `wanted` rows; new values get new ones. An empty text is no value.
+    pub fn of(dims: &[Dim], rows: &NewRows<'_>, wanted: impl Fn(usize) -> bool) -> Self {
         let named = |name: &str| dims.iter().position(|dim| dim.name == name);
         let columns = rows.dims.iter().filter_map(|(name, values)| {
             let at = named(name)?;
-            Some((at, &dims[at], *values))
+            Some((at, dims[at].codes(values, &wanted)))
         });
         Self { columns: columns.collect() }
     }
 
-    /// Codes of a row; an empty text is no value.
-    pub fn codes(&self, row: usize, codes: &mut [u32]) {
-        for (at, dim, values) in &self.columns {
-            codes[*at] = values[row].filter(|text| !text.is_empty()).map_or(0, |text| dim.code(text));
-        }
+    pub fn row(&self, row: usize, codes: &mut [u32]) {
+        self.columns.iter().for_each(|(at, column)| codes[*at] = column[row]);
     }
 }
 
 impl Dim {
-    pub fn code(&self, text: &str) -> u32 {
-        if let Some(number) = self.values.read().get(text) {
-            return number + 1;
+    fn codes(&self, values: &[Option<&str>], wanted: impl Fn(usize) -> bool) -> Vec<u32> {
+        let mut codes = vec![0; values.len()];
+        let mut fresh = Vec::new();
+        let known = self.values.read();
+        for (row, value) in values.iter().enumerate() {
+            if let Some(text) = value.filter(|text| !text.is_empty() && wanted(row)) {
+                match known.get(text) {
+                    Some(number) => codes[row] = number + 1,
+                    None => fresh.push((row, text)),
+                }
+            }
         }
+        drop(known);
+        for (row, text) in fresh {
+            codes[row] = self.code(text);
+        }
+        codes
+    }
+
+    /// Code of a value, a new one if need be.
+    pub fn code(&self, text: &str) -> u32 {
         let limit = self.limit.min(OVERFULL as usize - 1) as u32;
         let number = self.values.write().get_or_add(text, limit);
         number.map_or_else(

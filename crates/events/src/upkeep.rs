@@ -2,16 +2,16 @@
 //!
 //! New block files and a new journal are written beside the old ones; the manifest then switches to them in one step.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::assemble::Rewrite;
 use crate::block::{Block, file_name};
-use crate::error::{HotError, Result};
-use crate::manifest::{DimensionEntry, Manifest, journal_name};
+use crate::error::Result;
+use crate::manifest::{Manifest, journal_name};
 use crate::recent::{Recents, RowRef};
-use crate::store::{Deleted, HotStore, Maintained, open_dim};
+use crate::store::{Deleted, Files, HotStore, Maintained};
 use crate::view::{NOWHERE, Range, View};
 
 /// A block is rewritten when its recent rows are this part of it.
@@ -191,18 +191,48 @@ impl HotStore {
         Ok(Deleted { rows, identifiers: 0 })
     }
 
-    /// Adds a hot dimension. `fill` is called for ranges of person numbers, once for each, and hands every row of these
-    /// persons that has a value to the function that it gets: identifier, [`crate::event_key`], value. Rows that it
-    /// does not hand over have no value.
+    /// Adds a hot dimension. Rows appended from then on carry it. `fill` is called for ranges of person numbers, once for
+    /// each, and hands every row of these persons that has a value to the function that it gets: identifier,
+    /// [`crate::event_key`], value. Rows that it does not hand over keep what they were appended with, or have no value.
+    /// Links must not change meanwhile, or rows of the persons that they touch are left without a value.
     #[allow(clippy::type_complexity)]
     pub fn add_dimension(
         &self,
         name: &str,
         fill: &mut dyn FnMut(std::ops::Range<u32>, &mut dyn FnMut(&str, u64, &str)) -> Result<()>,
     ) -> Result<()> {
-        let _ = (name, fill, DimensionEntry { name: name.into(), file: 0, values: 0, overfull: false });
-        let _ = open_dim;
-        Err(HotError::Rows("not yet".into()))
+        let _lease = self.lease();
+        let at = self.register(name)?;
+        self.checkpoint()?;
+        let view = self.view();
+        let rewrite = Rewrite {
+            view: &view,
+            chosen: vec![true; view.ranges.len()],
+            drop: &|_, _| false,
+            dropped: AtomicU64::new(0),
+        };
+        let target = self.block_rows(&view, 0);
+        let first = self.core.next.load(Ordering::SeqCst);
+        let write = |range: usize, fill: &mut dyn FnMut(_, &mut dyn FnMut(&str, u64, &str)) -> Result<()>| {
+            let start = view.ranges[range].start;
+            let next = view.ranges.get(range + 1).map(|next| next.start);
+            let mut codes: HashMap<(u32, u64), u32> = HashMap::new();
+            fill(start..next.unwrap_or(u32::MAX), &mut |distinct_id, id, value| {
+                if let (Some(who), false) = (self.number(distinct_id), value.is_empty()) {
+                    codes.insert((who, id), view.dims[at].code(value));
+                }
+            })?;
+            let mut rows = rewrite.cell(range, u64::from(start)..next.map_or(1 << 32, u64::from))?;
+            for (row, key) in rows.who.iter().copied().zip(rows.id.iter().copied()).enumerate() {
+                if let Some(code) = codes.get(&key) {
+                    rows.dims[at][row] = *code;
+                }
+            }
+            rows.write(&self.core.disk, &self.core.next, start, target, &names(&view), false, |_| ())
+        };
+        let made: Result<Vec<_>> = (0..view.ranges.len()).map(|range| write(range, fill)).collect();
+        let made = made.inspect_err(|_| self.discard_since(first))?;
+        self.commit(Change::of(&rewrite, made)?)
     }
 
     /// Writes ranges anew; gives what was done and how many rows were dropped.
@@ -224,7 +254,7 @@ impl HotStore {
         }
         let rewrite = Rewrite { view, chosen, drop, dropped: AtomicU64::new(0) };
         let cells: Vec<usize> = (0..view.ranges.len()).filter(|at| rewrite.chosen[*at]).collect();
-        let dims: Vec<String> = view.dims.iter().map(|dim| dim.name.clone()).collect();
+        let dims = names(view);
         let target = self.block_rows(view, 0);
         let first = self.core.next.load(Ordering::SeqCst);
         let made = crate::bulk::parallel(threads, cells.len(), |cell| {
@@ -261,12 +291,16 @@ impl HotStore {
     /// Makes a change durable and visible. Everything appended so far is durable with it. The caller holds the lease
     /// since before it took its view. When it fails, nothing has changed.
     pub(crate) fn commit(&self, change: Change) -> Result<()> {
+        self.switch(&mut self.core.files.lock(), change)
+    }
+
+    /// As [`HotStore::commit`], with the files locked by the caller.
+    pub(crate) fn switch(&self, files: &mut Files, change: Change) -> Result<()> {
         let core = &self.core;
-        let mut files = core.files.lock();
         let number = core.next.fetch_add(1, Ordering::SeqCst);
         let name = journal_name(number);
         let journal = core.disk.create(&name)?;
-        let (recents, mut manifest) = self.collect(&files);
+        let (recents, mut manifest) = self.collect(files);
         let kept = change.remaining.len;
         let write = || {
             self.write_journal(&journal, number, &change.remaining, 0, 0, &manifest)?;
@@ -337,6 +371,11 @@ impl HotStore {
         let end = self.core.next.load(Ordering::SeqCst);
         (first..end).for_each(|number| self.core.disk.remove(&file_name(number)));
     }
+}
+
+/// Names of the dimensions of a view.
+pub(crate) fn names(view: &View) -> Vec<String> {
+    view.dims.iter().map(|dim| dim.name.clone()).collect()
 }
 
 fn blocks(ranges: &[Range]) -> impl Iterator<Item = &Arc<Block>> {

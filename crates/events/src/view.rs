@@ -74,6 +74,25 @@ impl View {
         self.roots.get(identifier).unwrap_or(identifier)
     }
 
+    /// Persons whose rows differ from those in an earlier view, ascending; `None` when the blocks are others.
+    pub fn since(&self, earlier: &Self) -> Option<Vec<u32>> {
+        if !Arc::ptr_eq(&self.ranges, &earlier.ranges)
+            || self.recents.generation != earlier.recents.generation
+            || self.recents.len < earlier.recents.len
+        {
+            return None;
+        }
+        let mut persons = Vec::new();
+        for position in earlier.recents.len..self.recents.len {
+            let (chunk, at) = self.recents.place(position);
+            persons.push(self.root(chunk.who[at]));
+        }
+        self.roots.differences(&earlier.roots, |who| persons.extend([self.root(who), earlier.root(who)]));
+        persons.sort_unstable();
+        persons.dedup();
+        Some(persons)
+    }
+
     /// Rows in blocks that lie elsewhere by now.
     pub fn rows_left(&self) -> u64 {
         let mut rows = 0;

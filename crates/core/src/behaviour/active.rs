@@ -72,8 +72,8 @@ pub(super) fn each_history(rows: &Rows<'_>, active: Active, groups: u32, mut eac
     for (person, from, to) in rows.histories() {
         if let By::Row(_) = rows.by {
             keyed.clear();
-            let met = (from..to).filter(|row| rows.mask(*row) & 1 != 0);
-            keyed.extend(met.map(|row| (rows.group(person, row), rows.at[row])));
+            let met = rows.each(from, to).filter(|(_, _, mask)| mask & 1 != 0);
+            keyed.extend(met.map(|(row, at, _)| (rows.group(person, row), at)));
             keyed.sort_unstable();
             for part in keyed.chunk_by(|a, b| a.0 == b.0) {
                 times.clear();
@@ -90,7 +90,7 @@ pub(super) fn each_history(rows: &Rows<'_>, active: Active, groups: u32, mut eac
                 continue;
             }
             times.clear();
-            times.extend((from..to).filter(|row| rows.mask(*row) & 1 != 0).map(|row| rows.at[row]));
+            times.extend(rows.each(from, to).filter(|(_, _, mask)| mask & 1 != 0).map(|(_, at, _)| at));
             active.keep_full(&mut times);
             if !times.is_empty() {
                 each(History { person, group, times: &times });
@@ -107,7 +107,8 @@ impl History<'_> {
         out.clear();
         let needed = if active.within_us.is_some() { 1 } else { active.needed() };
         let (first, _) = calendar.range();
-        let start = self.times.partition_point(|at| *at < first);
+        let calendar = calendar.spans();
+        let start = self.times.iter().take_while(|at| **at < first).count();
         let mut count = 0;
         let mut current = u32::MAX;
         for at in &self.times[start..] {

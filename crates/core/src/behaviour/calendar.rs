@@ -13,6 +13,19 @@ pub struct Calendar {
     /// The span of the first instant of each of many equally long slots.
     slots: Arc<[u32]>,
     shift: u32,
+    /// Whether no slot has more than one bound behind its first instant.
+    single: bool,
+}
+
+/// A [`Calendar`] as loops over many rows look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Spans<'a> {
+    bounds: &'a [i64],
+    slots: &'a [u32],
+    shift: u32,
+    single: bool,
+    first: i64,
+    length: u64,
 }
 
 /// Slots at most for one span; more of them save no step.
@@ -24,7 +37,7 @@ impl Calendar {
     pub fn new(mut bounds: Vec<i64>) -> Calendar {
         bounds.sort_unstable();
         let (Some(first), Some(last)) = (bounds.first().copied(), bounds.last().copied()) else {
-            return Calendar { bounds: Arc::from([]), slots: Arc::from([]), shift: 0 };
+            return Calendar { bounds: Arc::from([]), slots: Arc::from([]), shift: 0, single: true };
         };
         let length = last.wrapping_sub(first) as u64;
         let most = SLOTS_PER_SPAN * bounds.len() as u64;
@@ -41,7 +54,10 @@ impl Calendar {
             }
             slots.push(span as u32);
         }
-        Calendar { bounds: bounds.into(), slots: slots.into(), shift }
+        let top = bounds.partition_point(|bound| *bound < last).saturating_sub(1) as u32;
+        let ends = slots.iter().skip(1).chain([&top]);
+        let single = slots.iter().zip(ends).all(|(span, end)| end.saturating_sub(*span) <= 1);
+        Calendar { bounds: bounds.into(), slots: slots.into(), shift, single }
     }
 
     /// One span that holds `[start, end)`.
@@ -100,15 +116,44 @@ impl Calendar {
     }
 
     /// The span of an instant; `None` before the first and from the end of the last on.
-    #[inline]
     pub fn index(&self, at: i64) -> Option<usize> {
-        let (first, last) = (*self.bounds.first()?, *self.bounds.last()?);
-        if at < first || at >= last {
+        self.spans().index(at)
+    }
+
+    /// The same for loops over many instants.
+    pub fn spans(&self) -> Spans<'_> {
+        let first = self.bounds.first().copied().unwrap_or(0);
+        let last = self.bounds.last().copied().unwrap_or(first);
+        Spans {
+            bounds: &self.bounds,
+            slots: &self.slots,
+            shift: self.shift,
+            single: self.single,
+            first,
+            length: last.wrapping_sub(first) as u64,
+        }
+    }
+}
+
+impl Spans<'_> {
+    /// See [`Calendar::index`].
+    #[inline(always)]
+    pub fn index(&self, at: i64) -> Option<usize> {
+        // What lies before the first instant wraps around to behind the last.
+        let offset = at.wrapping_sub(self.first) as u64;
+        if offset >= self.length {
             return None;
         }
-        let slot = (at.wrapping_sub(first) as u64 >> self.shift) as usize;
-        let mut span = *self.slots.get(slot)? as usize;
-        // Spans of about the same length end here after at most one step.
+        let span = *self.slots.get((offset >> self.shift) as usize)? as usize;
+        if self.single {
+            // No branch that depends on the instant: times of rows are too random to be foretold.
+            return Some(span + usize::from(*self.bounds.get(span + 1)? <= at));
+        }
+        self.search(span, at)
+    }
+
+    #[cold]
+    fn search(&self, mut span: usize, at: i64) -> Option<usize> {
         for _ in 0..8 {
             if *self.bounds.get(span + 1)? > at {
                 return Some(span);

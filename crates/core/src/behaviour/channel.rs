@@ -342,8 +342,10 @@ mod tests {
     #[test]
     fn channels_of_real_visits() {
         let rules = built_in();
-        // source, medium, campaign, referrer, click identifiers, channel
-        let visits: &[(&str, &str, &str, &str, &[&str], &str)] = &[
+        /// Source, medium, campaign, referrer, click identifiers, and the channel.
+        type Row =
+            (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str);
+        let visits: &[Row] = &[
             ("", "", "", "", &[], "direct"),
             ("(direct)", "(none)", "", "", &[], "direct"),
             ("", "", "", "www.google.com", &[], "organic_search"),

@@ -111,6 +111,17 @@ impl<'a> Rows<'a> {
         self.masks.get(usize::from(class)).copied().unwrap_or(0)
     }
 
+    /// The rows `from..to`: position, time and conditions met.
+    #[inline]
+    pub fn each(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, i64, u64)> + use<'a> {
+        let masks = self.masks;
+        let at = self.at.get(from..to).unwrap_or_default();
+        let class = self.class.get(from..to).unwrap_or_default();
+        at.iter().zip(class).enumerate().map(move |(index, (at, class))| {
+            (from + index, *at, masks.get(usize::from(*class)).copied().unwrap_or(0))
+        })
+    }
+
     /// The group of a row of a person.
     pub fn group(&self, person: u32, row: usize) -> u32 {
         match self.by {
@@ -196,6 +207,8 @@ mod tests {
 
     #[test]
     fn classes_and_groups() {
+        assert_eq!(ROWS.each(1, 4).collect::<Vec<_>>(), [(1, 20, 2), (2, 30, 2), (3, 30, 0)]);
+        assert_eq!(ROWS.each(1, 9).count(), 0, "rows that do not exist");
         assert_eq!((0..5).map(|row| ROWS.mask(row)).collect::<Vec<_>>(), [1, 2, 2, 0, 0]);
         assert_eq!(ROWS.group(5, 3), 4);
         assert_eq!(ROWS.group_at(5, 1, 4, 2), 2, "row 3 meets nothing, group 0 is the last choice");

@@ -110,8 +110,7 @@ impl Paths {
         mut each: impl FnMut(&[u32]),
     ) {
         space.steps.clear();
-        for row in from..to {
-            let mask = rows.mask(row);
+        for (row, at, mask) in rows.each(from, to) {
             if mask & 2 == 0 {
                 continue;
             }
@@ -119,7 +118,6 @@ impl Paths {
                 By::Row(_) => rows.group(person, row),
                 By::None | By::Person(_) => u32::from(rows.class[row]),
             };
-            let at = rows.at[row];
             let in_span = self.span.is_none_or(|(start, end)| start <= at && at < end);
             if node < self.groups {
                 space.steps.push((at, node, mask & 1 != 0 && in_span));

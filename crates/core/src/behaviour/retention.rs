@@ -90,21 +90,42 @@ impl Retention {
 
     /// Calls `each` with the cohorts of a person, in order of time.
     fn members(&self, rows: &Rows<'_>, person: u32, from: usize, to: usize, mut each: impl FnMut(Member)) {
+        let spans = self.calendar.spans();
         let mut before = usize::MAX;
-        for row in from..to {
-            if rows.mask(row) & 1 == 0 {
+        for (row, at, mask) in rows.each(from, to) {
+            if mask & 1 == 0 {
                 continue;
             }
-            let cohort = self.calendar.index(rows.at[row]);
+            let cohort = spans.index(at);
             if let Some(cohort) = cohort.filter(|cohort| *cohort != before) {
                 before = cohort;
                 let start = rows.instant_start(from, row);
                 let group = rows.group_at(person, start, rows.instant_end(row, to), 1);
                 each(Member { cohort, group, from: start });
             }
-            if !self.recurring || rows.at[row] >= self.calendar.range().1 {
+            if !self.recurring || (cohort.is_none() && at >= self.calendar.range().1) {
                 return;
             }
+        }
+    }
+}
+
+impl Retention {
+    /// Adds the only cohort of a person to its cells: the size, and a place for each span of return.
+    fn add_one(&self, rows: impl Iterator<Item = (usize, i64, u64)>, cells: &mut [i64]) {
+        let spans = self.calendar.spans();
+        // The place of the last return; the size, to which nothing is added, before there is one.
+        let mut place = 0;
+        for (_, at, mask) in rows {
+            let Some(span) = spans.index(at) else { continue };
+            // A row that is no return is taken as one more of those before. Which rows are cannot be foretold, so no branch.
+            let next = if mask & 2 != 0 { span + 1 } else { place };
+            cells[next] += i64::from(next != place && !self.or_after);
+            place = next;
+        }
+        cells[0] += 1;
+        if self.or_after && place > 0 {
+            cells[place] += 1;
         }
     }
 }
@@ -118,6 +139,7 @@ impl Kernel for Retention {
 
     fn add(&self, rows: &Rows<'_>, out: &mut RetentionSum) {
         let spans = self.calendar.len();
+        let calendar = self.calendar.spans();
         out.0.resize(self.cells(), 0);
         let mut members: Vec<Member> = Vec::new();
         // The spans in which a person returned, and for each the last row of it that is a return.
@@ -126,12 +148,19 @@ impl Kernel for Retention {
             members.clear();
             self.members(rows, person, from, to, |member| members.push(member));
             let Some(first) = members.first() else { continue };
+            if !self.recurring {
+                if first.group < self.groups {
+                    let start = (first.group as usize * spans + first.cohort) * (spans + 1);
+                    self.add_one(rows.each(first.from, to), &mut out.0[start..start + spans + 1]);
+                }
+                continue;
+            }
             returns.clear();
-            for row in first.from..to {
-                if rows.mask(row) & 2 == 0 {
+            for (row, at, mask) in rows.each(first.from, to) {
+                if mask & 2 == 0 {
                     continue;
                 }
-                let Some(span) = self.calendar.index(rows.at[row]) else { continue };
+                let Some(span) = calendar.index(at) else { continue };
                 match returns.last_mut() {
                     Some((last, at)) if *last == span => *at = row,
                     _ => returns.push((span, row)),

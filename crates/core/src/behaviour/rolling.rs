@@ -50,7 +50,20 @@ impl RollingCounts {
     }
 }
 
-const NEVER: u32 = u32::MAX;
+/// The span of no row so far: so far below zero that no window reaches from it to a span.
+const NEVER: i32 = -(1 << 30);
+
+/// Ends the reach of an active span, in each window, at the next active one or where the window no longer holds it.
+///
+/// No branch depends on the rows, since none could be foretold: what ends with [`NEVER`] goes to the place before the first span, where
+/// nobody looks, and a person active in the same span again adds one to what begins in it and one to what ends in it.
+#[inline(always)]
+fn close(stops: &mut [i64], length: usize, windows: &[i32], before: i32, next: i32) {
+    for (index, window) in windows.iter().enumerate() {
+        let end = (before + window).min(next);
+        stops[index * (length + 2) + (end + 1).max(0) as usize] += 1;
+    }
+}
 
 impl Rolling {
     /// Calendar actives: one window of one span, one group, active once.
@@ -64,10 +77,10 @@ impl Rolling {
         let windows = self.windows.len();
         let mut counts = Vec::with_capacity(self.groups as usize * windows * spans);
         for block in sum.0.chunks_exact(self.block()) {
-            let (starts, stops) = block.split_at(spans + 1);
-            for stops in stops.chunks_exact(spans + 1) {
+            let (starts, stops) = block.split_at(spans + 2);
+            for stops in stops.chunks_exact(spans + 2) {
                 let mut running = 0;
-                counts.extend(starts.iter().zip(stops).take(spans).map(|(start, stop)| {
+                counts.extend(starts.iter().zip(stops).skip(1).take(spans).map(|(start, stop)| {
                     running += start - stop;
                     running
                 }));
@@ -76,108 +89,107 @@ impl Rolling {
         RollingCounts { windows, spans, counts }
     }
 
-    /// The numbers of one group: those who begin in each span, and for each window those who end.
+    /// The numbers of one group: those who begin in each span, and for each window those who end, each after a place that does not
+    /// count.
     fn block(&self) -> usize {
-        (self.windows.len() + 1) * (self.calendar.len() + 1)
+        (self.windows.len() + 1) * (self.calendar.len() + 2)
     }
 
     /// One row is enough: no list of times is made.
     fn add_once(&self, rows: &Rows<'_>, sum: &mut [i64]) {
-        let all = !rows.masks.is_empty() && rows.masks.iter().all(|mask| mask & 1 != 0);
-        match rows.by {
-            By::None | By::Person(_) if all => self.add_by_person(rows, sum, |_| true),
-            By::None | By::Person(_) => self.add_by_person(rows, sum, |class| {
-                rows.masks.get(usize::from(class)).is_some_and(|mask| mask & 1 != 0)
-            }),
-            By::Row(groups) => self.add_by_row(rows, groups, sum),
+        // The usual questions get loops of their own, for which the number of windows is known.
+        match (rows.by, self.reaches().as_slice()) {
+            (By::Row(groups), [a]) => self.add_by_row(rows, groups, &[*a], sum),
+            (By::Row(groups), [a, b]) => self.add_by_row(rows, groups, &[*a, *b], sum),
+            (By::Row(groups), windows) => self.add_by_row(rows, groups, windows, sum),
+            (_, [a]) => self.add_by_person(rows, &[*a], sum),
+            (_, [a, b]) => self.add_by_person(rows, &[*a, *b], sum),
+            (_, windows) => self.add_by_person(rows, windows, sum),
         }
     }
 
-    fn add_by_person(&self, rows: &Rows<'_>, sum: &mut [i64], counts: impl Fn(u16) -> bool) {
-        let spans = self.calendar.len();
+    /// The windows, none longer than the calendar.
+    fn reaches(&self) -> Vec<i32> {
+        self.windows.iter().map(|window| (*window as usize).min(self.calendar.len()) as i32).collect()
+    }
+
+    #[inline(always)]
+    fn add_by_person(&self, rows: &Rows<'_>, windows: &[i32], sum: &mut [i64]) {
+        let spans = self.calendar.spans();
+        let length = self.calendar.len();
+        let size = self.block();
+        let all = !rows.masks.is_empty() && rows.masks.iter().all(|mask| mask & 1 != 0);
         for (person, from, to) in rows.histories() {
-            let group = rows.group(person, from);
-            let Some(block) = sum.chunks_exact_mut(self.block()).nth(group as usize) else { continue };
-            let (starts, stops) = block.split_at_mut(spans + 1);
+            let start = rows.group(person, from) as usize * size;
+            let Some(places) = sum.get_mut(start..start + size) else { continue };
+            let (starts, stops) = places.split_at_mut(length + 2);
             let mut before = NEVER;
-            for (at, class) in rows.at[from..to].iter().zip(&rows.class[from..to]) {
-                if !counts(*class) {
-                    continue;
+            if all {
+                for at in &rows.at[from..to] {
+                    let Some(span) = spans.index(*at) else { continue };
+                    starts[span + 1] += 1;
+                    close(stops, length, windows, before, span as i32);
+                    before = span as i32;
                 }
-                let Some(span) = self.calendar.index(*at) else { continue };
-                let span = span as u32;
-                if span != before {
-                    self.close(stops, before, span);
-                    starts[span as usize] += 1;
+            } else {
+                for (_, at, mask) in rows.each(from, to) {
+                    let Some(span) = spans.index(at) else { continue };
+                    // A row that does not count is taken as one more in the span before.
+                    let span = if mask & 1 != 0 { span as i32 } else { before };
+                    starts[(span + 1).max(0) as usize] += 1;
+                    close(stops, length, windows, before, span);
                     before = span;
                 }
             }
-            self.close(stops, before, spans as u32);
+            close(stops, length, windows, before, length as i32);
         }
     }
 
-    fn add_by_row(&self, rows: &Rows<'_>, groups: &[u32], sum: &mut [i64]) {
-        let spans = self.calendar.len();
+    #[inline(always)]
+    fn add_by_row(&self, rows: &Rows<'_>, groups: &[u32], windows: &[i32], sum: &mut [i64]) {
+        let spans = self.calendar.spans();
+        let length = self.calendar.len();
         let size = self.block();
-        let mut before = vec![NEVER; self.groups as usize];
-        let mut touched: Vec<u32> = Vec::new();
-        for (_, from, to) in rows.histories() {
-            for row in from..to {
-                if rows.mask(row) & 1 == 0 {
+        // For each group who was met there last, and in which span. Where it is somebody else, their reach is not cut short.
+        let mut met = vec![(0, NEVER); self.groups as usize];
+        for (person, from, to) in rows.histories() {
+            for (row, at, mask) in rows.each(from, to) {
+                if mask & 1 == 0 {
                     continue;
                 }
-                let Some(span) = self.calendar.index(rows.at[row]) else { continue };
-                let group = groups.get(row).copied().unwrap_or(0);
-                let Some(last) = before.get_mut(group as usize) else { continue };
-                let span = span as u32;
-                if *last == span {
-                    continue;
-                }
-                if *last == NEVER {
-                    touched.push(group);
-                }
-                let start = group as usize * size;
-                let (starts, stops) = sum[start..start + size].split_at_mut(spans + 1);
-                self.close(stops, *last, span);
-                starts[span as usize] += 1;
-                *last = span;
-            }
-            for group in touched.drain(..) {
-                let start = group as usize * size + spans + 1;
-                let last = std::mem::replace(&mut before[group as usize], NEVER);
-                self.close(&mut sum[start..start + size - spans - 1], last, spans as u32);
+                let Some(span) = spans.index(at) else { continue };
+                let group = groups.get(row).copied().unwrap_or(0) as usize;
+                let Some((last, before)) = met.get_mut(group) else { continue };
+                let span = span as i32;
+                let places = &mut sum[group * size..(group + 1) * size];
+                places[span as usize + 1] += 1;
+                let next = if *last == person { span } else { length as i32 };
+                close(&mut places[length + 2..], length, windows, *before, next);
+                (*last, *before) = (person, span);
             }
         }
-    }
-
-    /// Ends the reach of an active span, in each window, at the next one or where the window no longer holds it.
-    #[inline]
-    fn close(&self, stops: &mut [i64], before: u32, next: u32) {
-        if before == NEVER {
-            return;
-        }
-        let stops = stops.chunks_exact_mut(self.calendar.len() + 1);
-        for (stops, window) in stops.zip(&self.windows) {
-            stops[before.saturating_add(*window).min(next) as usize] += 1;
+        for (places, (_, before)) in sum.chunks_exact_mut(size).zip(met) {
+            close(&mut places[length + 2..], length, windows, before, length as i32);
         }
     }
 
     /// Several rows are needed, somewhere in the window: each row reaches from its own span as long as the row that
     /// made the number full with it lies in the window.
-    fn add_counted(&self, history: &History<'_>, spans: &mut Vec<u32>, stops: &mut [i64]) {
-        let length = self.calendar.len() as u32;
+    fn add_counted(&self, history: &History<'_>, spans: &mut Vec<u32>, places: &mut [i64]) {
+        let length = self.calendar.len();
         let needed = self.active.needed();
         spans.clear();
-        spans.extend(history.times.iter().filter_map(|at| self.calendar.index(*at)).map(|span| span as u32));
-        let stops = stops.chunks_exact_mut(self.calendar.len() + 1);
+        let calendar = self.calendar.spans();
+        spans.extend(history.times.iter().filter_map(|at| calendar.index(*at)).map(|span| span as u32));
+        let stops = places.chunks_exact_mut(length + 2).skip(1);
         for (stops, window) in stops.zip(&self.windows) {
             for row in needed - 1..spans.len() {
-                let next = spans.get(row + 1).copied().unwrap_or(length);
+                let next = spans.get(row + 1).copied().unwrap_or(length as u32);
                 let end = spans[row + 1 - needed].saturating_add(*window).min(next);
                 if spans[row] < end {
                     // Counted with its sign turned: the figure is what began less what ended.
-                    stops[spans[row] as usize] -= 1;
-                    stops[end as usize] += 1;
+                    stops[spans[row] as usize + 1] -= 1;
+                    stops[end as usize + 1] += 1;
                 }
             }
         }
@@ -198,21 +210,23 @@ impl Kernel for Rolling {
         }
         let length = self.calendar.len();
         let size = self.block();
+        let windows = self.reaches();
         let mut spans = Vec::new();
         each_history(rows, self.active, self.groups, |history| {
             let start = history.group as usize * size;
-            let (starts, stops) = out.0[start..start + size].split_at_mut(length + 1);
+            let places = &mut out.0[start..start + size];
             if self.active.within_us.is_none() {
-                return self.add_counted(&history, &mut spans, stops);
+                return self.add_counted(&history, &mut spans, places);
             }
             history.spans(&self.calendar, self.active, &mut spans);
+            let (starts, stops) = places.split_at_mut(length + 2);
             let mut before = NEVER;
             for span in &spans {
-                self.close(stops, before, *span);
-                starts[*span as usize] += 1;
-                before = *span;
+                starts[*span as usize + 1] += 1;
+                close(stops, length, &windows, before, *span as i32);
+                before = *span as i32;
             }
-            self.close(stops, before, length as u32);
+            close(stops, length, &windows, before, length as i32);
         });
     }
 }

@@ -99,12 +99,10 @@ impl Sessions {
         let gap = self.gap_us.max(0) as u64;
         let mut open: Option<Session> = None;
         let mut is_first = true;
-        for row in from..to {
-            let mask = rows.mask(row);
+        for (row, at, mask) in rows.each(from, to) {
             if mask & 1 == 0 {
                 continue;
             }
-            let at = rows.at[row];
             let session = match &mut open {
                 Some(session) if at.wrapping_sub(session.last) as u64 <= gap => session,
                 _ => {
@@ -245,8 +243,7 @@ mod tests {
                 }
             }
             for group in 0..GROUPS {
-                for span in 0..sessions.calendar.len() {
-                    let (figures, visitors) = &mut expected[group as usize][span];
+                for (span, (figures, visitors)) in expected[group as usize].iter_mut().enumerate() {
                     prop_assert_eq!(sessions.figures(&sum, group, span), *figures);
                     visitors.dedup();
                     let who = Visitors { sessions: sessions.clone(), span, group: Some(group), bounced: false };

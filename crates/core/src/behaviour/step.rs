@@ -169,7 +169,8 @@ fn word<'t>(text: &'t str, marks: &[&str]) -> Option<(String, &'t str)> {
 /// Writes a text so that [`word`] reads it back.
 fn write_word(f: &mut fmt::Formatter<'_>, text: &str, must: bool) -> fmt::Result {
     let marked = text.contains(['[', ']', ',', '=', '!', '~', '"', '\\']) || text.trim() != text;
-    if !marked && !(must && text.is_empty()) {
+    let empty = must && text.is_empty();
+    if !(marked || empty) {
         return f.write_str(text);
     }
     f.write_str("\"")?;

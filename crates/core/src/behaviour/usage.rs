@@ -66,16 +66,17 @@ impl Kernel for Usage {
 
     fn add(&self, rows: &Rows<'_>, out: &mut UsageSum) {
         let spans = self.calendar.len();
+        let calendar = self.calendar.spans();
         out.cells.resize(self.groups as usize * spans * 2, 0);
         // For each group the person and span that it was met with last; times ascend, so that is enough to count each once.
         let mut met = vec![u64::MAX; self.groups as usize];
         for (person, from, to) in rows.histories() {
             let of_person = if let By::Row(_) = rows.by { 0 } else { rows.group(person, from) };
-            for row in from..to {
-                if rows.mask(row) & 1 == 0 {
+            for (row, at, mask) in rows.each(from, to) {
+                if mask & 1 == 0 {
                     continue;
                 }
-                let Some(span) = self.calendar.index(rows.at[row]) else { continue };
+                let Some(span) = calendar.index(at) else { continue };
                 let group = if let By::Row(groups) = rows.by {
                     groups.get(row).copied().unwrap_or(0)
                 } else {

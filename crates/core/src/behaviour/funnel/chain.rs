@@ -38,8 +38,11 @@ pub(super) struct Finder {
     window: u64,
     span: (i64, i64),
     need_chain: bool,
-    /// The rows that matter, of one person.
-    kept: Vec<Kept>,
+    /// Room for the rows of one person; the first `count` are those that matter.
+    space: Vec<Kept>,
+    count: usize,
+    /// The conditions that some row meets.
+    seen: u64,
     times: Vec<i64>,
     /// See [`Finder::measure_runs`].
     runs: [u8; MOST_STEPS],
@@ -61,10 +64,13 @@ impl Finder {
             steps,
             step_bits,
             exclusions: funnel.exclusions,
-            window: funnel.window_us.max(0) as u64,
+            // Short enough that nothing is within it of NEVER.
+            window: funnel.window_us.clamp(0, i64::MAX / 2) as u64,
             span,
             need_chain,
-            kept: Vec::new(),
+            space: Vec::new(),
+            count: 0,
+            seen: 0,
             times: Vec::new(),
             runs: [0; MOST_STEPS],
             tie: Tie::default(),
@@ -78,8 +84,17 @@ impl Finder {
 
     /// The chain of a person with the rows `from..to`.
     pub(super) fn find(&mut self, rows: &Rows<'_>, person: u32, from: usize, to: usize) -> Option<Chain> {
-        self.keep(rows, from, to);
         self.times.clear();
+        let first = match self.order {
+            Order::Ordered => {
+                // Nothing before the first row of step 1 is of use, and most have none.
+                let mut begins =
+                    rows.each(from, to).filter(|(_, at, mask)| mask & 1 != 0 && self.in_span(*at));
+                rows.instant_start(from, begins.next()?.0)
+            }
+            Order::Strict | Order::Any => from,
+        };
+        self.keep(rows, first, to);
         let found = match self.order {
             Order::Ordered => self.ordered(),
             Order::Strict => self.strict(),
@@ -94,11 +109,11 @@ impl Finder {
             Chain { person, steps, start: NEVER, first: (from, to), first_bits, last: (from, to), last_bits };
         if self.need_chain {
             let instant = |row: usize| (rows.instant_start(from, row), rows.instant_end(row, to));
-            chain.start = self.kept[start].at;
-            chain.first = instant(self.kept[start].row as usize);
+            chain.start = self.kept()[start].at;
+            chain.first = instant(self.kept()[start].row as usize);
             let end = *self.times.last()?;
-            let last = self.kept[start..].partition_point(|kept| kept.at < end);
-            chain.last = instant(self.kept[start + last].row as usize);
+            let last = self.kept()[start..].partition_point(|kept| kept.at < end);
+            chain.last = instant(self.kept()[start + last].row as usize);
         }
         Some(chain)
     }
@@ -109,20 +124,32 @@ impl Finder {
             Order::Strict => None,
             Order::Ordered | Order::Any => Some(self.step_bits | self.exclusions),
         };
-        self.kept.clear();
-        for row in from..to {
-            let mask = rows.mask(row);
-            if wanted.is_none_or(|wanted| mask & wanted != 0) {
-                self.kept.push(Kept { at: rows.at[row], mask, row: row as u32 });
-            }
+        let room = to - from;
+        if self.space.len() < room {
+            self.space.resize(room, Kept { at: 0, mask: 0, row: 0 });
         }
+        self.seen = 0;
+        let mut count = 0;
+        for (row, at, mask) in rows.each(from, to) {
+            // Every row is written and the next one over it, unless it matters: whether it does cannot be foretold, so a branch
+            // would cost more.
+            self.space[count] = Kept { at, mask, row: row as u32 };
+            count += usize::from(wanted.is_none_or(|wanted| mask & wanted != 0));
+            self.seen |= mask;
+        }
+        self.count = count;
+    }
+
+    /// The rows that matter.
+    fn kept(&self) -> &[Kept] {
+        &self.space[..self.count]
     }
 
     /// The position after the last kept row at the time of the one at `start`.
     fn instant_end(&self, start: usize) -> usize {
-        let at = self.kept[start].at;
+        let at = self.kept()[start].at;
         let mut end = start + 1;
-        while self.kept.get(end).is_some_and(|kept| kept.at == at) {
+        while self.kept().get(end).is_some_and(|kept| kept.at == at) {
             end += 1;
         }
         end
@@ -131,7 +158,7 @@ impl Finder {
     /// The position of the first kept row at the time of the one before `end`.
     fn instant_start(&self, end: usize) -> usize {
         let mut start = end - 1;
-        while start > 0 && self.kept[start - 1].at == self.kept[end - 1].at {
+        while start > 0 && self.kept()[start - 1].at == self.kept()[end - 1].at {
             start -= 1;
         }
         start
@@ -142,10 +169,10 @@ impl Finder {
     fn measure_runs(&mut self, start: usize, end: usize) {
         let mut all = 0;
         let mut single = true;
-        for kept in &self.kept[start..end] {
+        for kept in &self.kept()[start..end] {
             let mask = kept.mask & self.step_bits;
             all |= mask;
-            single &= !(mask & mask.wrapping_sub(1) != 0);
+            single &= mask & mask.wrapping_sub(1) == 0;
         }
         if single {
             // No row can serve two steps: a step is served when any row meets it.
@@ -156,7 +183,7 @@ impl Finder {
             }
             return;
         }
-        self.tie.set(self.kept[start..end].iter().map(|kept| kept.mask & self.step_bits), self.steps);
+        self.tie.set(self.space[start..end].iter().map(|kept| kept.mask & self.step_bits), self.steps);
         for step in 0..self.steps {
             self.runs[step] = if all >> step & 1 != 0 { self.tie.run(step, self.steps) } else { 0 };
         }
@@ -172,19 +199,31 @@ impl Finder {
 
     /// Whether one of the kept rows, all of one time, ends chains.
     fn cuts(&self, start: usize, end: usize) -> bool {
-        self.exclusions != 0 && self.kept[start..end].iter().any(|kept| kept.mask & self.exclusions != 0)
+        self.exclusions != 0 && self.kept()[start..end].iter().any(|kept| kept.mask & self.exclusions != 0)
     }
 
     /// The number of steps and the position of the first row.
     fn ordered(&mut self) -> Option<(usize, usize)> {
-        let (best, end) = self.furthest_ordered();
+        if self.steps == 1 || self.seen & 2 == 0 {
+            // Nobody gets beyond the first step.
+            let first = self.kept().iter().position(|kept| kept.mask & 1 != 0 && self.in_span(kept.at))?;
+            self.times.push(self.kept()[first].at);
+            return Some((1, first));
+        }
+        // Small arrays for the usual number of steps: they are filled for each person.
+        if self.steps < 8 { self.search_ordered::<8>() } else { self.search_ordered::<{ MOST_STEPS + 1 }>() }
+    }
+
+    /// Arrays have `N` places, more than steps.
+    fn search_ordered<const N: usize>(&mut self) -> Option<(usize, usize)> {
+        let (best, end) = self.furthest_ordered::<N>();
         if best == 0 {
             return None;
         }
         if !self.need_chain {
             return Some((best, 0));
         }
-        let start = self.earliest_start(best, end)?;
+        let start = self.earliest_start::<N>(best, end)?;
         self.walk(best, start);
         Some((best, start))
     }
@@ -193,56 +232,44 @@ impl Finder {
     ///
     /// For each number of steps the latest start of a chain that got so far is all that counts: whatever an earlier
     /// one can still reach, it can too.
-    fn furthest_ordered(&mut self) -> (usize, usize) {
-        let mut starts = [NEVER; MOST_STEPS + 1];
+    fn furthest_ordered<const N: usize>(&mut self) -> (usize, usize) {
+        // By steps done. No steps done: the time of the row, where a chain may begin.
+        let mut starts = [NEVER; N];
         let (mut best, mut best_end) = (0, 0);
         let mut next = 0;
-        while next < self.kept.len() && best < self.steps {
+        while next < self.count && best < self.steps {
             let (start, end) = (next, self.instant_end(next));
             next = end;
-            let Kept { at, mask, .. } = self.kept[start];
+            let Kept { at, mask, .. } = self.space[start];
             if self.cuts(start, end) {
                 starts[1..=best].fill(NEVER);
             }
+            starts[0] = if self.in_span(at) { at } else { NEVER };
             let mut reached = 0;
             if end - start == 1 {
-                // From the last step to the first, so that one row does not serve two.
+                // From the last step to the first, so that one row does not serve two. Whether a step is reached is too random to
+                // branch on it.
                 let mut bits = mask & self.step_bits;
                 while bits != 0 {
                     let step = bits.ilog2() as usize;
                     bits ^= 1 << step;
-                    let begun = if step > 0 {
-                        starts[step]
-                    } else if self.in_span(at) {
-                        at
-                    } else {
-                        NEVER
-                    };
-                    if begun != NEVER && self.in_window(begun, at) {
-                        starts[step + 1] = begun;
-                        reached = reached.max(step + 1);
-                    }
+                    let begun = starts[step];
+                    let holds = self.in_window(begun, at);
+                    starts[step + 1] = if holds { begun } else { starts[step + 1] };
+                    reached = reached.max(if holds { step + 1 } else { 0 });
                 }
             } else {
                 self.measure_runs(start, end);
                 for step in (0..self.steps).rev() {
-                    let begun = if step > 0 {
-                        starts[step]
-                    } else if self.in_span(at) {
-                        at
-                    } else {
-                        NEVER
-                    };
-                    let run = usize::from(self.runs[step]);
-                    if run > 0 && begun != NEVER && self.in_window(begun, at) {
+                    let (begun, run) = (starts[step], usize::from(self.runs[step]));
+                    if run > 0 && self.in_window(begun, at) {
                         starts[step + 1..=step + run].fill(begun);
                         reached = reached.max(step + run);
                     }
                 }
             }
-            if reached > best {
-                (best, best_end) = (reached, end);
-            }
+            best_end = if reached > best { end } else { best_end };
+            best = best.max(reached);
         }
         (best, best_end)
     }
@@ -251,25 +278,29 @@ impl Finder {
     ///
     /// No chain of so many steps ends earlier than the one that was found first, and the chain that begins first does
     /// not end later; so one pass backwards from there, which keeps for each step the earliest end of what is left.
-    fn earliest_start(&mut self, steps: usize, end: usize) -> Option<usize> {
-        let mut ends = [NOT_YET; MOST_STEPS + 1];
-        let last = self.kept[end - 1].at;
+    fn earliest_start<const N: usize>(&mut self, steps: usize, end: usize) -> Option<usize> {
+        let mut ends = [NOT_YET; N];
+        let last = self.kept()[end - 1].at;
         let mut found = None;
         let mut next = end;
         while next > 0 {
             let (start, end) = (self.instant_start(next), next);
             next = start;
-            let Kept { at, mask, .. } = self.kept[start];
+            let Kept { at, mask, .. } = self.kept()[start];
             if !self.in_window(at, last) {
                 break;
             }
             let alone = end - start == 1;
-            if !alone {
+            let mut bits = if alone {
+                mask & u64::MAX >> (MOST_STEPS - steps)
+            } else {
                 self.measure_runs(start, end);
-            }
-            for step in 0..steps {
-                let run =
-                    if alone { usize::from(mask >> step & 1 != 0) } else { usize::from(self.runs[step]) };
+                u64::MAX >> (MOST_STEPS - steps)
+            };
+            while bits != 0 {
+                let step = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let run = if alone { 1 } else { usize::from(self.runs[step]) };
                 if run == 0 {
                     continue;
                 }
@@ -281,7 +312,7 @@ impl Finder {
                 }
             }
             if self.cuts(start, end) {
-                ends.fill(NOT_YET);
+                ends = [NOT_YET; N];
             }
         }
         found
@@ -290,10 +321,10 @@ impl Finder {
     /// Notes the earliest times of the steps of a chain that begins with the row at `start`.
     fn walk(&mut self, steps: usize, start: usize) {
         let mut next = start;
-        while next < self.kept.len() && self.times.len() < steps {
+        while next < self.count && self.times.len() < steps {
             let (start, end) = (next, self.instant_end(next));
             next = end;
-            let Kept { at, mask, .. } = self.kept[start];
+            let Kept { at, mask, .. } = self.kept()[start];
             let step = self.times.len();
             let run = if end - start == 1 {
                 usize::from(mask >> step & 1 != 0)
@@ -313,19 +344,27 @@ impl Finder {
         let mut alive: u128 = 0;
         let (mut best, mut best_start) = (0, 0);
         let mut next = 0;
-        while next < self.kept.len() && best < self.steps {
+        while next < self.count && best < self.steps {
             let (start, end) = (next, self.instant_end(next));
             next = end;
-            let at = self.kept[start].at;
+            let at = self.kept()[start].at;
             if self.cuts(start, end) {
                 alive = 0;
             }
-            self.measure_runs(start, end);
             let count = end - start;
+            if count > 1 {
+                self.measure_runs(start, end);
+            } else {
+                let mask = self.space[start].mask;
+                self.runs[..self.steps]
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(step, run)| *run = (mask >> step & 1) as u8);
+            }
             let before = std::mem::take(&mut alive);
             // Longer chains first: of chains that get equally far they are those that began earlier.
             for done in (1..self.steps).rev().filter(|done| before >> done & 1 != 0) {
-                if !self.in_window(self.kept[start - done].at, at) {
+                if !self.in_window(self.kept()[start - done].at, at) {
                     continue;
                 }
                 let run = usize::from(self.runs[done]);
@@ -347,7 +386,7 @@ impl Finder {
         if best == 0 {
             return None;
         }
-        self.times.extend(self.kept[best_start..best_start + best].iter().map(|kept| kept.at));
+        self.times.extend(self.space[best_start..best_start + best].iter().map(|kept| kept.at));
         Some((best, best_start))
     }
 
@@ -360,10 +399,10 @@ impl Finder {
         let mut oldest = 0;
         let (mut best, mut best_start, mut best_end) = (0, 0, 0);
         let mut next = 0;
-        while next < self.kept.len() && best < self.steps {
+        while next < self.count && best < self.steps {
             let (start, end) = (next, self.instant_end(next));
             next = end;
-            let at = self.kept[start].at;
+            let at = self.kept()[start].at;
             if at < self.span.0 {
                 oldest = end;
                 continue;
@@ -373,16 +412,16 @@ impl Finder {
                 oldest = start;
             }
             let mut matters = false;
-            for kept in &self.kept[start..end] {
+            for kept in &self.kept()[start..end] {
                 let mask = kept.mask & self.step_bits;
                 matters |= mask != 0 && latest.insert(mask, at);
             }
-            while self.kept[oldest].mask & self.step_bits == 0 && oldest + 1 < end
-                || !self.in_window(self.kept[oldest].at, at)
+            while self.kept()[oldest].mask & self.step_bits == 0 && oldest + 1 < end
+                || !self.in_window(self.kept()[oldest].at, at)
             {
                 oldest += 1;
             }
-            let begun = self.kept[oldest].at;
+            let begun = self.kept()[oldest].at;
             if matters && begun < self.span.1 {
                 let reached = latest.since(begun);
                 if reached > best {
@@ -396,7 +435,7 @@ impl Finder {
         // Any row can be part of a largest matching, so the chain begins with the first in the window; the times are
         // those at which the matching from there on grows.
         let mut matching = Matching::default();
-        for kept in &self.kept[best_start..best_end] {
+        for kept in &self.space[best_start..best_end] {
             let mask = kept.mask & self.step_bits;
             if mask != 0 {
                 matching.insert(mask, kept.at);

@@ -138,10 +138,9 @@ fn check(funnel: &Funnel, log: &Log) {
         for cohort in 0..funnel.cohorts() {
             let expected = &people[group as usize][cohort];
             assert_eq!(&funnel.people(&sum, group, cohort), expected);
-            for step in 0..funnel.steps {
+            for (step, expected) in seconds[group as usize][cohort].iter_mut().enumerate() {
                 let found = funnel.seconds(&sum, group, cohort, step);
                 assert_eq!(found.is_some(), step > 0 && funnel.times != Times::None);
-                let expected = &mut seconds[group as usize][cohort][step];
                 expected.sort();
                 assert_eq!(found.map(Bag::sorted).unwrap_or_default(), *expected);
             }
