@@ -25,7 +25,8 @@ async fn filled() -> Server {
     add("8", "cleo", "page_view", "2026-03-15T11:58:00Z", page("/docs", "direct"));
     let (status, answer) = server.post("/events", json!({ "events": events })).await;
     assert_eq!((status.as_u16(), &answer["accepted"]), (200, &json!(8)), "{answer}");
-    let link = json!([{"from_id": "anon-ada", "to_id": "ada", "kind": "identify", "at": "2026-03-02T10:01:00Z"}]);
+    let link =
+        json!([{"from_id": "anon-ada", "to_id": "ada", "kind": "identify", "at": "2026-03-02T10:01:00Z"}]);
     assert_eq!(server.post("/records/identity_links", link).await.0, 200);
     let person = json!([{"distinct_id": "ada", "email": "ada@acme.test", "name": "Ada", "customer_id": "acme", "traits": {"role": "owner"}}]);
     assert_eq!(server.post("/records/persons", person).await.0, 200);
@@ -58,8 +59,12 @@ async fn a_funnel_opens_its_people() {
     assert_eq!(previous["groups"][0]["median_seconds"], json!([null, 86_430.0, 86_400.0]));
 
     let divided = server.get(&format!("/funnel?{steps}&within=7d&by=channel")).await;
-    let by: Vec<(&Value, &Value)> =
-        divided["groups"].as_array().unwrap().iter().map(|group| (&group["value"], &group["people"])).collect();
+    let by: Vec<(&Value, &Value)> = divided["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| (&group["value"], &group["people"]))
+        .collect();
     assert_eq!(
         by,
         [(&json!("email"), &json!([2, 1, 0])), (&json!("organic_search"), &json!([1, 1, 1]))],
@@ -79,7 +84,13 @@ async fn a_funnel_opens_its_people() {
     assert_eq!(ids(&lost), ["ben"], "{lost:#}");
     let email = server.get(&format!("/people?of=funnel&{steps}&within=7d&at=1&by=channel&value=email")).await;
     assert_eq!(ids(&email), ["ben", "cleo"], "{email:#}");
-    for wrong in ["/funnel", "/funnel?step=a&within=soon", "/funnel?step=a&order=sorted", "/funnel?step=[", "/funnel?stop=a"] {
+    for wrong in [
+        "/funnel",
+        "/funnel?step=a&within=soon",
+        "/funnel?step=a&order=sorted",
+        "/funnel?step=[",
+        "/funnel?stop=a",
+    ] {
         assert_eq!(server.try_get(wrong).await.0, 400, "{wrong}");
     }
 }
@@ -94,7 +105,9 @@ async fn retention_opens_its_people() {
         json!([{"cohort": "2026-W10", "value": null, "size": 2, "people": [1, 1]}]),
         "{answer:#}"
     );
-    let back = server.get("/people?of=retention&first=signup&return=report_created&grain=week&cohort=2026-W10&period=1").await;
+    let back = server
+        .get("/people?of=retention&first=signup&return=report_created&grain=week&cohort=2026-W10&period=1")
+        .await;
     assert_eq!(ids(&back), ["ada"], "{back:#}");
     let away = server
         .get("/people?of=retention&first=signup&return=report_created&grain=week&cohort=2026-W10&period=1&missing=true")
@@ -112,11 +125,15 @@ async fn ways_days_and_stages() {
     let people = server.get("/people?of=paths&start=page_view&steps=3&path=page_view&path=signup").await;
     assert_eq!(ids(&people), ["ada"], "{people:#}");
     let pages = server.get("/paths?start=page_view&by=path").await;
-    assert!(pages["paths"].as_array().unwrap().iter().any(|path| path["events"] == json!(["/pricing"])), "{pages:#}");
+    assert!(
+        pages["paths"].as_array().unwrap().iter().any(|path| path["events"] == json!(["/pricing"])),
+        "{pages:#}"
+    );
 
     let life = server.get("/lifecycle?event=page_view&grain=week&from=2026-03-02&to=2026-03-15").await;
     let values = |state: &str| {
-        let found = life["series"].as_array().unwrap().iter().find(|series| series["state"] == state).unwrap();
+        let found =
+            life["series"].as_array().unwrap().iter().find(|series| series["state"] == state).unwrap();
         found["values"].clone()
     };
     assert_eq!(life["periods"].as_array().unwrap().len(), 2, "{life:#}");
@@ -136,8 +153,13 @@ async fn what_arrives_is_seen() {
     let server = filled().await;
     let names = server.get("/events/names").await;
     assert_eq!(names["names"][0]["event"], "page_view", "{names:#}");
-    assert_eq!((&names["names"][0]["count"], &names["names"][0]["persons"]), (&json!(4), &json!(3)), "{names:#}");
-    let report = names["names"].as_array().unwrap().iter().find(|name| name["event"] == "report_created").unwrap();
+    assert_eq!(
+        (&names["names"][0]["count"], &names["names"][0]["persons"]),
+        (&json!(4), &json!(3)),
+        "{names:#}"
+    );
+    let report =
+        names["names"].as_array().unwrap().iter().find(|name| name["event"] == "report_created").unwrap();
     assert_eq!(report["properties"], json!(["kind"]));
     let signup = names["names"].as_array().unwrap().iter().find(|name| name["event"] == "signup").unwrap();
     assert!(signup["meanings"].as_array().unwrap().contains(&json!("signup")), "{signup:#}");
@@ -146,7 +168,13 @@ async fn what_arrives_is_seen() {
     let mut after = String::new();
     loop {
         let page = server.get(&format!("/events/recent?limit=3{after}")).await;
-        seen.extend(page["events"].as_array().unwrap().iter().map(|event| event["event_id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["events"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|event| event["event_id"].as_str().unwrap().to_owned()),
+        );
         match page["cursor"].as_str() {
             Some(cursor) => after = format!("&after={cursor}"),
             None => break,
@@ -184,12 +212,16 @@ async fn persons_are_found_opened_unlinked_and_removed() {
     let page = server.get("/persons/anon-ada").await;
     assert_eq!(page["person"]["person_id"], "ada", "{page:#}");
     assert_eq!(page["person"]["traits"]["role"], "owner");
-    assert_eq!((&page["person"]["events"], &page["person"]["channel"]), (&json!(4), &json!("organic_search")));
+    assert_eq!(
+        (&page["person"]["events"], &page["person"]["channel"]),
+        (&json!(4), &json!("organic_search"))
+    );
     assert_eq!(page["person"]["identifiers"][1]["kind"], "identify", "{page:#}");
     assert_eq!(page["timeline"][0]["event"], "report_created");
     assert_eq!(page["timeline"].as_array().unwrap().len(), 4);
 
-    let (status, page) = request(&server, "POST", "/persons/ada/unlink", json!({"identifier": "anon-ada"})).await;
+    let (status, page) =
+        request(&server, "POST", "/persons/ada/unlink", json!({"identifier": "anon-ada"})).await;
     assert_eq!(status, 200, "{page:#}");
     assert_eq!(page["timeline"].as_array().unwrap().len(), 3, "{page:#}");
     assert_eq!(server.get("/persons").await["total"], json!(4));
@@ -206,13 +238,19 @@ async fn persons_are_found_opened_unlinked_and_removed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn meanings_are_set_and_reset() {
     let server = filled().await;
-    let (status, set) =
-        request(&server, "PUT", "/meanings/active", json!({"steps": ["report_created[kind=pdf]"], "at_least": 1})).await;
+    let (status, set) = request(
+        &server,
+        "PUT",
+        "/meanings/active",
+        json!({"steps": ["report_created[kind=pdf]"], "at_least": 1}),
+    )
+    .await;
     assert_eq!((status, &set["builtin"]), (200, &json!(false)), "{set:#}");
     let people = server.get("/people?of=meaning&meaning=active&from=2026-03-01&to=2026-03-15").await;
     assert_eq!(ids(&people), ["ada"], "{people:#}");
     let listed = server.get("/meanings").await;
-    let active = listed["meanings"].as_array().unwrap().iter().find(|meaning| meaning["name"] == "active").unwrap();
+    let active =
+        listed["meanings"].as_array().unwrap().iter().find(|meaning| meaning["name"] == "active").unwrap();
     assert_eq!(active["steps"], json!(["report_created[kind=pdf]"]));
     assert!(active["label"]["ru"].is_string(), "the label stays: {active:#}");
     let (status, back) = request(&server, "DELETE", "/meanings/active", json!(null)).await;
@@ -239,11 +277,17 @@ async fn segments_are_saved_and_used() {
     assert!(error["error"]["message"].as_str().unwrap().contains("Owners"), "{error:#}");
     assert_eq!(request(&server, "DELETE", "/segments/Owners", json!(null)).await.0, 204);
     assert_eq!(request(&server, "DELETE", "/segments/Owners", json!(null)).await.0, 404);
-    assert_eq!(request(&server, "PUT", "/segments/x", json!({"of": "persons", "filter": ["nonsense"]})).await.0, 400);
+    assert_eq!(
+        request(&server, "PUT", "/segments/x", json!({"of": "persons", "filter": ["nonsense"]})).await.0,
+        400
+    );
 
     let view = json!({"page": "/funnels", "query": "?step=a"});
     assert_eq!(request(&server, "PUT", "/views/Mine", view).await.0, 200);
-    assert_eq!(server.get("/views").await["views"], json!([{"name": "Mine", "page": "/funnels", "query": "?step=a"}]));
+    assert_eq!(
+        server.get("/views").await["views"],
+        json!([{"name": "Mine", "page": "/funnels", "query": "?step=a"}])
+    );
     assert_eq!(request(&server, "DELETE", "/views/Mine", json!(null)).await.0, 204);
 }
 
@@ -258,5 +302,8 @@ async fn use_by_customer_and_its_fall() {
     );
     let fell = server.get("/usage?from=2026-03-09&to=2026-03-15&fell=0.5&at_least=1").await;
     assert_eq!(fell["customers"][0]["before"], json!(3), "{fell:#}");
-    assert_eq!(server.get("/usage?from=2026-03-09&to=2026-03-15&fell=0.9&at_least=1").await["total"], json!(0));
+    assert_eq!(
+        server.get("/usage?from=2026-03-09&to=2026-03-15&fell=0.9&at_least=1").await["total"],
+        json!(0)
+    );
 }

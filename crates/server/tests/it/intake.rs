@@ -181,7 +181,8 @@ async fn a_batch_is_stored_once_and_a_bad_item_does_not_spoil_it() {
         {"type": "alias", "messageId": "m6", "previousId": "old", "userId": "u1"},
     ]});
     for turn in 0..2 {
-        let (status, answer) = read(post(&server, "/v1/batch", Some(&basic(&key)), batch.to_string()).await).await;
+        let (status, answer) =
+            read(post(&server, "/v1/batch", Some(&basic(&key)), batch.to_string()).await).await;
         assert_eq!((status.as_u16(), &answer), (200, &json!({"success": true, "status": 1})), "turn {turn}");
     }
     let rows = sql(
@@ -200,7 +201,10 @@ async fn a_batch_is_stored_once_and_a_bad_item_does_not_spoil_it() {
     assert_eq!(rejects, [[json!("intake:site"), json!("events"), json!(3)]]);
     let person = sql(&server, "SELECT email, customer_id FROM persons WHERE distinct_id = 'u1'").await;
     assert_eq!(person, [[json!("ada@example.com"), json!("acme")]]);
-    assert_eq!(sql(&server, "SELECT name FROM customers WHERE customer_id = 'acme'").await, [[json!("Acme")]]);
+    assert_eq!(
+        sql(&server, "SELECT name FROM customers WHERE customer_id = 'acme'").await,
+        [[json!("Acme")]]
+    );
 
     // What is said later is laid over what is known.
     let more = json!({"type": "identify", "messageId": "m7", "userId": "u1", "traits": {"plan": "pro"}, "timestamp": "2026-03-15T11:59:30Z"});
@@ -209,7 +213,8 @@ async fn a_batch_is_stored_once_and_a_bad_item_does_not_spoil_it() {
     assert_eq!(page.person.head.person_id, "u1");
     assert_eq!(page.person.traits["plan"], "pro");
     assert_eq!(page.person.traits["email"], "ada@example.com");
-    let mut ids: Vec<&str> = page.person.identifiers.iter().map(|identifier| identifier.id.as_str()).collect();
+    let mut ids: Vec<&str> =
+        page.person.identifiers.iter().map(|identifier| identifier.id.as_str()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["a1", "old", "u1"]);
 }
@@ -224,7 +229,8 @@ async fn every_protocol_is_heard_and_answered() {
 
     let v1 = json!({"created_at": at, "batch": [{"event": "ph1", "distinct_id": "u2", "uuid": "01890000-0000-7000-8000-000000000002", "timestamp": at, "properties": {}}]});
     let auth = format!("Bearer {key}");
-    let (status, answer) = read(post(&server, "/i/v1/analytics/events", Some(&auth), v1.to_string()).await).await;
+    let (status, answer) =
+        read(post(&server, "/i/v1/analytics/events", Some(&auth), v1.to_string()).await).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["results"]["01890000-0000-7000-8000-000000000002"]["result"], "ok", "{answer}");
 
@@ -235,7 +241,9 @@ async fn every_protocol_is_heard_and_answered() {
     let data = STANDARD.encode(json!({"event": "mx", "properties": {"token": key, "distinct_id": "u3", "time": 1773575940, "$insert_id": "i1"}}).to_string());
     let (status, answer) = read(post(&server, "/track?verbose=1", None, format!("data={data}")).await).await;
     assert_eq!((status.as_u16(), &answer["status"]), (200, &json!(1)), "{answer}");
-    let request = Request::get(format!("/track/?data={}", data.replace('+', "%2B").replace('=', "%3D"))).body(Body::empty()).unwrap();
+    let request = Request::get(format!("/track/?data={}", data.replace('+', "%2B").replace('=', "%3D")))
+        .body(Body::empty())
+        .unwrap();
     let (status, answer) = read(server.send(request).await).await;
     assert_eq!((status.as_u16(), answer), (200, json!(1)));
 
@@ -292,20 +300,54 @@ async fn any_bytes_are_refused_or_taken_and_never_a_fault() {
     let bearer = format!("Bearer {key}");
     let basic = basic(&key);
     let bodies: &[&[u8]] = &[
-        b"", b"{}", b"[]", b"null", b"7", b"\x1f\x8b", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03garbage", b"data=%7B%7D",
-        b"data=!!!", b"{\"batch\":[null,1,\"x\",{},[]]}", b"{\"batch\":{}}", b"[{}]", b"{\"event\":\"\\ud800\"}",
-        b"\xff\xfe\x00", b"{\"batch\":[{\"type\":\"track\",\"event\":1e999}]}", b"{\"n\":[],\"u\":{},\"d\":1}",
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"7",
+        b"\x1f\x8b",
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03garbage",
+        b"data=%7B%7D",
+        b"data=!!!",
+        b"{\"batch\":[null,1,\"x\",{},[]]}",
+        b"{\"batch\":{}}",
+        b"[{}]",
+        b"{\"event\":\"\\ud800\"}",
+        b"\xff\xfe\x00",
+        b"{\"batch\":[{\"type\":\"track\",\"event\":1e999}]}",
+        b"{\"n\":[],\"u\":{},\"d\":1}",
     ];
     let paths = [
-        "/v1/batch", "/v1/track", "/v1/identify", "/v1/alias", "/v1/group", "/v1/page", "/batch", "/e", "/i/v0/e", "/capture",
-        "/i/v1/analytics/events", "/api/event", "/track", "/engage", "/groups", "/import", "/api/v1/events", "/flags", "/v1/m",
+        "/v1/batch",
+        "/v1/track",
+        "/v1/identify",
+        "/v1/alias",
+        "/v1/group",
+        "/v1/page",
+        "/batch",
+        "/e",
+        "/i/v0/e",
+        "/capture",
+        "/i/v1/analytics/events",
+        "/api/event",
+        "/track",
+        "/engage",
+        "/groups",
+        "/import",
+        "/api/v1/events",
+        "/flags",
+        "/v1/m",
     ];
     for path in paths {
         for body in bodies {
             for auth in [&bearer, &basic] {
                 let answer = post(&server, path, Some(auth), body.to_vec()).await;
                 let status = answer.status().as_u16();
-                assert!([200, 400, 401, 413].contains(&status), "{path} {:?}: {status}", String::from_utf8_lossy(body));
+                assert!(
+                    [200, 400, 401, 413].contains(&status),
+                    "{path} {:?}: {status}",
+                    String::from_utf8_lossy(body)
+                );
             }
         }
     }

@@ -47,6 +47,7 @@ pub async fn take(
         referer: head(header::REFERER.as_str()),
         country: country(&parts.headers),
         address: address(&parts.headers, peer),
+        sent_at: head("posthog-request-timestamp"),
     };
     let query = delivery.query.clone();
     let stored = context.workspace.take_events(protocol, sender, delivery, &context.secrets);

@@ -8,7 +8,7 @@ use burgeon_core::behaviour::usage::UsedBetween;
 use burgeon_core::records::table;
 use burgeon_core::text::{did_you_mean, nearest};
 use burgeon_core::time::{Grain, Period, Zone, days_between};
-use burgeon_engine::events::{Breakdown, Filter, Question};
+use burgeon_engine::events::{Filter, Question};
 use burgeon_engine::lake::LakeError;
 use burgeon_engine::plan::groups::{GroupBy, Groups};
 use burgeon_metrics::query::QueryFilter;

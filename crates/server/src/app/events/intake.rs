@@ -32,6 +32,8 @@ pub struct Delivery {
     pub country: String,
     /// The client's address.
     pub address: String,
+    /// When the client sent it by its own clock, where a header says so.
+    pub sent_at: String,
 }
 
 /// Who sends it.
@@ -104,6 +106,7 @@ impl Workspace {
         };
         let keep_address = self.settings().store_addresses;
         let small = delivery.body.len() <= SMALL;
+        let channels = self.channels();
         let read = move || -> Result<Parsed> {
             let context = Context {
                 query: &delivery.query,
@@ -111,6 +114,8 @@ impl Workspace {
                 referer: &delivery.referer,
                 country: &delivery.country,
                 address: &delivery.address,
+                sent_at: &delivery.sent_at,
+                channels: Some(&channels),
                 keep_address,
                 salt: &salt,
                 ..Context::new(at)

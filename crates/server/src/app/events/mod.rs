@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub mod ask;
+pub(super) mod channels;
 pub mod funnel;
 pub mod intake;
 pub mod keys;

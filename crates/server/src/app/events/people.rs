@@ -392,7 +392,8 @@ impl Workspace {
     /// Time of the newest event of each of these people, newest first.
     pub(super) async fn last_seen(&self, persons: Arc<[u64]>) -> Result<Vec<(i64, u32)>> {
         let question = Question { persons: Some(persons), ..Question::default() };
-        let states = self.events().fold(question, Vec::new, |seen: &mut Vec<(i64, u32)>, rows| {
+        let store = self.events();
+        let states = store.fold(question, Vec::new, |seen: &mut Vec<(i64, u32)>, rows| {
             for (person, from, to) in rows.histories() {
                 if to > from {
                     seen.push((rows.at[to - 1], person));
