@@ -427,8 +427,9 @@ impl HotStore {
         Ok(self.complete_through())
     }
 
-    /// Adds a dimension in memory, if it is not there, and gives its position. The next checkpoint makes it durable.
-    pub(crate) fn register(&self, name: &str) -> Result<usize> {
+    /// Adds a dimension in memory, if it is not there, and gives its position: rows appended from then on carry it, those
+    /// before are without a value until [`HotStore::add_dimension`] is called with it. The next checkpoint makes it durable.
+    pub fn register(&self, name: &str) -> Result<usize> {
         let core = &self.core;
         // No checkpoint may run between the two.
         let _files = core.files.lock();

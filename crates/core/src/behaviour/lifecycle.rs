@@ -80,7 +80,7 @@ fn stages(before: bool, active: &[u32], length: usize, mut each: impl FnMut(u32,
             None => each(*span, Stage::New),
             Some(last) if last + 1 == *span => each(*span, Stage::Returning),
             Some(last) => {
-                each(last + 1, Stage::Dormant);
+                each((last + 1).min(*span), Stage::Dormant);
                 each(*span, Stage::Resurrecting);
             }
         }

@@ -186,7 +186,10 @@ pub(crate) fn minus(sums: &mut Vec<i64>, parts: &[i64]) {
 
 #[cfg(test)]
 mod tests {
+    use super::active::Active;
+    use super::calendar::Calendar;
     use super::*;
+    use proptest::prelude::*;
 
     const ROWS: Rows<'static> = Rows {
         persons: &[2, 5],
@@ -216,5 +219,42 @@ mod tests {
         let by_person = Rows { by: By::Person(&[7, 7, 8]), ..ROWS };
         assert_eq!((by_person.group(2, 0), by_person.group(5, 1)), (8, 0));
         assert_eq!((ROWS.instant_start(1, 3), ROWS.instant_end(2, 4), ROWS.instant_end(1, 4)), (2, 4, 2));
+    }
+
+    fn add<K: Kernel>(kernel: &K, rows: &Rows<'_>) {
+        kernel.add(rows, &mut kernel.empty());
+    }
+
+    proptest! {
+        /// What breaks the promises of [`Rows`] gives wrong figures, never a panic.
+        #[test]
+        fn no_rows_panic(
+            persons in prop::collection::vec(any::<u32>(), 0..5), ends in prop::collection::vec(0u32..12, 0..5),
+            at in prop::collection::vec(prop_oneof![-5i64..20, any::<i64>()], 0..12),
+            class in prop::collection::vec(0u16..9, 0..12), groups in prop::collection::vec(0u32..5, 0..12), by in 0usize..3,
+            masks in prop::collection::vec(any::<u64>(), 0..8), steps in 0usize..70, order in 0usize..3, gap in any::<i64>(),
+        ) {
+            let by = [By::None, By::Row(&groups), By::Person(&groups)][by];
+            let rows = Rows { persons: &persons, ends: &ends, at: &at, class: &class, masks: &masks, by };
+            let calendar = Calendar::new(vec![-2, 0, 3, 3, 9, i64::MAX]);
+            let active = Active { at_least: 2, within_us: Some(gap) };
+            for active in [Active::ONCE, active, Active { within_us: None, ..active }] {
+                let windows = vec![0, 1, 3, u32::MAX];
+                add(&rolling::Rolling { calendar: calendar.clone(), windows, active, groups: 4 }, &rows);
+                add(&lifecycle::Lifecycle { calendar: calendar.clone(), active, groups: 4 }, &rows);
+                add(&stickiness::Stickiness::new(calendar.clone(), calendar.clone(), active, 4), &rows);
+            }
+            for flag in [false, true] {
+                let calendar = calendar.clone();
+                add(&retention::Retention { calendar, recurring: flag, or_after: steps > 2, groups: 4 }, &rows);
+                let direction = if flag { paths::Direction::After } else { paths::Direction::Before };
+                add(&paths::Paths { direction, steps, gap_us: gap, span: None, groups: 4 }, &rows);
+                let order = [funnel::Order::Ordered, funnel::Order::Strict, funnel::Order::Any][order];
+                let times = if flag { funnel::Times::SinceFirst } else { funnel::Times::None };
+                add(&funnel::Funnel { order, times, groups: 4, ..funnel::Funnel::new(steps, gap) }, &rows);
+            }
+            add(&sessions::Sessions { gap_us: gap, groups: 4, ..sessions::Sessions::new(calendar.clone()) }, &rows);
+            add(&usage::Usage { calendar, groups: 4 }, &rows);
+        }
     }
 }

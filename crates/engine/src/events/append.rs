@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::EventStore;
 use super::batch::{self, Fitted, TABLE};
+use super::open::distrust;
 use super::state::{EventsShared, Pending};
 use crate::lake::append::Request;
 use crate::lake::log::{self, Entry};
@@ -225,7 +226,7 @@ pub(crate) fn apply(shared: &Shared, staged: Staged) -> Staged {
         Ok(()) => staged,
         Err(error) => {
             // They are in the log and will be there after the next start; those who wait try again.
-            tracing::error!(%error, "events could not be taken into the hot columns");
+            distrust(shared, &error);
             staged.fail(|| crate::lake::append::again(&error));
             Staged::default()
         }

@@ -14,10 +14,10 @@ use burgeon_events::{Breakdown, HotError, Question, event_key};
 use super::EventStore;
 use super::batch;
 use super::properties;
-use super::state::Gate;
 use super::table::of_numbers;
+use crate::lake::log::IntakeLog;
 use crate::lake::maintain::blocking;
-use crate::lake::{LakeError, Result, Shared};
+use crate::lake::{FaultPoint, LakeError, Result, Shared};
 
 impl EventStore {
     /// Answers one question. Columns and properties that its conditions, filters or breakdown name and that are not hot
@@ -52,32 +52,70 @@ impl EventStore {
         blocking(move || Ok(shared.events.sound()?.hot.snapshot().fold(&question, state, add)?)).await
     }
 
-    /// Makes columns or properties of events hot; what is hot already costs nothing. Appends of events wait meanwhile.
+    /// Makes columns or properties of events hot; what is hot already costs nothing. Intake goes on meanwhile.
     ///
     /// # Errors
     /// Files that cannot be read; too many hot dimensions.
     pub async fn make_hot(&self, names: &BTreeSet<String>) -> Result<()> {
-        let shared = self.shared();
         let missing = |shared: &Shared| -> Vec<String> {
-            let hot = shared.events.hot.dimensions();
-            names.iter().filter(|name| !hot.contains(name)).cloned().collect()
+            let (hot, unfilled) = (shared.events.hot.dimensions(), shared.events.unfilled.lock());
+            let missing = |name: &&String| !hot.contains(name) || unfilled.contains(*name);
+            names.iter().filter(missing).cloned().collect()
         };
+        let shared = self.shared();
         if missing(shared).is_empty() {
             return Ok(());
         }
-        let store = self.clone();
         let _upkeep = shared.events.upkeep.lock().await;
-        let missing = missing(shared);
-        blocking(move || {
-            let _gate = Gate::close(&store);
-            for name in missing {
-                tracing::info!(property = name, "a property of events becomes hot");
-                fill(store.shared(), &name)?;
-            }
-            Ok(())
-        })
-        .await
+        let (missing, shared) = (missing(shared), Arc::clone(shared));
+        blocking(move || missing.iter().try_for_each(|name| fill(&shared, name))).await
     }
+}
+
+/// What notes about dimensions that are being filled begin with.
+const NOTE: &str = "hot:";
+
+/// The dimensions that a crash left without values.
+pub(crate) fn unfilled(log: &IntakeLog) -> Result<BTreeSet<String>> {
+    let notes = log.notes()?.into_iter();
+    Ok(notes.filter_map(|(note, _)| note.strip_prefix(NOTE).map(str::to_owned)).collect())
+}
+
+/// Notes durably that a dimension has not the values of all rows.
+pub(crate) fn note(shared: &Shared, name: &str) -> Result<()> {
+    shared.log.note(&format!("{NOTE}{name}"), b"")?;
+    shared.events.unfilled.lock().insert(name.to_owned());
+    Ok(())
+}
+
+/// Makes a dimension hot with the values of all rows that are there, or fills one that is hot for some. The caller holds
+/// the lock for upkeep.
+pub(crate) fn fill(shared: &Shared, name: &str) -> Result<()> {
+    let events = &shared.events;
+    tracing::info!(property = name, "a property of events becomes hot");
+    note(shared, name)?;
+    {
+        // Between two groups of appends: each knows all properties that it must bring.
+        let _apply = shared.apply.lock();
+        events.hot.register(name)?;
+    }
+    events.hot.checkpoint()?;
+    shared.fault(FaultPoint::Filling)?;
+    let identity = || events.identity.lock().version;
+    let mut before = identity();
+    read_in(shared, name)?;
+    if identity() != before {
+        // Values of persons that changed meanwhile may have got lost.
+        before = identity();
+        read_in(shared, name)?;
+    }
+    if identity() != before {
+        let _apply = shared.apply.lock(); // links wait now
+        read_in(shared, name)?;
+    }
+    shared.log.forget_note(&format!("{NOTE}{name}"))?;
+    events.unfilled.lock().remove(name);
+    Ok(())
 }
 
 /// The dimensions that a question names.
@@ -92,8 +130,8 @@ fn dimensions(question: &Question) -> BTreeSet<String> {
     conditions.chain(by).chain(filters).filter(|name| *name != EVENT).cloned().collect()
 }
 
-/// Adds one dimension with the values of all rows that are there.
-fn fill(shared: &Shared, name: &str) -> Result<()> {
+/// Gives a dimension the values of all rows that are there.
+fn read_in(shared: &Shared, name: &str) -> Result<()> {
     let events = &shared.events;
     let persons = events.hot.snapshot().persons();
     let column = events.columns.table.column(name).map_or("properties", |column| column.name);

@@ -38,18 +38,6 @@ pub(crate) struct Columns {
     pub shown: SchemaRef,
 }
 
-/// Places of columns in [`Columns::stored`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Places {
-    pub event_id: usize,
-    pub event: usize,
-    pub distinct_id: usize,
-    pub at: usize,
-    pub customer_id: usize,
-    pub who: usize,
-    pub position: usize,
-}
-
 /// A batch that fits the table: only columns that hold something, in the order of [`Columns::stored`].
 #[derive(Debug, Clone)]
 pub(crate) struct Fitted {
@@ -92,23 +80,14 @@ impl Columns {
         self.stored.index_of(name).unwrap_or_default()
     }
 
-    pub fn places(&self) -> Places {
-        Places {
-            event_id: self.at("event_id"),
-            event: self.at("event"),
-            distinct_id: self.at("distinct_id"),
-            at: self.at("at"),
-            customer_id: self.at("customer_id"),
-            who: self.at(WHO),
-            position: self.at(POSITION),
-        }
-    }
-
     /// Brings a batch of any column order into the table's form. `hot` are the properties that are hot.
     pub fn fit(&self, batch: &RecordBatch, hot: &Arc<[String]>) -> Result<Fitted> {
         let misfit = |what: String| LakeError::Rows { table: TABLE.into(), what };
         for field in batch.schema_ref().fields() {
-            if self.given.index_of(field.name()).is_err() {
+            // What the ledger keeps beside its columns is not kept of events.
+            let kept =
+                system::ALL.contains(&field.name().as_str()) || self.given.index_of(field.name()).is_ok();
+            if !kept {
                 return Err(misfit(format!("column \"{}\" is not part of the table", field.name())));
             }
         }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::EventStore;
 use super::append::HotView;
+use super::ask;
 use super::batch::{self, Columns, Fitted, POSITION, TABLE};
 use super::maintain::Parts;
 use super::merge::{self, InMemory, Sorted};
@@ -127,6 +128,7 @@ impl Drop for EventBulk {
 fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime: &Handle) -> Result<()> {
     let shared = store.shared();
     let events = &shared.events;
+    let began = events.hot.dimensions();
     let mut bulk = events.hot.bulk()?;
     let mut spill = Spill::new(shared, stamp);
     let hot = events.hot_columns();
@@ -141,12 +143,16 @@ fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime
                 next += rows.ids.len() as u64;
             }
             Message::Finish(reply) => {
-                let _gate = Gate::close(store);
-                let result = bulk
-                    .prepare()
-                    .map_err(LakeError::from)
-                    .and_then(|prepared| finish(store, prepared, spill, stamp, runtime));
-                reply.send(result).ok();
+                let _upkeep = runtime.block_on(events.upkeep.lock());
+                // What became hot since the beginning has no values of the import's rows.
+                let mut late = events.hot.dimensions();
+                late.retain(|name| !began.contains(name));
+                let result = late.iter().try_for_each(|name| ask::note(shared, name)).and_then(|()| {
+                    let _gate = Gate::close(store);
+                    finish(store, bulk.prepare()?, spill, stamp, runtime)
+                });
+                let filled = late.iter().try_for_each(|name| ask::fill(shared, name));
+                reply.send(result.and_then(|summary| filled.map(|()| summary))).ok();
                 return Ok(());
             }
         }
@@ -236,6 +242,7 @@ async fn commit(
         state.replace(&[], named.into_iter().map(|(run, _)| run));
         state.position = state.position.max(position);
         state.version = shared.versions.next();
+        state.layout = state.version;
         events.publish(state);
     }
     if let Err(error) = done {

@@ -10,7 +10,7 @@ use super::EventStore;
 use super::batch::{self, Columns};
 use super::merge::{self, Sorted};
 use super::run::{self, Run, Writer};
-use super::state::{EventsShared, EventsState};
+use super::state::{EventsShared, EventsState, Gate};
 use crate::lake::delta::{Change, DeltaLog};
 use crate::lake::files::{self, DataFile};
 use crate::lake::maintain::{blocking, remove_old};
@@ -84,6 +84,7 @@ impl EventStore {
             let mut state = events.state().as_ref().clone();
             state.forget(snapshot.position)?;
             state.replace(&[], written.into_iter().map(|(run, _)| run));
+            state.layout = shared.versions.next();
             events.publish(state);
         }
         shared.log.truncate(super::TABLE, snapshot.position)?;
@@ -150,8 +151,9 @@ impl EventStore {
             let _apply = shared.apply.lock();
             let mut state = events.state().as_ref().clone();
             state.replace(&old, new.into_iter().map(|(run, _)| run));
+            state.layout = shared.versions.next();
             if content {
-                state.version = shared.versions.next();
+                state.version = state.layout;
             }
             events.publish(state);
         }
@@ -164,32 +166,40 @@ impl EventStore {
     pub(crate) async fn expire(&self, before: i64, slack: i64) -> Result<()> {
         let shared = self.shared();
         let events = &shared.events;
-        self.flush().await?;
         let _upkeep = events.upkeep.lock().await;
-        let state = events.state();
         let oldest = |run: &Run| -> Result<i64> {
             let groups = run.groups(&events.columns)?;
             Ok(groups.iter().map(|group| group.at.0).min().unwrap_or(i64::MAX))
         };
-        let mut old = Vec::new();
         let mut due = false;
-        for run in &state.runs {
-            let first = oldest(run)?;
-            due |= first < before.saturating_sub(slack);
-            if first < before {
-                old.push(Arc::clone(run));
-            }
+        for run in &events.state().runs {
+            due |= oldest(run)? < before.saturating_sub(slack);
         }
         if !due {
             return Ok(());
         }
-        // First the hot columns: after a crash the files still have the rows, and the next round removes them.
-        let work = Arc::clone(shared);
-        blocking(move || Ok(work.events.hot.expire(before)?)).await?;
+        // First the hot columns: after a crash the files still have the rows, and the next round removes them. The
+        // second time is short and sees to it that both forget the same rows.
+        let expire = || {
+            let work = Arc::clone(shared);
+            blocking(move || Ok(work.events.hot.expire(before)?))
+        };
+        expire().await?;
+        let mut old = Vec::new();
+        {
+            let _gate = Gate::close(self);
+            self.flush().await?;
+            expire().await?;
+            for run in &events.state().runs {
+                if oldest(run)? < before {
+                    old.push(Arc::clone(run));
+                }
+            }
+        }
         for run in old {
             self.rewrite(vec![run], Some(Without { before, who: Vec::new() })).await?;
         }
-        shared.announce(crate::lake::Changed { table: super::TABLE, position: state.position });
+        shared.announce(crate::lake::Changed { table: super::TABLE, position: events.state().position });
         Ok(())
     }
 }

@@ -98,6 +98,12 @@ impl EventStore {
         tables.fold(shared.events.state().version, u64::max)
     }
 
+    /// As [`EventStore::version`], but another one also when the same rows lie elsewhere: what was computed from one
+    /// partition of a scan counts for this version only.
+    pub(crate) fn layout(&self) -> u64 {
+        self.version().max(self.shared().events.state().layout)
+    }
+
     /// Number of partitions of a scan.
     pub fn partitions(&self) -> usize {
         self.shared().options.threads.max(1)

@@ -9,6 +9,7 @@ use burgeon_events::{HotOptions, HotStore};
 use parking_lot::{Mutex, RwLock};
 
 use super::append::{HotView, to_hot, to_tail};
+use super::ask;
 use super::batch::{self, Columns, Fitted, TABLE, WHO};
 use super::identity;
 use super::people::PeopleCache;
@@ -55,6 +56,7 @@ pub(crate) async fn open(
         delta: tokio::sync::Mutex::new(delta),
         identity: Mutex::default(),
         people: Mutex::new(PeopleCache::default()),
+        unfilled: Mutex::new(ask::unfilled(log)?),
         gate: Gate::default(),
         pending: AtomicUsize::new(0),
         flushed_at: Mutex::new(now),
@@ -73,14 +75,9 @@ fn hot(dir: &Path, options: &LakeOptions) -> Result<HotStore> {
         std::fs::remove_file(&stale).map_err(|error| LakeError::io(&stale, error))?;
     }
     let hot = || {
-        HotStore::open(
-            &path,
-            HotOptions {
-                dimensions: options.hot_dimensions.clone(),
-                threads: options.threads,
-                ..HotOptions::default()
-            },
-        )
+        // Of rows that are there already, further dimensions have no values: they are added when first asked for.
+        let dimensions = if path.exists() { Vec::new() } else { options.hot_dimensions.clone() };
+        HotStore::open(&path, HotOptions { dimensions, threads: options.threads, ..HotOptions::default() })
     };
     match hot() {
         Ok(store) => Ok(store),
@@ -172,7 +169,14 @@ fn feed(shared: &Shared) -> Result<()> {
                 let hot = events.hot_columns();
                 let view = HotView::of(&rows, &hot)?;
                 let dims = view.dims();
-                bulk.push(&view.rows(last, &dims))?;
+                let who = bulk.push(&view.rows(last, &dims))?;
+                let stored = batch::numbers(&rows.rows)?.values();
+                if who.iter().zip(stored).any(|(number, stored)| *number as i32 != *stored) {
+                    let path = shared.dir.join("hot");
+                    let what = "identifiers have other numbers than in the lake; remove this directory and start again, \
+                                it is made anew";
+                    return Err(LakeError::reading(&path, what));
+                }
             }
         }
         bulk.prepare()?.commit(last)?;
@@ -252,7 +256,6 @@ fn run_damaged(run: &Run) -> LakeError {
 fn tail(shared: &Shared) -> Result<()> {
     let events = &shared.events;
     let flushed = events.state().flushed;
-    let complete = events.hot.complete_through();
     let entries = shared.log.entries(TABLE)?;
     if entries.first().is_some_and(|(position, _)| *position <= flushed) {
         shared.log.truncate(TABLE, flushed)?;
@@ -268,9 +271,7 @@ fn tail(shared: &Shared) -> Result<()> {
         if rows.ids.is_empty() {
             continue;
         }
-        if position > complete {
-            to_hot(shared, &rows, position)?;
-        }
+        to_hot(shared, &rows, position)?; // what is there already is passed over
         to_tail(shared, &rows.rows, position)?;
     }
     Ok(())

@@ -19,11 +19,6 @@ pub(crate) struct Properties {
 }
 
 impl Properties {
-    /// Of no properties.
-    pub fn none() -> Self {
-        Self { names: Arc::from([]), values: Vec::new() }
-    }
-
     /// The values of `names` in the column `properties` of a batch.
     pub fn of(rows: &RecordBatch, names: &Arc<[String]>) -> Result<Self> {
         let mut builders: Vec<StringViewBuilder> =

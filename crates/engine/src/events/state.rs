@@ -1,5 +1,6 @@
 //! What the event store shares: the content at one moment, and what keeps it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,6 +45,8 @@ pub(crate) struct EventsState {
     pub flushed: u64,
     /// Changes exactly when the content changes.
     pub version: u64,
+    /// Changes whenever rows lie elsewhere, so that a scan is cut otherwise.
+    pub layout: u64,
 }
 
 impl EventsState {
@@ -123,6 +126,8 @@ pub(crate) struct EventsShared {
     pub identity: Mutex<Identity>,
     /// Who is whose customer, made when first needed.
     pub people: Mutex<PeopleCache>,
+    /// Hot dimensions that not all rows have their values in yet.
+    pub unfilled: Mutex<BTreeSet<String>>,
     /// While it is closed, appends of events wait.
     pub gate: Gate,
     /// Rows given to intake and not answered.

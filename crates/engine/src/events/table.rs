@@ -50,11 +50,6 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Everything.
-    pub fn all() -> Self {
-        Self { time: (i64::MIN, i64::MAX), who: None }
-    }
-
     fn of(store: &EventStore, filters: &[Expr]) -> Self {
         let hot = &store.shared().events.hot;
         let persons = Bounds::by(Some(PERSON), Some("at"), filters);
@@ -154,6 +149,7 @@ pub struct EventsScanExec {
     view: Arc<Shown>,
     wanted: Arc<Wanted>,
     partitions: Vec<Vec<Piece>>,
+    version: u64,
     limit: Option<usize>,
     rows: usize,
     properties: Arc<PlanProperties>,
@@ -168,8 +164,8 @@ impl EventsScanExec {
         limit: Option<usize>,
     ) -> crate::lake::Result<Self> {
         let columns = &store.shared().events.columns;
+        let (version, state) = moment(store);
         let view = Arc::new(Shown::new(store, &projection)?);
-        let state = store.shared().events.state();
         let (partitions, rows) = cut(columns, &state, &wanted, store.partitions())?;
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&view.schema)),
@@ -182,11 +178,27 @@ impl EventsScanExec {
             view,
             wanted: Arc::new(wanted),
             partitions,
+            version,
             limit,
             rows,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    /// The version of what is read: what was computed from one partition counts for it only.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The present state with its version, at most as new as the state.
+fn moment(store: &EventStore) -> (u64, Arc<EventsState>) {
+    loop {
+        let (version, state) = (store.layout(), store.shared().events.state());
+        if state.version.max(state.layout) <= version {
+            return (version, state);
+        }
     }
 }
 

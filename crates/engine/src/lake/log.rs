@@ -146,6 +146,18 @@ impl IntakeLog {
         write.commit().map_err(|e| self.fail(e))
     }
 
+    /// Forgets what was noted under a key.
+    pub fn forget_note(&self, key: &str) -> Result<()> {
+        let write = self.db.read().begin_write().map_err(|e| self.fail(e))?;
+        write
+            .open_table(NOTES)
+            .map_err(|e| self.fail(e))?
+            .remove(key)
+            .map(|_| ())
+            .map_err(|e| self.fail(e))?;
+        write.commit().map_err(|e| self.fail(e))
+    }
+
     /// All that was noted.
     pub fn notes(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let read = self.db.read().begin_read().map_err(|e| self.fail(e))?;

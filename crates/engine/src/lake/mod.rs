@@ -106,6 +106,8 @@ pub enum FaultPoint {
     Committed,
     /// The hot columns have forgotten a person whose events are still in files.
     Removing,
+    /// A property of events is hot for new rows only.
+    Filling,
 }
 
 /// How a lake is run.
@@ -415,7 +417,7 @@ impl Lake {
     /// what does not exist.
     pub fn bucket_version(&self, table: &str, bucket: usize) -> u64 {
         if table == crate::events::TABLE {
-            return self.events().version();
+            return self.events().layout();
         }
         let table = self.0.shared.tables.get(table);
         table

@@ -113,7 +113,8 @@ impl Finder {
             chain.first = instant(self.kept()[start].row as usize);
             let end = *self.times.last()?;
             let last = self.kept()[start..].partition_point(|kept| kept.at < end);
-            chain.last = instant(self.kept()[start + last].row as usize);
+            let last = (start + last).min(self.count - 1);
+            chain.last = instant(self.kept()[last].row as usize);
         }
         Some(chain)
     }

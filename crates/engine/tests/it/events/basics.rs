@@ -1,7 +1,7 @@
 //! Appending, flushing, merging, reopening, duplicates.
 
 use burgeon_engine::events::{Breakdown, Filter, Question};
-use burgeon_engine::lake::{Lake, LakeError, LakeOptions};
+use burgeon_engine::lake::{FaultPoint, Lake, LakeError, LakeOptions};
 
 use super::{Counted, batch, cells, content, count, count_step, event, events, files, open, options, sorted};
 
@@ -171,11 +171,8 @@ async fn too_many_waiting_rows_are_refused() {
     assert_eq!(content(&lake).await, sorted(taken));
     assert_eq!(lake.events().pending_rows(), 0);
     // More than may wait, but nobody else does: let in.
-    assert_eq!(lake.append("events", batch(&all)).await.expect("append").taken + count_before(refused), 2000);
-}
-
-fn count_before(refused: u64) -> u64 {
-    2000 - 40 * refused
+    let rest = lake.append("events", batch(&all)).await.expect("append");
+    assert_eq!((rest.taken, rest.unchanged), (40 * refused, 2000 - 40 * refused));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,4 +264,49 @@ async fn the_newest_events_and_their_properties_are_found() {
     let names = lake.events().names().expect("names");
     let pages = names.iter().find(|name| name.event == "page_view").expect("seen");
     assert_eq!(pages.rows, all.iter().filter(|one| one.event == "page_view").count() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn properties_become_hot_when_they_are_asked_for() {
+    let all = events(300);
+    let plain = |wanted: &str| {
+        let met = |one: &&super::Event| {
+            one.event == "page_view" && one.properties.as_deref().is_some_and(|json| json.contains(wanted))
+        };
+        all.iter().filter(met).count() as u64
+    };
+    // Once cut off in the middle.
+    for cut in [false, true] {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let lake = open(dir.path()).await;
+        lake.append("identity_links", super::links(&[("p004", "p003", "identify", 1, false)]))
+            .await
+            .expect("link");
+        lake.append("events", batch(&all[..100])).await.expect("append");
+        lake.compact().await.expect("compact");
+        lake.append("events", batch(&all[100..150])).await.expect("append");
+        lake.flush().await.expect("flush");
+        lake.append("events", batch(&all[150..200])).await.expect("append");
+        drop(lake);
+        if cut {
+            let lake = super::failing(dir.path(), FaultPoint::Filling).await;
+            let plan = burgeon_core::behaviour::step::Step::parse("page_view[plan=1]").expect("a step");
+            let question = Question { conditions: vec![vec![plan]], ..Question::default() };
+            assert!(lake.events().ask(question, super::Count { any: false }).await.is_err());
+        }
+        let lake = open(dir.path()).await;
+        // An import that began before brings the property too.
+        let import = lake.events().bulk().expect("bulk");
+        import.write(&batch(&all[200..250])).expect("write");
+        count_step(&lake, "page_view[plan=1]").await;
+        import.finish().await.expect("finish");
+        lake.append("events", batch(&all[250..])).await.expect("append");
+        assert_eq!(count_step(&lake, "page_view[plan=1]").await.rows, plain("\"plan\":\"1\""), "{cut}");
+        assert_eq!(count_step(&lake, "page_view[seats=4]").await.rows, plain("\"seats\":4"), "{cut}");
+        assert_eq!(count_step(&lake, "*[title=x]").await.rows, 0);
+        lake.compact().await.expect("compact");
+        drop(lake);
+        let lake = open(dir.path()).await;
+        assert_eq!(count_step(&lake, "page_view[plan=1]").await.rows, plain("\"plan\":\"1\""), "{cut}");
+    }
 }

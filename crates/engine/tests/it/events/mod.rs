@@ -2,8 +2,10 @@
 
 mod basics;
 mod faults;
+mod groups;
 mod identity;
 mod imports;
+mod kill;
 mod removal;
 
 use std::collections::BTreeMap;
