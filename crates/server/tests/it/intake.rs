@@ -352,3 +352,53 @@ async fn any_bytes_are_refused_or_taken_and_never_a_fault() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overload_is_refused_in_part_and_recovers() {
+    // Room for a few bodies at a time, and many clients at once.
+    let limits = Limits {
+        intake_kib: Arc::new(Semaphore::new(24)),
+        intake_places: Semaphore::new(2),
+        intake_wait: std::time::Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let (server, key) = start(limits).await;
+    let server = Arc::new(server);
+    let send = |n: usize| {
+        let (server, auth) = (server.clone(), basic(&key));
+        tokio::spawn(async move {
+            let long = "x".repeat(4_000);
+            let batch = json!({"batch": [{"type": "track", "messageId": n.to_string(), "userId": "u", "event": "load",
+                "timestamp": "2026-03-15T11:59:00Z", "properties": {"long": long}}]});
+            let answer = post(&server, "/v1/batch", Some(&auth), batch.to_string()).await;
+            (n, answer.status().as_u16(), answer.headers().contains_key("retry-after"))
+        })
+    };
+    let mut refused = Vec::new();
+    let mut waiting: Vec<usize> = (0..200).collect();
+    // Clients come again until all are taken, as Retry-After asks them to.
+    for _ in 0..500 {
+        let sent: Vec<_> = waiting.drain(..).map(send).collect();
+        for answer in sent {
+            let (n, status, retry) = answer.await.unwrap();
+            match status {
+                200 => {}
+                429 => {
+                    assert!(retry, "a refusal says when to come again");
+                    refused.push(n);
+                    waiting.push(n);
+                }
+                other => panic!("{n}: {other}"),
+            }
+        }
+        if waiting.is_empty() {
+            break;
+        }
+    }
+    assert!(waiting.is_empty(), "{} were never taken", waiting.len());
+    assert!(!refused.is_empty(), "nothing was refused: the test proves nothing");
+    assert_eq!(
+        sql(&server, "SELECT count(*), count(DISTINCT event_id) FROM events").await,
+        [[json!(200), json!(200)]]
+    );
+}
