@@ -35,11 +35,13 @@ export async function browser(client, settings, until) {
   await new Promise((done) => site.listen(0, '127.0.0.1', done));
   const window = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+    // Clients send nothing for browsers that say they are driven by a program.
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-blink-features=AutomationControlled'],
   });
   const said = [];
   try {
-    const tab = await window.newPage();
+    const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${window.version()} Safari/537.36`;
+    const tab = await (await window.newContext({ userAgent })).newPage();
     tab.on('console', (line) => said.push(line.text()));
     tab.on('pageerror', (error) => said.push(String(error)));
     tab.on('requestfailed', (request) => said.push(`${request.method()} ${request.url()}: ${request.failure()?.errorText}`));

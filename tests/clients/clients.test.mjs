@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import Mixpanel from 'mixpanel';
 import { Analytics as Segment } from '@segment/analytics-node';
 import Rudder from '@rudderstack/rudder-sdk-node';
 import { PostHog } from 'posthog-node';
@@ -117,6 +118,16 @@ test('plausible-tracker in Chromium counts a page and an event', async () => {
   await browser('plausible', { host: server.url, key: server.key, told }, () => server.arrived(told.done));
 });
 
+test('mixpanel for Node is told that all is well', async () => {
+  // This client sends nothing again either: it hands the failure to whoever called.
+  const told = story('MixpanelNode');
+  const mixpanel = Mixpanel.init(server.key, { host: new URL(server.url).host, protocol: 'http' });
+  const call = (send) => new Promise((done, fail) => send((error) => (error ? fail(error) : done())));
+  await call((answer) => mixpanel.track(told.done, { distinct_id: told.user, rows: 7, format: 'csv' }, answer));
+  await call((answer) => mixpanel.people.set(told.user, { $email: told.email }, answer));
+  await server.arrived(told.done);
+});
+
 test('a key that was made while the server runs is good, and a revoked one is not', async () => {
   const key = (await server.burgeon('keys', 'create', 'late')).trim();
   const send = (id) =>
@@ -140,6 +151,8 @@ test('the same events are there after the server was stopped', async (t) => {
   for (const [name, tag] of looks) {
     await t.test(name, () => check(server, tag));
   }
+  const persons = await server.sql("SELECT email FROM persons WHERE distinct_id = 'MixpanelNode-user'");
+  assert.deepEqual(persons, [{ email: 'MixpanelNode@example.com' }]);
   const [{ visits }] = await server.sql("SELECT count(*) AS visits FROM events WHERE event = 'page_view' AND host = 'plausible.example'");
   assert.equal(visits, 1);
   const rejects = await server.sql('SELECT reason, bytes FROM rejects');
