@@ -2,14 +2,18 @@
 
 use crate::app::cells::{Columns, instant};
 use crate::app::sql::literal;
+use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
 use arrow::array::RecordBatch;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
-/// Names whose properties are listed; those of rarer events are left out.
-const WITH_PROPERTIES: usize = 200;
+/// Newest events that are looked at for the properties that they carry.
+const SAMPLE: usize = 20_000;
+/// Names that are not among them and are looked for one by one; properties of others are not listed.
+const LOOKUPS: usize = 20;
 /// How far back the newest events are told.
 const MOST_BACK: usize = 10_000;
 /// Events that may arrive between two pages of a list without a gap in it.
@@ -127,16 +131,40 @@ pub(super) fn events_of(batch: &RecordBatch) -> Result<Vec<EventSeen>> {
         .collect()
 }
 
+/// Names of the properties of events, by the event's name.
+fn properties_of(batch: &RecordBatch) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let columns = Columns(batch);
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in 0..batch.num_rows() {
+        let names = found.entry(columns.text("event", row)?.unwrap_or_default()).or_default();
+        let properties = columns.text("properties", row)?.unwrap_or_default();
+        if let Ok(object) = serde_json::from_str::<Map<String, Value>>(&properties) {
+            names.extend(object.into_iter().map(|(name, _)| name));
+        }
+    }
+    Ok(found)
+}
+
 impl Workspace {
     /// The names of events that were seen, with what they carry and mean.
     pub async fn event_names(&self) -> Result<NameList> {
         let store = self.events();
-        let mut names = Vec::new();
         let mut all = store.names()?;
         all.sort_by(|left, right| right.rows.cmp(&left.rows).then_with(|| left.event.cmp(&right.event)));
-        for (place, seen) in all.into_iter().enumerate() {
-            let properties =
-                if place < WITH_PROPERTIES { store.properties(&seen.event).await? } else { Vec::new() };
+        let sample = store.recent(None, SAMPLE).await?;
+        let mut carried = blocking(move || properties_of(&sample)).await?;
+        let mut lookups = LOOKUPS;
+        let mut names = Vec::with_capacity(all.len());
+        for seen in all {
+            let properties = match carried.remove(&seen.event) {
+                Some(properties) => properties.into_iter().collect(),
+                // A name that did not come lately is looked for by itself.
+                None if lookups > 0 => {
+                    lookups -= 1;
+                    store.properties(&seen.event).await?
+                }
+                None => Vec::new(),
+            };
             names.push(NameSeen {
                 meanings: self.meanings_of(&seen.event),
                 event: seen.event,
