@@ -97,7 +97,7 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
 	@touch $@
 
-WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/*.mjs web/tsconfig.json openapi.json -type f 2>/dev/null)
+WEB_SOURCES := $(shell find web/src web/tracker web/public web/index.html web/*.ts web/*.mjs web/tsconfig.json openapi.json -type f 2>/dev/null)
 
 web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	cd web && npm run --silent build
