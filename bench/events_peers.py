@@ -1,6 +1,7 @@
 """The peers' answers to the questions about events: DuckDB, chDB and Polars, each in its own best idiom and layout.
 
-    python events_peers.py prepare ENGINE FOLDER            fills the engine's native table
+    python events_peers.py prepare ENGINE FOLDER            fills the engine's native tables
+    python events_peers.py import - FOLDER                  DuckDB reads the JSON lines into a file of its own
     python events_peers.py ENGINE[:LAYOUT] QUESTION FOLDER  answers one question
 
 FOLDER is what `generate_events.py` made. Engines: `duckdb-parquet`, `duckdb` (native tables), `chdb-parquet`, `chdb` (native
@@ -114,7 +115,7 @@ def duck_questions(ask, source):
           select c, w - c, count(*) from a join f using (user_id)
           where c >= {ask.first_week} and c < {ask.first_week + ask.weeks} and w < {ask.first_week + ask.weeks} group by all""",
         "days": f"select {DUCK_DAY}, count(distinct user_id) from {source} group by 1",
-        "months": f"select date_trunc('month', timestamp at time zone 'UTC')::date, count(distinct user_id) from {source} group by 1",
+        "months": f"select date_trunc('month', make_timestamp(epoch_us(timestamp)))::date, count(distinct user_id) from {source} group by 1",
         "pages": f"""
           select path, count(distinct user_id) as people from {source}
           where timestamp >= make_timestamptz({ask.pages_first * DAY_US}) and timestamp < make_timestamptz({ask.pages_end * DAY_US}) and plan = '{ask.plan}'
@@ -373,7 +374,7 @@ def main():
         {"duckdb": DuckDB, "chdb": ChDB}[question].prepare(ask)
         print(json.dumps({"seconds": time.perf_counter() - started}))
         return
-    if question == "import":
+    if verb == "import":
         print(json.dumps(duckdb_import(ask)))
         return
     name, _, layout = verb.partition(":")
