@@ -66,6 +66,11 @@ impl Account {
         self.events.sort_by_key(|event| event.at);
     }
 
+    /// Whether the account drawn last is open at the end of its history.
+    pub(super) fn is_open(&self, now: i64) -> bool {
+        self.spans.last().is_some_and(|span| span.until >= now)
+    }
+
     /// From the changes of the main subscription to the stretches in which the product is open.
     fn find_spans(&mut self, world: &World, history: &History) {
         self.spans.clear();

@@ -7,9 +7,11 @@
 //! of the bad release. Beside them many visitors look at the site and never come to be known.
 //!
 //! [`DemoEvents`] streams batches of `persons`, `identity_links` and `events`: people before their events, the accounts in
-//! order of sign-up, each with all of its time, then the visitors. Memory does not grow with their number.
+//! order of sign-up, each with all of its time, then the visitors. Memory does not grow with their number. [`LiveEvents`] goes
+//! on where they end.
 
 mod account;
+mod live;
 mod person;
 mod site;
 #[cfg(test)]
@@ -31,6 +33,8 @@ use super::{BATCH_ROWS, DemoOptions};
 use account::Account;
 use visit::Event;
 use write::{Who, Writer};
+
+pub use live::LiveEvents;
 
 /// Events of the demo company where nobody asks for another number.
 pub const EVENTS: u64 = 5_000_000;

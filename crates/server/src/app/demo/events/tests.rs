@@ -6,8 +6,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use burgeon_core::records::{arrow_schema, content_schema, table};
 
-use super::super::Demo;
 use super::super::world::World;
+use super::super::{Demo, Live};
 use super::*;
 
 fn options(customers: u64) -> DemoOptions {
@@ -321,4 +321,57 @@ fn visitors_and_rates_are_believable() {
     );
     assert!(actives[actives.len() - 3] > 4 * actives[3]);
     assert!(weekend[0] > 10 * weekend[1]);
+}
+
+#[test]
+fn people_come_and_go_while_somebody_looks() {
+    let options = options(400);
+    let known: HashSet<String> = {
+        let drawn = draw(options, 60_000);
+        texts(&drawn.persons, "distinct_id").into_iter().collect()
+    };
+    let (mut company, mut again) = (Live::new(options, options.now), Live::new(options, options.now));
+    let (mut live, mut twin) = (LiveEvents::new(options, options.now), LiveEvents::new(options, options.now));
+    let (mut ids, mut names, mut new) = (HashSet::new(), HashMap::<String, u32>::new(), HashSet::new());
+    let mut signed = 0;
+    let mut last = options.now.as_microsecond();
+    for second in (5..4_000).step_by(5) {
+        let now = options.now + jiff::SignedDuration::from_secs(second);
+        let records = company.next(now);
+        let joined: usize =
+            records.iter().filter(|(table, _)| table.name == "customers").map(|(_, b)| b.num_rows()).sum();
+        signed += joined as u32;
+        let batches = live.next(now, &records);
+        assert_eq!(batches, twin.next(now, &again.next(now)), "life is drawn from the seed as well");
+        for (table, batch) in batches {
+            let batch = [batch];
+            match table.name {
+                "persons" => new.extend(texts(&batch, "distinct_id")),
+                "events" => {
+                    ids.extend(texts(&batch, "event_id"));
+                    for name in texts(&batch, "event") {
+                        *names.entry(name).or_default() += 1;
+                    }
+                    for (who, at) in texts(&batch, "distinct_id").into_iter().zip(instants(&batch, "at")) {
+                        assert!(
+                            at <= now.as_microsecond() && at > last - 300_000_000,
+                            "{who} lives at another time"
+                        );
+                        assert!(
+                            who.starts_with("anon_") || known.contains(&who) || new.contains(&who),
+                            "{who}"
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+        last = now.as_microsecond();
+    }
+    let events: u32 = names.values().sum();
+    assert_eq!(ids.len() as u32, events, "no identifier stands twice");
+    // Less than one in two seconds would be too quiet to watch, more than four in a second too hasty.
+    assert!((2_000..16_000).contains(&events), "{events} events in 4000 seconds");
+    assert_eq!(names["signup"], signed);
+    assert!(names["page_view"] > 500 && names["note_created"] > 100, "{names:?}");
 }
