@@ -1,5 +1,6 @@
 /**
- * The tracker that customers' sites load as /burgeon.js. Documented in docs/src/events-protocol.md.
+ * The tracker that customers' sites load as /burgeon.js. Documented in docs/src/tracker.md; it speaks Burgeon's own language
+ * (docs/src/sending.md).
  *
  * It is small on purpose (`npm run check` fails above 3 KB gzipped): one closure, no classes, no helpers from elsewhere.
  * It must never throw into the page that it lives on, hence the guards around everything that browsers may refuse.
@@ -7,20 +8,21 @@
 
 type Values = Record<string, unknown>;
 
-/** One item of the protocol. */
+/** One item of a request; an event when it has no type. */
 export interface Item {
-  type: 'event' | 'identify' | 'group' | 'alias';
-  id: string;
+  type?: 'identify' | 'group' | 'alias';
+  event_id: string;
   at: string;
-  name?: string | undefined;
-  distinct_id?: string | undefined;
+  event?: string | undefined;
+  user_id?: string | undefined;
   anonymous_id?: string | undefined;
-  previous_id?: string | undefined;
-  group_id?: string | undefined;
+  customer_id?: string | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
   url?: string;
   referrer?: string;
   title?: string;
-  properties?: Values;
+  properties?: Values | undefined;
   traits?: Values | undefined;
 }
 
@@ -56,17 +58,17 @@ export function start(window: Page, script: HTMLElement | null): void {
   const id = () => Array.from(window.crypto.getRandomValues(new Uint8Array(12)), (b) => (b + 256).toString(16).slice(1)).join('');
   const now = () => new Date().toISOString();
 
-  const load = <T>(name: string, or: T, area: 'localStorage' | 'sessionStorage' = 'localStorage'): T => {
+  const load = <T>(name: string, or: T): T => {
     try {
-      return (JSON.parse(window[area].getItem(name) as string) as T | null) ?? or;
+      return (JSON.parse(window.localStorage.getItem(name) as string) as T | null) ?? or;
     } catch {
       return or;
     }
   };
-  const save = (name: string, value: unknown, area: 'localStorage' | 'sessionStorage' = 'localStorage') => {
+  const save = (name: string, value: unknown) => {
     try {
-      if (value) window[area].setItem(name, JSON.stringify(value));
-      else window[area].removeItem(name);
+      if (value) window.localStorage.setItem(name, JSON.stringify(value));
+      else window.localStorage.removeItem(name);
     } catch {
       // No room, or storage is refused: the page goes on without.
     }
@@ -90,13 +92,13 @@ export function start(window: Page, script: HTMLElement | null): void {
   let busy = false;
   let wait = 1000;
 
-  const body = (items: Item[]) => JSON.stringify({ key, sent_at: now(), items });
+  const body = (events: Item[]) => JSON.stringify({ key, sent_at: now(), events });
 
   /** Keeps items for later visits, and forgets those that are gone. Other tabs write the same list. */
   const store = (add: Item[], gone: Item[]) => {
     if (may !== 1) return;
-    const known = new Set([...add, ...gone].map((item) => item.id));
-    const list = load<Item[]>('burgeon.queue', []).filter((item) => !known.has(item.id));
+    const known = new Set([...add, ...gone].map((item) => item.event_id));
+    const list = load<Item[]>('burgeon.queue', []).filter((item) => !known.has(item.event_id));
     const left = [...list, ...add].slice(-STORED);
     save('burgeon.queue', left.length && left);
   };
@@ -144,22 +146,21 @@ export function start(window: Page, script: HTMLElement | null): void {
     store(queue, []);
   };
 
-  let campaign = load<Values>('burgeon.campaign', {}, 'sessionStorage');
-  const add = (type: Item['type'], more: Partial<Item>) => {
+  const add = (more: Partial<Item>) => {
     if (may === 0) return;
     kept.a ??= id();
     keep();
-    const item: Item = { type, id: id(), at: now(), distinct_id: kept.u ?? kept.a, ...more };
+    const item: Item = { event_id: id(), at: now(), user_id: kept.u, anonymous_id: kept.a, ...more };
     // An identifier that ends with the page must not be linked to a user: it would say nothing, and cost a link a page.
-    if (may !== 2) item.anonymous_id = kept.a;
+    if (may === 2 && kept.u) item.anonymous_id = undefined;
     queue = [...queue, item].slice(may === undefined ? -HELD : -STORED);
     if (may !== undefined) later(Math.max(300, wait > 1000 ? wait : 0));
   };
 
   let address = '';
   let before = document.referrer;
-  const event = (name: string, properties: Values = {}) =>
-    add('event', { name, url: address || location.href, referrer: before, title: document.title, group_id: kept.g, properties: { ...campaign, ...properties } });
+  const event = (event: string, properties?: Values) =>
+    add({ event, url: address || location.href, referrer: before, title: document.title, customer_id: kept.g, properties });
 
   // --- Pages and reading -----------------------------------------------------------------------------------------------
 
@@ -202,14 +203,6 @@ export function start(window: Page, script: HTMLElement | null): void {
     engagement();
     if (address) before = address;
     address = location.href;
-    const found: Values = {};
-    new URL(address).searchParams.forEach((value, name) => {
-      if (name.startsWith('utm_')) found[name] = value;
-    });
-    if (Object.keys(found).length) {
-      campaign = found;
-      if (may === 1) save('burgeon.campaign', campaign, 'sessionStorage');
-    }
     seconds = told = depth = toldDepth = shown = 0;
     read = false;
     event('page_view', properties);
@@ -239,16 +232,16 @@ export function start(window: Page, script: HTMLElement | null): void {
       user = String(user);
       if (kept.u && kept.u !== user) kept = { c: kept.c };
       kept.u = user;
-      add('identify', { traits });
+      add({ type: 'identify', traits });
     },
     group: (group: string, traits?: Values) => {
       kept.g = String(group);
-      add('group', { group_id: kept.g, traits });
+      add({ type: 'group', customer_id: kept.g, traits });
     },
     alias: (user: string, previous?: string) => {
       const last = previous ?? kept.u ?? kept.a;
       kept.u = String(user);
-      add('alias', { previous_id: last });
+      if (last && last !== kept.u) add({ type: 'alias', from: last, to: kept.u });
     },
     reset: () => {
       kept = { c: kept.c };
@@ -262,16 +255,14 @@ export function start(window: Page, script: HTMLElement | null): void {
       if (may !== 1) {
         save('burgeon', 0);
         save('burgeon.queue', 0);
-        save('burgeon.campaign', 0, 'sessionStorage');
         // What was not stored yet may live on until the page ends.
         if (may !== 2 || !waited) kept.a = undefined;
       }
       if (!may) queue = [];
-      if (may === 2) queue.forEach((item) => delete item.anonymous_id);
+      if (may === 2) queue.forEach((item) => item.user_id && delete item.anonymous_id);
       // The answer itself is kept, or a refusal would be forgotten with the page. Where consent is asked for, silence is one.
       kept.c = said;
-      if (may === 1 || option('consent') == null) save('burgeon', may === 1 ? kept : { c: said });
-      if (may === 1 && waited && Object.keys(campaign).length) save('burgeon.campaign', campaign, 'sessionStorage');
+      if (may === 1 || (option('consent') == null && !asksNot)) save('burgeon', may === 1 ? kept : { c: said });
       later(0);
     },
   };
