@@ -8,6 +8,7 @@ import { isBalance, reading } from '../charts/figure';
 import { Spark } from '../charts/Spark';
 import { useI18n } from '../i18n/context';
 import { useOpenPanel } from '../state/panel';
+import { useSegmentName } from '../state/useBeside';
 import { useView } from '../state/useView';
 import { Delta } from './Delta';
 
@@ -59,6 +60,7 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
   const open = useOpenPanel();
   const balance = isBalance(metric);
   const r = reading(result, series, balance, view.compare);
+  const segment = useSegmentName(view.versus);
   const fresh = useFresh(metric.name, r?.value);
   const at = r ? result.periods[r.index] : undefined;
   const band = r ? bandOf(metric, r.value, result.grain) : null;
@@ -95,16 +97,16 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
         {r && r.value === null ? (
           <span className="muted reason" title={r.reason ?? undefined}>{r.reason ?? t('value.none')}</span>
         ) : r && r.before !== null && r.against ? (
-          <button type="button" className="change" onClick={() => open({ metric: metric.name, period: at?.label, against: r.against ?? undefined })} aria-label={t('card.explain', { name })}>
+          <button type="button" className="change" onClick={() => open({ metric: metric.name, period: at?.label, against: view.compare === 'segment' ? undefined : (r.against ?? undefined) })} aria-label={t('card.explain', { name })}>
             <Delta before={r.before} after={r.value} unit={metric.unit} better={metric.better} />
           </button>
         ) : null}
         <span className="muted when">
           {balance && at && !at.complete ? t('card.now') : at ? period(at.label) : ''}
-          {r?.against && r.value !== null ? ` · ${t('card.against', { period: period(r.against) })}` : ''}
+          {r?.against && r.value !== null ? ` · ${t('card.against', { period: view.compare === 'segment' ? segment : period(r.against) })}` : ''}
         </span>
       </div>
-      <Spark values={series.values} compare={view.compare === 'year_ago' ? series.compare : null} open={unfinished} />
+      <Spark values={series.values} compare={view.compare === 'year_ago' || view.compare === 'segment' ? series.compare : null} open={unfinished} />
     </article>
   );
 }
