@@ -16,14 +16,16 @@ export function retentionRows(answer: RetentionAnswer, unfinished: (cohort: stri
   }));
 }
 
-/** The average of the cohorts that have lived through an age, weighted by their size; unfinished cells count for nothing. */
+/** The average of the cohorts that have lived through an age, weighted by their size; unfinished cells count for nothing, and ages that nobody has finished are left out. */
 export function averageCurve(rows: readonly CohortRow[]): (number | null)[] {
   const widest = Math.max(0, ...rows.map((r) => r.shares.length));
-  return Array.from({ length: widest }, (_, k) => {
+  const out = Array.from({ length: widest }, (_, k) => {
     const have = rows.filter((r) => r.shares[k] !== undefined && r.shares[k] !== null && !r.running[k]);
     const size = have.reduce((s, r) => s + r.size, 0);
     return size ? have.reduce((s, r) => s + (r.amounts[k] ?? 0), 0) / size : null;
   });
+  while (out.length && out.at(-1) === null) out.pop();
+  return out;
 }
 
 export interface Curve {
@@ -44,7 +46,7 @@ export function curves(list: readonly Curve[], age: (k: number) => string, c: Co
     textStyle: { fontFamily: FONT, color: c.text },
     grid: { left: 4, right: 14, top: 12, bottom: 4, containLabel: true },
     xAxis: { type: 'category', data: Array.from({ length: widest }, (_, k) => String(k)), boundaryGap: false, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false }, axisLabel: { color: c.muted, fontSize: 11, hideOverlap: true, margin: 10 } },
-    yAxis: { type: 'value', min: 0, max: 1, splitNumber: 4, splitLine: { lineStyle: { color: c.grid } }, axisLabel: { color: c.muted, fontSize: 11, formatter: (v: number) => w.axis(v, 'percent') } },
+    yAxis: { type: 'value', min: 0, max: 1, interval: 0.25, splitLine: { lineStyle: { color: c.grid } }, axisLabel: { color: c.muted, fontSize: 11, formatter: (v: number) => w.axis(v, 'percent') } },
     tooltip: {
       trigger: 'axis', confine: true, backgroundColor: c.surface, borderColor: c.line, textStyle: { color: c.text, fontSize: 12, fontFamily: FONT }, axisPointer: { type: 'line', lineStyle: { color: c.line } },
       formatter: (params: unknown) => {

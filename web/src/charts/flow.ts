@@ -13,7 +13,10 @@ export interface FlowNode {
   /** Whoever went no further ends here. */
   ended: number;
   y: number;
+  /** The room of the place, enough for its label. */
   height: number;
+  /** What its people take to scale. */
+  bar: number;
 }
 
 export interface FlowLink {
@@ -55,7 +58,7 @@ export function flow(paths: readonly { events: readonly string[]; people: number
       const column = place(p, i);
       const key = keyOf(column, event);
       const other = !kept[column]!.has(event);
-      const node = nodes.get(key) ?? { key, column, event: other ? '' : event, people: 0, other, ended: 0, y: 0, height: 0 };
+      const node = nodes.get(key) ?? { key, column, event: other ? '' : event, people: 0, other, ended: 0, y: 0, height: 0, bar: 0 };
       node.people += p.people;
       if (i === p.events.length - 1 && column < columns - 1) node.ended += p.people;
       nodes.set(key, node);
@@ -76,7 +79,8 @@ export function flow(paths: readonly { events: readonly string[]; people: number
     const own = [...nodes.values()].filter((n) => n.column === k).sort((a, b) => Number(a.other) - Number(b.other) || b.people - a.people || (a.event < b.event ? -1 : 1));
     for (const n of own) {
       n.y = y;
-      n.height = Math.max(least, n.people * scale);
+      n.bar = n.people * scale;
+      n.height = Math.max(least, n.bar);
       y += n.height + gap;
     }
   }

@@ -65,6 +65,8 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
   const at = r ? result.periods[r.index] : undefined;
   const band = r ? bandOf(metric, r.value, result.grain) : null;
   const name = text(metric.label);
+  // "Week of Nov 9, 2026" leaves no room for what it is compared with.
+  const style = result.grain === 'week' || result.grain === 'day' ? 'short' : 'full';
   const unfinished = result.periods.findIndex((p) => !p.complete);
   return (
     <article className="card" aria-label={name} data-metric={metric.name} data-fresh={fresh || undefined}>
@@ -102,8 +104,8 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
           </button>
         ) : null}
         <span className="muted when">
-          {balance && at && !at.complete ? t('card.now') : at ? period(at.label) : ''}
-          {r?.against && r.value !== null ? ` · ${t('card.against', { period: view.compare === 'segment' ? segment : period(r.against) })}` : ''}
+          {balance && at && !at.complete ? t('card.now') : at ? period(at.label, style) : ''}
+          {r?.against && r.value !== null ? ` · ${t('card.against', { period: view.compare === 'segment' ? segment : period(r.against, style) })}` : ''}
         </span>
       </div>
       <Spark values={series.values} compare={view.compare === 'year_ago' || view.compare === 'segment' ? series.compare : null} open={unfinished} />

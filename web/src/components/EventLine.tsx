@@ -28,7 +28,7 @@ export function EventLine({ event, seconds = true, who = true, fresh = false }: 
   const about = [event.path, event.channel ? dim('channel', event.channel) : null, event.country ? dim('country', event.country) : null, event.device ? dim('device', event.device) : null].filter(Boolean);
   const when = moment(event.at, seconds);
   return (
-    <li className={fresh ? 'event-line fresh' : 'event-line'}>
+    <li className={fresh ? 'event-line arrived' : 'event-line'}>
       <time className="muted small" dateTime={event.at} title={when}>{when.replace(/^.*?(\d\d:\d\d(?::\d\d)?)$/, '$1')}</time>
       <button type="button" className="event-what" aria-expanded={open} onClick={() => setOpen(!open)}>
         <strong>{eventLabel(event.event)}</strong>

@@ -1,4 +1,5 @@
 /** Paths from left to right. Places are buttons; the ribbons only show. */
+import { useElementSize } from '@mantine/hooks';
 import { useState } from 'react';
 import { flow, flowHeight, type FlowNode } from '../charts/flow';
 import { useI18n } from '../i18n/context';
@@ -12,22 +13,24 @@ interface Props {
 }
 
 const WIDTH = 168;
-const GAP = 76;
-const BAR = 8;
+const GAP = 56;
 
 export function FlowChart({ paths, backwards, label, onOpen, height = 380 }: Props) {
   const { t, value } = useI18n();
   const [over, setOver] = useState<string | null>(null);
+  const { ref, width: room } = useElementSize<HTMLDivElement>();
   // Labels stand beside the bar and need room even where few people are.
   const f = flow(paths, { height, gap: 14, backwards, least: 34, most: 6 });
   const tall = flowHeight(f) + 4;
-  const x = (column: number) => column * (WIDTH + GAP);
-  const width = f.columns * WIDTH + (f.columns - 1) * GAP;
+  // The ribbons take the room that is left, up to a length that the eye still follows.
+  const gap = f.columns > 1 ? Math.max(GAP, Math.min(260, (room - 4 - f.columns * WIDTH) / (f.columns - 1))) : 0;
+  const x = (column: number) => column * (WIDTH + gap);
+  const width = f.columns * WIDTH + (f.columns - 1) * gap;
   const at = (key: string) => f.nodes.find((n) => n.key === key)!;
   const total = (column: number) => f.nodes.filter((n) => n.column === column).reduce((s, n) => s + n.people, 0);
   const whole = total(backwards ? f.columns - 1 : 0);
   return (
-    <div className="scroll flow" tabIndex={0}>
+    <div className="scroll flow" tabIndex={0} ref={ref}>
       <div className="flow-heads" style={{ width }} aria-hidden="true">
         {Array.from({ length: f.columns }, (_, k) => <span key={k} style={{ left: x(k) }}>{backwards ? (k === f.columns - 1 ? t('paths.end') : t('paths.before', { n: f.columns - 1 - k })) : k === 0 ? t('paths.start') : t('paths.after', { n: k })}</span>)}
       </div>
@@ -52,7 +55,6 @@ export function FlowChart({ paths, backwards, label, onOpen, height = 380 }: Pro
                   type="button"
                   className={n.other ? 'flow-node other' : 'flow-node'}
                   disabled={n.other}
-                  style={{ borderInlineStartWidth: BAR }}
                   aria-label={t('paths.node', { step: n.column + 1, name, people: value(n.people, 'count'), share: value(whole ? n.people / whole : null, 'percent') })}
                   onMouseEnter={() => setOver(n.key)}
                   onMouseLeave={() => setOver(null)}
@@ -60,6 +62,7 @@ export function FlowChart({ paths, backwards, label, onOpen, height = 380 }: Pro
                   onBlur={() => setOver(null)}
                   onClick={() => onOpen(n)}
                 >
+                  <i style={{ height: Math.max(2, n.bar) }} aria-hidden="true" />
                   <strong>{name}</strong>
                   <span className="muted">{value(n.people, 'count', 'short')} · {value(whole ? n.people / whole : null, 'percent')}{n.ended && !backwards ? <span className="flow-ended">{t('paths.ended', { n: n.ended })}</span> : null}</span>
                 </button>

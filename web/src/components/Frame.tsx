@@ -150,7 +150,7 @@ export function Frame() {
         </div>
       )}
       <div className="body">
-        {ANALYTIC.test(path) ? <Bar /> : null}
+        {ANALYTIC.test(path) && !(path === '/events' && /\b(keys|meanings)\b/.test(search.view ?? '')) ? <Bar /> : null}
         <main id="main" tabIndex={-1}><Outlet /></main>
       </div>
       <Suspense fallback={null}>

@@ -17,6 +17,7 @@ export function Heat({ rows, unit, title, heads, name, onOpen }: Props) {
   const { t, value, period } = useI18n();
   const label = name ?? ((cohort: string) => period(cohort));
   const average = averageCurve(rows);
+  const widest = Math.max(0, ...rows.map((r) => r.shares.length));
   const cell = (v: number | null, running: boolean, about: string, key: number, act?: () => void) => {
     // Full retention is the deepest colour; above 100 % the accent grows no further, the number tells.
     const depth = v === null ? 0 : Math.max(0.04, Math.min(1, v)) ** 1.6;
@@ -35,7 +36,7 @@ export function Heat({ rows, unit, title, heads, name, onOpen }: Props) {
           <tr>
             <th scope="col">{heads[0]}</th>
             <th scope="col" className="num">{heads[1]}</th>
-            {average.map((_, k) => <th key={k} scope="col">{k}</th>)}
+            {Array.from({ length: widest }, (_, k) => <th key={k} scope="col">{k}</th>)}
           </tr>
         </thead>
         <tbody>

@@ -36,7 +36,7 @@ interface Props {
 }
 
 export function StepField({ value, onChange, names, label, any = true, lead, tools }: Props) {
-  const { t } = useI18n();
+  const { t, text } = useI18n();
   const [step, setStep] = useState<Step>(() => readStep(value) ?? { event: value, conditions: [] });
   const [typed, setTyped] = useState('');
   useEffect(() => {
@@ -50,8 +50,10 @@ export function StepField({ value, onChange, names, label, any = true, lead, too
   };
   const choices = useEventChoices(names, any);
   const known = choices.some((g) => g.items.some((i) => i.value === step.event));
-  const data = known || !step.event ? choices : [...choices, { group: t('step.unseen'), items: [{ value: step.event, label: step.event }] }];
-  const typedNew = typed.trim() && !names.some((n) => n.event === typed.trim() || eventLabel(n.event) === typed.trim());
+  // An event that never came may be chosen too: the one in the address, or one that is typed.
+  const fresh = typed.trim() !== '' && !names.some((n) => n.event === typed.trim() || eventLabel(n.event) === eventLabel(typed.trim()) || text(n.label) === typed.trim());
+  const unseen = [...new Set([...(known || !step.event ? [] : [step.event]), ...(fresh && typed.trim() !== t('step.any') ? [typed.trim()] : [])])];
+  const data = unseen.length ? [...choices, { group: t('step.unseen'), items: unseen.map((value) => ({ value, label: value })) }] : choices;
   const about = names.find((n) => n.event === step.event);
   const properties = [...new Set([...(about?.properties ?? []), ...(about?.kind === 'fact' ? [] : COLUMNS)])];
   const at = (i: number, patch: Partial<Condition>) => change({ ...step, conditions: step.conditions.map((c, k) => (k === i ? { ...c, ...patch } : c)) });
@@ -64,7 +66,7 @@ export function StepField({ value, onChange, names, label, any = true, lead, too
           aria-label={label}
           placeholder={t('step.choose')}
           searchable
-          data={typedNew ? [...data, { group: t('step.unseen'), items: [{ value: typed.trim(), label: typed.trim() }].filter((i) => i.value !== step.event) }] : data}
+          data={data}
           value={step.event || null}
           onChange={(v) => v && change({ event: v, conditions: [] })}
           onSearchChange={setTyped}

@@ -31,12 +31,15 @@ function RecordLine({ item }: { item: PersonRecord }) {
   );
 }
 
+/** Events that only their address tells apart. */
+const SEEN = new Set(['page_view', 'screen_view']);
+
 function RunLine({ run }: { run: Run }) {
   const { t, time } = useI18n();
   const [open, setOpen] = useState(false);
-  const paths = [...new Set(run.items.map((i) => i.path).filter((p): p is string => Boolean(p)))];
+  const paths = SEEN.has(run.event) ? [...new Set(run.items.map((i) => i.path).filter((p): p is string => Boolean(p)))].reverse() : [];
   return (
-    <li>
+    <li className={open ? 'open' : undefined}>
       <button type="button" className="run" aria-expanded={open} onClick={() => setOpen(!open)}>
         <span>{eventLabel(run.event)}</span>
         {run.count > 1 ? <span className="times">{t('timeline.times', { n: run.count })}</span> : null}
@@ -58,7 +61,7 @@ function Sitting({ block }: { block: Extract<Block, { kind: 'sitting' }> }) {
       <span className="pin visit" aria-hidden="true" />
       <div className="sitting-what">
         <p><strong>{t('timeline.sitting', { n: block.events })}</strong> <span className="muted small">{[seconds >= 1 ? value(seconds, 'seconds') : null, ...about].filter(Boolean).join(' · ')}</span></p>
-        <ol className="runs">{block.runs.map((r, i) => <RunLine key={i} run={r} />)}</ol>
+        <ol className="runs">{[...block.runs].reverse().map((r, i) => <RunLine key={i} run={r} />)}</ol>
       </div>
     </li>
   );

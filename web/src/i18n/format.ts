@@ -93,6 +93,8 @@ export function formatDelta(lang: Lang, t: T, before: number | null | undefined,
     return { text: formatValue(lang, change, 'ratio', 'USD', 'short', true), direction };
   }
   const ratio = change / Math.abs(before);
+  // Beyond tenfold nobody reads per cent.
+  if (ratio >= 9) return { text: `×${number(lang, { maximumFractionDigits: 0 }).format(after / before)}`, direction };
   return { text: number(lang, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: 'exceptZero' }).format(ratio).replace('-', '−'), direction };
 }
 
@@ -172,5 +174,5 @@ export function formatDimension(lang: Lang, t: T, dimension: string, value: stri
   if (dimension === 'interval' && (value === 'month' || value === 'year')) return t(`interval.${value}`);
   if (dimension === 'cohort') return formatPeriod(lang, t, value);
   // Codes such as `seats_added` are read more easily with spaces; the filter keeps the code.
-  return dimension === 'reason' || dimension === 'channel' ? value.replaceAll('_', ' ') : value;
+  return dimension === 'reason' || dimension === 'channel' || dimension === 'event' ? value.replaceAll('_', ' ') : value;
 }

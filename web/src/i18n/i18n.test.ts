@@ -91,6 +91,7 @@ describe('figures', () => {
     expect(formatDelta('en', t, 0.05, 0.054, 'percent')).toEqual({ text: '+0.4 pt', direction: 'up' });
     expect(formatDelta('en', t, 100, 96.8, 'money')).toEqual({ text: '−3.2%', direction: 'down' });
     expect(formatDelta('en', t, 100, 100.01, 'money')).toEqual({ text: '', direction: 'flat' });
+    expect(formatDelta('en', t, 2, 182, 'count')).toEqual({ text: '×91', direction: 'up' });
     expect(formatDelta('en', t, 0, 7, 'count')).toEqual({ text: '', direction: 'up' });
   });
   it('periods are worded', () => {

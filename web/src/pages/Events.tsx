@@ -120,7 +120,7 @@ function Arrives() {
                       <tr key={n.event} className={event === n.event ? 'chosen' : undefined}>
                         <th scope="row"><button type="button" className="link" onClick={() => view.set({ event: n.event })}>{text(n.label) || eventLabel(n.event)}</button><code className="muted small id">{n.event}</code></th>
                         <td className="num">{value(n.persons, 'count')}</td>
-                        <td className="num"><span className="volume" aria-hidden="true"><i style={{ width: `${(100 * n.count) / most}%` }} /></span>{value(n.count, 'count')}</td>
+                        <td className="num"><span className="volume" aria-hidden="true"><i style={{ width: `${(100 * n.count) / most}%` }} /></span><span className="figure">{value(n.count, 'count')}</span></td>
                         <td title={moment(n.last_at)}>{n.last_at ? ago(n.last_at, now) : '–'}</td>
                         <td className="props muted">{n.properties.slice(0, 4).join(', ')}{n.properties.length > 4 ? ` +${n.properties.length - 4}` : ''}</td>
                         <td>{n.meanings.map((m) => <span key={m} className="tag">{text(meanings?.find((x) => x.name === m)?.label) || m.replaceAll('_', ' ')}</span>)}</td>

@@ -73,8 +73,9 @@ function Steps({ answer, beside, by, besideLabel }: { answer: FunnelAnswer; besi
                       </span>
                       <span className="funnel-figures"><strong>{value(share, 'percent')}</strong> <span className="muted">{value(bar.people, 'count')}</span></span>
                     </button>
+                    {by && i === 0 ? <span className="funnel-lost" /> : null}
                     {by && i > 0 ? <button type="button" className="link small funnel-lost" title={t('funnel.took', { time: value(bar.seconds, 'seconds') })} onClick={() => open({ step: String(i + 1), dropped: 'true', ...groupOf(bar) })}>{t('funnel.droppedShort', { n: bar.dropped })}</button> : null}
-                    {old !== null && i > 0 ? <span className="muted small funnel-before">{t('funnel.before', { share: value(old, 'percent') })}</span> : null}
+                    {old !== null ? <span className="muted small funnel-before">{i ? t('funnel.before', { share: value(old, 'percent') }) : ''}</span> : null}
                   </div>
                 );
               })}
@@ -195,7 +196,7 @@ export function Funnels() {
       {answer && total[0] ? (
         <p className="muted small row"><Icon name="person" size={12} />{t('funnel.hint')}</p>
       ) : null}
-      {pick?.['step'] ? (
+      {pick?.['step'] && asked ? (
         <PeoplePanel
           title={label(steps[Number(pick['step']) - 1] ?? '')}
           note={[t(pick['dropped'] ? 'funnel.people.dropped' : 'funnel.people.came', { n: Number(pick['step']) }), search.by && pick['by'] ? dim(search.by, pick['value'] ?? null) : ''].filter(Boolean).join(' · ')}

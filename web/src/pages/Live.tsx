@@ -88,7 +88,7 @@ export function Live() {
                   <p className="muted small">{t(`live.${k}.note`)}</p>
                 </article>
               ))}
-              <ChartFrame title={t('live.minutes')} name={t('live.minutes')} note={t('live.minutes.note')} option={option} height={150} table={{ head: [t('live.minute'), t('live.persons'), t('live.events')], rows: [...now.minutes].reverse().map((m) => ({ key: m.at, head: time(m.at), cells: [value(m.persons, 'count'), value(m.events, 'count')] })) }} sheet={() => ({ name: t('live.minutes'), head: ['minute', 'persons', 'events'], rows: now.minutes.map((m) => [m.at, m.persons, m.events]) })} />
+              <ChartFrame title={t('live.minutes')} name={t('live.minutes')} note={t('live.minutes.note')} option={option} height={184} table={{ head: [t('live.minute'), t('live.persons'), t('live.events')], rows: [...now.minutes].reverse().map((m) => ({ key: m.at, head: time(m.at), cells: [value(m.persons, 'count'), value(m.events, 'count')] })) }} sheet={() => ({ name: t('live.minutes'), head: ['minute', 'persons', 'events'], rows: now.minutes.map((m) => [m.at, m.persons, m.events]) })} />
             </div>
             <div className="grid two-one">
               <Stream events={now.events} paused={paused} setPaused={setPaused} />

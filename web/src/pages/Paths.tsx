@@ -107,7 +107,7 @@ export function Paths() {
           );
         }}
       </Loaded>
-      {pick ? (
+      {pick && anchor ? (
         <PeoplePanel
           title={pick['path'] ? pick['path'].split('>').map(label).join(' → ') : label(pick['event'] ?? '')}
           note={pick['at'] ? t('paths.people.at', { n: Number(pick['at']) }) : t('paths.people.path')}

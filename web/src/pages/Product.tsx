@@ -200,7 +200,7 @@ export function Product() {
             name={t('product.active')}
             note={t('product.active.note')}
             by={view.search.by}
-            height={280}
+            height={370}
             zero
             tab="people"
             controls={
@@ -219,9 +219,9 @@ export function Product() {
       <div className="grid two">
         <Lifecycle />
         <Stickiness />
-        <Usage />
         {has('viral_coefficient') ? <MetricChart metrics={['viral_coefficient', 'k_factor'].filter(has)} title={name('viral_coefficient')} name={name('viral_coefficient')} /> : null}
       </div>
+      <Usage />
       {pick ? <PeoplePanel title={titleOf(pick)[0]} note={titleOf(pick)[1]} params={params} onClose={close} /> : null}
     </div>
   );

@@ -50,23 +50,23 @@ export function UserRetention() {
     const values = [...new Set(answer.cohorts.map((x) => x.value ?? null))];
     return values
       .map((v) => ({ value: v, rows: retentionRows({ ...answer, cohorts: answer.cohorts.filter((x) => (x.value ?? null) === v) }, unfinished) }))
-      .map((g) => ({ ...g, size: g.rows.reduce((s, r) => s + r.size, 0) }))
+      .map((g) => ({ ...g, size: g.rows.reduce((s, r) => s + r.size, 0), shares: averageCurve(g.rows) }))
       .sort((a, b) => b.size - a.size)
       .slice(0, 6);
   }, [answer, by, unfinished]);
   const rows = useMemo(() => (answer && !by ? retentionRows(answer, unfinished).filter((r) => r.size > 0).slice(-26) : []), [answer, by, unfinished]);
   const before = useMemo(() => (second.data && other && !by ? averageCurve(retentionRows(second.data, unfinished)) : null), [second.data, other, by, unfinished]);
   const average = useMemo(() => averageCurve(rows), [rows]);
-  const widest = Math.max(average.length, ...groups.map((g) => Math.max(0, ...g.rows.map((r) => r.shares.length))), 0);
+  const widest = Math.max(average.length, ...groups.map((g) => g.shares.length), 0);
   const list: Curve[] = useMemo(
-    () => (by ? groups.map((g) => ({ key: g.value ?? '~', name: dim(by, g.value), shares: averageCurve(g.rows) })) : [{ key: 'average', name: t('cohorts.average'), shares: average, colour: c.accent }, ...(before && other ? [{ key: 'beside', name: other.label, shares: before.slice(0, Math.max(average.length, 2)), dashed: true }] : [])]),
+    () => (by ? groups.map((g) => ({ key: g.value ?? '~', name: dim(by, g.value), shares: g.shares })) : [{ key: 'average', name: t('cohorts.average'), shares: average, colour: c.accent }, ...(before && other ? [{ key: 'beside', name: other.label, shares: before.slice(0, Math.max(average.length, 2)), dashed: true }] : [])]),
     [by, groups, average, before, other, c.accent, dim, t],
   );
   const age = useMemo(() => (k: number) => t(`age.${grain as 'day' | 'week' | 'month'}`, { n: k }), [t, grain]);
   const option = useMemo(() => curves(list, age, c, words), [list, age, c, words]);
   if (empty) return <div className="page"><h1>{t('page.userRetention')}</h1><NoEvents /></div>;
   const label = (s: string) => stepLabel(s, t('step.any'));
-  const groupRows = groups.map((g) => ({ cohort: g.value ?? '', size: g.size, shares: averageCurve(g.rows), amounts: averageCurve(g.rows).map((s) => (s === null ? null : Math.round(s * g.size))), running: averageCurve(g.rows).map(() => false) }));
+  const groupRows = groups.map((g) => ({ cohort: g.value ?? '', size: g.size, shares: g.shares, amounts: g.shares.map((s) => (s === null ? null : Math.round(s * g.size))), running: g.shares.map(() => false) }));
   const shownRows = by ? groupRows : rows;
   const heads: [string, string] = [by ? splits.label(by) : t('cohorts.cohort'), t('people.title')];
   return (
@@ -123,7 +123,7 @@ export function UserRetention() {
           </>
         )}
       </Loaded>
-      {pick?.['period'] ? (
+      {pick?.['period'] && usual ? (
         <PeoplePanel
           title={pick['cohort'] ? period(pick['cohort']) : dim(by ?? '', pick['value'] ?? null)}
           note={t('back.people', { age: age(Number(pick['period'])) })}
