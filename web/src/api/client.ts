@@ -30,7 +30,7 @@ export function search(params: Params): string {
     else out.append(key, String(value));
   }
   // Commas and colons stay readable: these addresses are read and sent by people.
-  const text = out.toString().replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%21', '!');
+  const text = out.toString().replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%21', '!').replaceAll('%2F', '/').replaceAll('%7E', '~');
   return text ? `?${text}` : '';
 }
 

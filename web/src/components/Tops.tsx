@@ -5,10 +5,11 @@ import { useMetrics } from '../api/hooks';
 import { ChartFrame, useColours, useWords } from '../charts/ChartFrame';
 import { ranks } from '../charts/registry';
 import { useI18n } from '../i18n/context';
+import { toggled } from '../state/filters';
 import { groupPick, usePick } from '../state/people';
 import { useFiguresBeside } from '../state/useBeside';
 import { useView } from '../state/useView';
-import { readFilter, writeFilter } from '../state/view';
+import { readFilter } from '../state/view';
 import { Delta } from './Delta';
 import { useOrigin } from './MetricChart';
 import { Empty, Loaded } from './states';
@@ -27,14 +28,6 @@ interface Props {
   note?: ReactNode;
   /** Conditions of this list only. */
   where?: string[];
-}
-
-/** The filter of a value put in the place of others on the same dimension, or taken away when it was there. */
-export function toggled(where: readonly string[], dim: string, value: string): string[] | undefined {
-  const rest = where.filter((w) => readFilter(w)?.dim !== dim);
-  const mine = where.map((w) => readFilter(w)).find((f) => f?.dim === dim);
-  const next = mine && !mine.not && mine.values.length === 1 && mine.values[0] === value ? rest : [...rest, writeFilter({ dim, not: false, values: [value] })];
-  return next.length ? next : undefined;
 }
 
 export function Tops({ title, dims, metric, extra = [], name, note, where = [] }: Props) {

@@ -173,6 +173,12 @@ export function formatDimension(lang: Lang, t: T, dimension: string, value: stri
   if (dimension === 'movement') return t(`movement.${value}` as Key) || value;
   if (dimension === 'interval' && (value === 'month' || value === 'year')) return t(`interval.${value}`);
   if (dimension === 'cohort') return formatPeriod(lang, t, value);
+  if (dimension === 'channel' || dimension === 'device') {
+    // Built-in channels have words; those of an own rule file are shown as they are called.
+    const key = `${dimension}.${value}`;
+    const words = t(key as Key);
+    if (words !== key) return words;
+  }
   // Codes such as `seats_added` are read more easily with spaces; the filter keeps the code.
   return dimension === 'reason' || dimension === 'channel' || dimension === 'event' ? value.replaceAll('_', ' ') : value;
 }

@@ -135,7 +135,7 @@ export function writeAddress(search: Record<string, unknown>): string {
     if (value === undefined || value === null || value === '' || (key === 'range' && value === 'own')) continue;
     for (const item of Array.isArray(value) ? value : [value]) out.append(key, String(item));
   }
-  const text = out.toString().replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%21', '!');
+  const text = out.toString().replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%21', '!').replaceAll('%2F', '/').replaceAll('%7E', '~');
   return text ? `?${text}` : '';
 }
 
