@@ -312,11 +312,9 @@ function chains(p: URLSearchParams): { steps: string[]; list: Chain[]; by: strin
 function funnel(p: URLSearchParams) {
   const { steps, list, by } = chains(p);
   const count = (of: Chain[]) => steps.map((_, i) => of.filter((c) => c.at.length > i).length);
-  const group = (value: string | null, of: Chain[]) => ({ value, people: count(of), median_seconds: steps.map((_, i) => (i ? median(of.filter((c) => c.at.length > i).map((c) => (c.at[i]! - c.at[i - 1]!) / 1000)) : null)) });
+  const group = (value: string | null, of: Chain[]) => ({ value, people: count(of), median_seconds: steps.map((_, i) => (i ? median(of.filter((c) => c.at.length > i).map((c) => (c.at[i]! - c.at[p.get('times') === 'previous' ? i - 1 : 0]!) / 1000)) : null)) });
   const values = by ? [...new Set(list.map((c) => c.value))] : [''];
-  const grain = p.get('grain');
-  const cohorts = grain ? [...new Set(list.map((c) => label(periodOf(c.at[0]!, grain), grain)))].sort().map((cohort) => ({ cohort, people: count(list.filter((c) => label(periodOf(c.at[0]!, grain), grain) === cohort)) })) : undefined;
-  return { steps: steps.map((step) => ({ step })), groups: values.map((v) => group(by ? v || null : null, list.filter((c) => c.value === v))), cohorts, as_of: iso(NOW) };
+  return { steps: steps.map((step) => ({ step })), groups: values.map((v) => group(by ? v || null : null, list.filter((c) => c.value === v))), as_of: iso(NOW) };
 }
 
 function cells(p: URLSearchParams): { cohort: string; value: string; p: Person; ages: Set<number>; room: number }[] {
@@ -363,25 +361,35 @@ function walks(p: URLSearchParams): { p: Person; events: string[] }[] {
   const out: { p: Person; events: string[] }[] = [];
   for (const person of persons) {
     const evs = person.evs.filter((e) => !e.fact && keep(e));
-    const i = evs.findIndex((e) => e.t >= from && e.t < to && anchor(e));
-    if (i < 0) continue;
-    const names: string[] = [];
-    const walk = backwards ? evs.slice(0, i + 1).reverse() : evs.slice(i);
-    let before = walk[0]!.t;
-    for (const e of walk) {
-      if (Math.abs(e.t - before) > DAY || names.length === n) break;
-      before = e.t;
-      if (names.at(-1) !== e.e) names.push(e.e);
-    }
-    out.push({ p: person, events: backwards ? names.reverse() : names });
+    const seen = new Set<number>();
+    evs.forEach((first, i) => {
+      // Once a visit.
+      if (first.t < from || first.t >= to || !anchor(first) || seen.has(first.sid)) return;
+      seen.add(first.sid);
+      const names: string[] = [];
+      let before = first.t;
+      for (const e of backwards ? evs.slice(0, i + 1).reverse() : evs.slice(i)) {
+        if (Math.abs(e.t - before) > 30 * MIN || names.length === n) break;
+        before = e.t;
+        const name = p.get('by') === 'path' ? e.path : e.e;
+        if (names.at(-1) !== name) names.push(name);
+      }
+      out.push({ p: person, events: backwards ? names.reverse() : names });
+    });
   }
   return out;
 }
 
 function paths(p: URLSearchParams) {
-  const m = new Map<string, number>();
-  for (const w of walks(p)) m.set(w.events.join('\u001f'), (m.get(w.events.join('\u001f')) ?? 0) + 1);
-  return { paths: [...m].map(([k, people]) => ({ events: k.split('\u001f'), people })).sort((a, b) => b.people - a.people).slice(0, 200), as_of: iso(NOW) };
+  const m = new Map<string, { who: Set<Person>; visits: number }>();
+  for (const w of walks(p)) {
+    const key = w.events.join('\u001f');
+    const x = m.get(key) ?? { who: new Set<Person>(), visits: 0 };
+    x.who.add(w.p);
+    x.visits += 1;
+    m.set(key, x);
+  }
+  return { paths: [...m].map(([k, x]) => ({ events: k.split('\u001f'), people: x.who.size, visits: x.visits })).sort((a, b) => b.people - a.people).slice(0, 200), as_of: iso(NOW) };
 }
 
 function states(p: URLSearchParams): { period: string; a: number; b: number; of: Map<Person, string> }[] {
@@ -430,7 +438,10 @@ function people(p: URLSearchParams) {
     const at = Number(p.get('at') ?? 1);
     found = chains(p).list.filter((c) => fit(c.value) && (p.get('dropped') === 'true' ? c.at.length === at - 1 : c.at.length >= at)).map((c) => c.p);
   } else if (of === 'retention') found = cells(p).filter((c) => (!p.get('cohort') || c.cohort === p.get('cohort')) && fit(c.value) && c.ages.has(Number(p.get('period')))).map((c) => c.p);
-  else if (of === 'paths') found = walks(p).filter((w) => (p.has('path') ? w.events.join('>') === p.getAll('path').join('>') : w.events[(p.has('end') ? w.events.length - Number(p.get('steps') ?? 5) : 0) + Number(p.get('at')) - 1] === p.get('event'))).map((w) => w.p);
+  else if (of === 'paths') {
+    const way = p.getAll('path');
+    found = walks(p).filter((w) => (p.has('end') ? w.events.slice(-way.length) : w.events.slice(0, way.length)).join('\u001f') === way.join('\u001f')).map((w) => w.p);
+  }
   else if (of === 'lifecycle') found = [...(states(p).find((s) => s.period === p.get('period'))?.of ?? [])].filter(([, s]) => s === p.get('state')).map(([x]) => x);
   else if (of === 'stickiness') found = [...days(p)].filter(([, n]) => n === Number(p.get('days'))).map(([x]) => x);
   else if (of === 'live') found = [...new Set(recent().filter((e) => e.t > nowAt() - 5 * MIN && (p.get('path') ? e.path === p.get('path') : p.get('on') === 'product' ? e.path.startsWith('/app') : !e.path.startsWith('/app'))).map((e) => e.p))];
@@ -475,7 +486,7 @@ function recent(): Ev[] {
 
 const segments = [{ name: 'Pro in Germany', of: 'persons', filter: ['plan:Pro', 'country:DE'] }, { name: 'From search', of: 'persons', filter: ['channel:organic_search,paid_search'] }, { name: 'Paying customers', of: 'customers', filter: ['plan!:'] }].slice(0, 2);
 const views = [{ name: 'Sign-up to payment', page: '/funnels', query: '?step=signup&step=trial_started&step=fact:first_payment&within=30d' }];
-const keys = [{ key_id: 'k1', name: 'website', key: 'wk_4f9a2c7e1b', created_at: iso(NOW - 200 * DAY), last_used_at: iso(NOW - 20_000), revoked_at: null as string | null }, { key_id: 'k2', name: 'backend', key: 'wk_b81d03aa5c', created_at: iso(NOW - 120 * DAY), last_used_at: iso(NOW - 3 * HOUR), revoked_at: null }, { key_id: 'k3', name: 'old app', key: 'wk_0c55e9d1f2', created_at: iso(NOW - 400 * DAY), last_used_at: iso(NOW - 90 * DAY), revoked_at: iso(NOW - 60 * DAY) }];
+const keys = [{ key_id: 'k1', name: 'website', key: 'wk_4f9a2c7e1b', domains: ['fernwood.example'], created_at: iso(NOW - 200 * DAY), last_used_at: iso(NOW - 20_000), revoked_at: null as string | null }, { key_id: 'k2', name: 'backend', key: 'wk_b81d03aa5c', created_at: iso(NOW - 120 * DAY), last_used_at: iso(NOW - 3 * HOUR), revoked_at: null }, { key_id: 'k3', name: 'old app', key: 'wk_0c55e9d1f2', created_at: iso(NOW - 400 * DAY), last_used_at: iso(NOW - 90 * DAY), revoked_at: iso(NOW - 60 * DAY) }];
 const gone = new Set<string>();
 
 /** Answers what belongs to events; undefined when the address is not of events. */
@@ -563,14 +574,14 @@ export function eventsRoute(method: string, path: string, p: URLSearchParams, bo
     const x = persons.find((q) => q.id === decodeURIComponent(m![1]!));
     if (!x || gone.has(x.id)) return null;
     if (m[2]) return { ok: true };
-    if (method === 'DELETE') { gone.add(x.id); return { events: x.evs.length, persons: 1, identity_links: x.known ? 1 : 0, log_rows: 3 }; }
+    if (method === 'DELETE') { gone.add(x.id); return { person_id: x.id, identifiers: x.known ? 2 : 1, events: x.evs.length, records: 2, files: 3, sources: [] }; }
     const own = x.evs.filter((e) => !e.fact).map((e) => ({ kind: 'event', ...row(e), session_id: String(e.sid) }));
     const ledger = x.customer ? moves.filter((v) => v.id === x.customer!.id).map((v) => ({ at: iso(v.t), kind: 'record', title_key: `movement.${v.kind}`, params: { plan: v.dims['plan'], reason: v.reason }, amount: v.amount / 100, currency: 'USD', record: { table: 'subscription_changes', entity: v.id, key: String(v.t) } })) : [];
     const timeline = [...own, ...ledger].sort((a, b) => (a.at < b.at ? 1 : -1));
     const after = Number(p.get('after') ?? 0);
     const h = head(x);
     return {
-      person: { ...h, traits: x.known ? { role: x.i % 3 ? 'analyst' : 'owner', language: 'en', joined_at: x.joined ? iso(x.joined) : null } : {}, identifiers: [{ id: x.id, kind: x.known ? 'user' : 'anonymous', at: x.joined ? iso(x.joined) : h.first_at }, ...(x.known ? [{ id: x.anon, kind: 'anonymous', at: h.first_at }] : [])], customer: x.customer ? { customer_id: x.customer.id, name: x.customer.name, plan: x.customer.plan, mrr: x.customer.mrr / 100, currency: 'USD', status: x.customer.mrr > 0 ? 'active' : 'canceled' } : null, device: x.dims['device'] ?? null },
+      person: { ...h, traits: x.known ? { role: x.i % 3 ? 'analyst' : 'owner', language: 'en', joined_at: x.joined ? iso(x.joined) : null } : {}, identifiers: [{ id: x.id, kind: 'main', to: null, at: x.joined ? iso(x.joined) : h.first_at }, ...(x.known ? [{ id: x.anon, kind: 'identify', to: x.id, at: h.first_at }] : [])], customer: x.customer ? { customer_id: x.customer.id, name: x.customer.name, plan: x.customer.plan, mrr: x.customer.mrr / 100, currency: 'USD', status: x.customer.mrr > 0 ? 'active' : 'canceled' } : null, device: x.dims['device'] ?? null },
       timeline: timeline.slice(after, after + 150), cursor: timeline.length > after + 150 ? String(after + 150) : null, as_of: iso(NOW),
     };
   }

@@ -1,5 +1,5 @@
 /** Shapes and questions of events and persons under `/api/v1`. Loaded with the pages that ask them. */
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query';
 import { ApiError, get, type Params } from './client';
 import type { Period, RecordRef, Text } from './types';
 
@@ -59,15 +59,13 @@ export interface FunnelGroup {
   value: string | null;
   /** How many reached each step. */
   people: number[];
-  /** Median seconds from the step before, null where nobody came. */
+  /** Median seconds from the step before (or from the first, as asked), null where nobody came. */
   median_seconds: (number | null)[];
 }
 
 export interface FunnelAnswer {
   steps: { step: string }[];
   groups: FunnelGroup[];
-  /** By the period of the first step, when a grain was named. */
-  cohorts?: { cohort: string; people: number[] }[];
   as_of: string;
 }
 
@@ -86,8 +84,8 @@ export interface RetentionAnswer {
 }
 
 export interface PathsAnswer {
-  /** Sequences of events, most people first; shorter ones ended there. */
-  paths: { events: string[]; people: number }[];
+  /** The most travelled sequences within a visit; shorter ones ended there. A person may go the same way in several visits. */
+  paths: { events: string[]; people: number; visits: number }[];
   as_of: string;
 }
 
@@ -133,7 +131,10 @@ export interface PersonsAnswer {
 
 export interface Identifier {
   id: string;
+  /** main, identify or alias. */
   kind: string;
+  /** What it was linked to. */
+  to?: string | null;
   at: string | null;
 }
 
@@ -147,7 +148,6 @@ export interface PersonEvent {
   source: string | null;
   device: string | null;
   country: string | null;
-  session_id: string | null;
   properties: Record<string, unknown> | null;
 }
 
@@ -177,7 +177,7 @@ export interface PersonPage {
     events: number;
     channel: string | null;
     country: string | null;
-    device: string | null;
+    device?: string | null;
   };
   timeline: PersonItem[];
   cursor: string | null;
@@ -199,8 +199,9 @@ export interface SavedView {
 export interface WriteKey {
   key_id: string;
   name: string;
-  /** Whole where the server still knows it, else its beginning. */
   key: string;
+  /** Sites whose Plausible scripts send with it: they name a domain in place of a key. */
+  domains?: string[];
   created_at: string;
   last_used_at: string | null;
   revoked_at: string | null;
@@ -221,6 +222,16 @@ export const useLive = (running: boolean) =>
   useQuery({ queryKey: ['live', running], queryFn: ({ signal }) => get<LiveNow>('/events/live', {}, signal), placeholderData: keepPreviousData, enabled: running, refetchInterval: running ? 10_000 : false, staleTime: 0 });
 export const useMeanings = () => useQuery({ ...asked<{ meanings: Meaning[] }>('/meanings', {}), select: (r) => r.meanings, staleTime: 60_000 });
 export const useFunnel = (params: Params, enabled = true) => useQuery(asked<FunnelAnswer>('/funnel', params, enabled));
+/** The same funnel for each of some periods; these are not asked anew with every event. */
+export const useFunnelTrend = (params: Params, spans: readonly { from: string; to: string }[], enabled: boolean) =>
+  useQueries({
+    queries: spans.map((span) => ({
+      queryKey: ['trend', '/funnel', params, span],
+      queryFn: ({ signal }: { signal: AbortSignal }) => get<FunnelAnswer>('/funnel', { ...params, ...span }, signal),
+      staleTime: 5 * 60_000,
+      enabled,
+    })),
+  });
 export const useRetention = (params: Params, enabled = true) => useQuery(asked<RetentionAnswer>('/retention', params, enabled));
 export const usePaths = (params: Params, enabled = true) => useQuery(asked<PathsAnswer>('/paths', params, enabled));
 export const useLifecycle = (params: Params, enabled = true) => useQuery(asked<LifecycleAnswer>('/lifecycle', params, enabled));

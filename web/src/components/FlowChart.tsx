@@ -5,7 +5,7 @@ import { flow, flowHeight, type FlowNode } from '../charts/flow';
 import { useI18n } from '../i18n/context';
 
 interface Props {
-  paths: { events: string[]; people: number }[];
+  paths: { events: string[]; visits: number }[];
   backwards: boolean;
   label: (event: string) => string;
   onOpen: (node: FlowNode) => void;
@@ -20,14 +20,14 @@ export function FlowChart({ paths, backwards, label, onOpen, height = 380 }: Pro
   const [over, setOver] = useState<string | null>(null);
   const { ref, width: room } = useElementSize<HTMLDivElement>();
   // Labels stand beside the bar and need room even where few people are.
-  const f = flow(paths, { height, gap: 14, backwards, least: 34, most: 6 });
+  const f = flow(paths, { height, gap: 8, backwards, least: 34, most: 5 });
   const tall = flowHeight(f) + 4;
   // The ribbons take the room that is left, up to a length that the eye still follows.
   const gap = f.columns > 1 ? Math.max(GAP, Math.min(260, (room - 4 - f.columns * WIDTH) / (f.columns - 1))) : 0;
   const x = (column: number) => column * (WIDTH + gap);
   const width = f.columns * WIDTH + (f.columns - 1) * gap;
   const at = (key: string) => f.nodes.find((n) => n.key === key)!;
-  const total = (column: number) => f.nodes.filter((n) => n.column === column).reduce((s, n) => s + n.people, 0);
+  const total = (column: number) => f.nodes.filter((n) => n.column === column).reduce((s, n) => s + n.visits, 0);
   const whole = total(backwards ? f.columns - 1 : 0);
   return (
     <div className="scroll flow" tabIndex={0} ref={ref}>
@@ -43,7 +43,7 @@ export function FlowChart({ paths, backwards, label, onOpen, height = 380 }: Pro
             const bend = (x1 - x0) * 0.5;
             const h = Math.max(1, l.height);
             const on = over === null || over === l.from || over === l.to;
-            return <path key={l.key} className={on ? 'flow-link' : 'flow-link dim'} d={`M${x0} ${l.y0}C${x0 + bend} ${l.y0} ${x1 - bend} ${l.y1} ${x1} ${l.y1}V${l.y1 + h}C${x1 - bend} ${l.y1 + h} ${x0 + bend} ${l.y0 + h} ${x0} ${l.y0 + h}Z`}><title>{`${label(a.event)} → ${label(b.event)}: ${value(l.people, 'count')}`}</title></path>;
+            return <path key={l.key} className={on ? 'flow-link' : 'flow-link dim'} d={`M${x0} ${l.y0}C${x0 + bend} ${l.y0} ${x1 - bend} ${l.y1} ${x1} ${l.y1}V${l.y1 + h}C${x1 - bend} ${l.y1 + h} ${x0 + bend} ${l.y0 + h} ${x0} ${l.y0 + h}Z`}><title>{`${label(a.event)} → ${label(b.event)}: ${value(l.visits, 'count')}`}</title></path>;
           })}
         </svg>
         <ul>
@@ -55,7 +55,7 @@ export function FlowChart({ paths, backwards, label, onOpen, height = 380 }: Pro
                   type="button"
                   className={n.other ? 'flow-node other' : 'flow-node'}
                   disabled={n.other}
-                  aria-label={t('paths.node', { step: n.column + 1, name, people: value(n.people, 'count'), share: value(whole ? n.people / whole : null, 'percent') })}
+                  aria-label={t('paths.node', { step: n.column + 1, name, visits: value(n.visits, 'count'), share: value(whole ? n.visits / whole : null, 'percent') })}
                   onMouseEnter={() => setOver(n.key)}
                   onMouseLeave={() => setOver(null)}
                   onFocus={() => setOver(n.key)}
@@ -64,7 +64,7 @@ export function FlowChart({ paths, backwards, label, onOpen, height = 380 }: Pro
                 >
                   <i style={{ height: Math.max(2, n.bar) }} aria-hidden="true" />
                   <strong>{name}</strong>
-                  <span className="muted">{value(n.people, 'count', 'short')} · {value(whole ? n.people / whole : null, 'percent')}{n.ended && !backwards ? <span className="flow-ended">{t('paths.ended', { n: n.ended })}</span> : null}</span>
+                  <span className="muted">{value(n.visits, 'count', 'short')} · {value(whole ? n.visits / whole : null, 'percent')}{n.ended && !backwards ? <span className="flow-ended">{t('paths.ended', { n: n.ended })}</span> : null}</span>
                 </button>
               </li>
             );

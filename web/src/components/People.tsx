@@ -1,7 +1,7 @@
 /** The people behind a bar: who they are, whom they belong to, when they were last seen. */
 import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import type { Params } from '../api/client';
 import { usePeople, type PersonHead } from '../api/events';
 import { useWorkspace } from '../api/hooks';
@@ -76,11 +76,12 @@ export function PeopleList({ params }: { params: Params }) {
 }
 
 /** The list beside the page. */
-export function PeoplePanel({ title, note, params, onClose }: { title: string; note?: string; params: Params; onClose: () => void }) {
+export function PeoplePanel({ title, note, params, controls, onClose }: { title: string; note?: string; params: Params; controls?: ReactNode; onClose: () => void }) {
   const { t } = useI18n();
   const key = JSON.stringify(params);
   return (
-    <Side label={t('people.of', { name: title })} title={title} note={note} of={key} onClose={onClose}>
+    <Side label={t('people.of', { name: title })} title={title} note={note} of={title} onClose={onClose}>
+      {controls ? <div className="side-controls">{controls}</div> : null}
       <PeopleList key={key} params={params} />
     </Side>
   );

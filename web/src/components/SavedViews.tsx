@@ -34,11 +34,11 @@ export function SavedViews({ page }: { page: string }) {
   // A server that cannot keep views is not asked to.
   if (views.error) return null;
   return (
-    <Popover opened={open} onChange={setOpen} position="bottom-end" trapFocus withinPortal>
+    <Popover opened={open} onChange={setOpen} position="bottom-end" trapFocus withinPortal withRoles={false}>
       <Popover.Target>
-        <Button variant="default" leftSection={<Icon name="bookmark" size={14} />} rightSection={<Icon name="down" size={10} />} onClick={() => setOpen(!open)} aria-haspopup="dialog" data-saved-views="">{current?.name ?? t('views.title')}</Button>
+        <Button variant="default" leftSection={<Icon name="bookmark" size={14} />} rightSection={<Icon name="down" size={10} />} onClick={() => setOpen(!open)} aria-haspopup="dialog" aria-expanded={open} data-saved-views="">{current?.name ?? t('views.title')}</Button>
       </Popover.Target>
-      <Popover.Dropdown aria-label={t('views.title')}>
+      <Popover.Dropdown role="dialog" aria-label={t('views.title')}>
         <div className="saved">
           {own.length ? (
             <ul>

@@ -31,11 +31,11 @@ export function SegmentMenu() {
   const words = (filter: string[]): string => filter.map((f) => readFilter(f)).map((f) => (f ? `${f.dim} ${f.not ? '≠' : '='} ${f.values.map((v) => dim(f.dim, v)).join(', ')}` : '')).join(' · ');
   if (segments.error) return null;
   return (
-    <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus withinPortal>
+    <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus withinPortal withRoles={false}>
       <Popover.Target>
-        <Button variant="default" leftSection={<Icon name="segment" size={14} />} onClick={() => setOpen(!open)} aria-haspopup="dialog" data-segments="">{current?.name ?? t('segments.title')}</Button>
+        <Button variant="default" leftSection={<Icon name="segment" size={14} />} onClick={() => setOpen(!open)} aria-haspopup="dialog" aria-expanded={open} data-segments="">{current?.name ?? t('segments.title')}</Button>
       </Popover.Target>
-      <Popover.Dropdown aria-label={t('segments.title')}>
+      <Popover.Dropdown role="dialog" aria-label={t('segments.title')}>
         <div className="saved">
           {list.length ? (
             <ul>

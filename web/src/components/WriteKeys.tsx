@@ -1,5 +1,5 @@
 /** Keys that clients send with, and the code for each client. */
-import { Button, Modal, Select, TextInput } from '@mantine/core';
+import { Button, Modal, Select, TextInput, Tooltip } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { send } from '../api/client';
@@ -28,7 +28,7 @@ function Snippets({ keys }: { keys: WriteKey[] }) {
   const live = keys.filter((k) => !k.revoked_at);
   const key = live.find((k) => k.key_id === chosen) ?? live[0];
   const snippet = SNIPPETS.find((s) => s.id === client) ?? SNIPPETS[0]!;
-  const code = snippet.code(location.origin, key?.key ?? 'wk_…');
+  const code = snippet.code(location.origin, key?.key ?? 'wk_…', key?.domains?.[0] ?? 'example.com');
   return (
     <section className="panel" aria-label={t('snippets.title')}>
       <header className="panel-head">
@@ -53,9 +53,10 @@ export function WriteKeys() {
   const query = useKeys();
   const now = useWorkspace().data?.now ?? '';
   const [name, setName] = useState('');
+  const [domain, setDomain] = useState('');
   const [revoking, setRevoking] = useState<WriteKey | null>(null);
   const done = () => client.invalidateQueries({ queryKey: ['keys'] });
-  const create = useMutation({ mutationFn: (as: string) => send<WriteKey>('POST', '/keys', { name: as }), onSuccess: () => { setName(''); void done(); } });
+  const create = useMutation({ mutationFn: (as: string) => send<WriteKey>('POST', '/keys', { name: as, ...(domain.trim() ? { domains: [domain.trim()] } : {}) }), onSuccess: () => { setName(''); setDomain(''); void done(); } });
   const revoke = useMutation({ mutationFn: (id: string) => send('DELETE', `/keys/${encodeURIComponent(id)}`, undefined), onSuccess: () => { setRevoking(null); void done(); } });
   return (
     <Loaded query={query} height={320}>
@@ -64,8 +65,9 @@ export function WriteKeys() {
           <section className="panel" aria-label={t('keys.write')}>
             <header className="panel-head">
               <div className="panel-title"><h2>{t('keys.write')}</h2><p className="muted">{t('keys.write.note')}</p></div>
-              <form className="row" onSubmit={(e) => { e.preventDefault(); if (name.trim()) create.mutate(name.trim()); }}>
+              <form className="row wrap" onSubmit={(e) => { e.preventDefault(); if (name.trim()) create.mutate(name.trim()); }}>
                 <TextInput aria-label={t('keys.name')} placeholder={t('keys.name')} value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={80} />
+                <Tooltip label={t('keys.domain.why')}><TextInput aria-label={t('keys.domain')} placeholder={t('keys.domain')} value={domain} onChange={(e) => setDomain(e.currentTarget.value)} maxLength={120} w={170} /></Tooltip>
                 <Button type="submit" disabled={!name.trim()} loading={create.isPending}>{t('keys.create')}</Button>
               </form>
             </header>
@@ -79,7 +81,7 @@ export function WriteKeys() {
                   <tbody>
                     {keys.map((k) => (
                       <tr key={k.key_id} className={k.revoked_at ? 'gone' : undefined}>
-                        <th scope="row">{k.name}</th>
+                        <th scope="row">{k.name}{k.domains?.length ? <span className="muted small id">{k.domains.join(', ')}</span> : null}</th>
                         <td><code>{k.key}</code></td>
                         <td className="nowrap">{date(k.created_at)}</td>
                         <td className="nowrap" title={moment(k.last_used_at)}>{k.last_used_at ? ago(k.last_used_at, now) : t('keys.never')}</td>

@@ -1,8 +1,10 @@
 /** Who goes how far: steps of events and of the ledger, built by clicking. */
 import { MultiSelect, SegmentedControl, Select, TextInput } from '@mantine/core';
 import { useMemo } from 'react';
-import { useFunnel, useMeanings, useNames, type FunnelAnswer } from '../api/events';
+import type { Params } from '../api/client';
+import { useFunnel, useFunnelTrend, useMeanings, useNames, type FunnelAnswer } from '../api/events';
 import { useReleases } from '../api/hooks';
+import type { Period } from '../api/types';
 import { ChartFrame, useColours, useFigureTable, useWords } from '../charts/ChartFrame';
 import type { Figure } from '../charts/figure';
 import { biggest, funnelRows, funnelTotal, weakest, type FunnelBar } from '../charts/funnel';
@@ -12,9 +14,9 @@ import { NoEvents, useNoEvents } from '../components/NoEvents';
 import { PeoplePanel } from '../components/People';
 import { SavedViews } from '../components/SavedViews';
 import { StepList, useEventChoices } from '../components/StepField';
-import { Empty, Loaded } from '../components/states';
+import { Empty, ErrorBox, Loaded } from '../components/states';
 import { useI18n } from '../i18n/context';
-import { startOfLabel, step as stepDate } from '../state/dates';
+import { addDays, labelOf, step as stepDate } from '../state/dates';
 import { defaultSteps } from '../state/funnel';
 import { groupPick, usePick } from '../state/people';
 import { readWithin, stepLabel } from '../state/step';
@@ -87,24 +89,39 @@ function Steps({ answer, beside, by, besideLabel }: { answer: FunnelAnswer; besi
   );
 }
 
-/** Conversion by the period in which people began. */
-function Trend({ answer }: { answer: FunnelAnswer }) {
-  const { t, period } = useI18n();
+/** Conversion by the period in which people began: the same question for each period. */
+function Trend({ params, steps }: { params: Params; steps: string[] }) {
+  const { t } = useI18n();
   const c = useColours();
   const words = useWords();
   const view = useView();
   const releases = useReleases().data;
-  const figure: Figure = useMemo(() => {
-    const list = answer.cohorts ?? [];
-    return {
-      periods: list.map((x) => { const start = startOfLabel(x.cohort); const end = stepDate(start, view.span.grain, 1); return { label: x.cohort, start, end, complete: end <= view.today }; }),
-      comparePeriods: null, currency: '',
-      lines: [{ key: 'conversion', name: t('funnel.conversion'), metric: 'conversion', unit: 'percent', values: list.map((x) => (x.people[0] ? (x.people.at(-1) ?? 0) / x.people[0] : null)), reasons: [], compare: null, dimensions: {} }],
-    };
-  }, [answer.cohorts, view.span.grain, view.today, t]);
+  const { span, today } = view;
+  const periods: Period[] = useMemo(() => {
+    const out: Period[] = [];
+    for (let d = span.from; d <= span.to && out.length < 62; d = stepDate(d, span.grain, 1)) {
+      const end = stepDate(d, span.grain, 1);
+      out.push({ label: labelOf(d, span.grain), start: d, end, complete: end <= today });
+    }
+    return out;
+  }, [span.from, span.to, span.grain, today]);
+  const queries = useFunnelTrend(params, periods.map((p) => ({ from: p.start, to: addDays(p.end, -1) < span.to ? addDays(p.end, -1) : span.to })), periods.length > 1);
+  const found = queries.map((q) => (q.data ? funnelTotal(q.data) : null));
+  const key = found.map((f) => f?.join(',') ?? '').join(';');
+  const figure: Figure = useMemo(
+    () => ({ periods, comparePeriods: null, currency: '', lines: [{ key: 'conversion', name: t('funnel.conversion'), metric: 'conversion', unit: 'percent', values: found.map((f) => (f?.[0] ? (f.at(-1) ?? 0) / f[0] : null)), reasons: [], compare: null, dimensions: {} }] }),
+    [periods, key, t],
+  );
   const table = useFigureTable(figure);
   const option = useMemo(() => lines(figure, c, words, { releases: releases ?? [], area: true, zero: true }), [figure, c, words, releases]);
-  return <ChartFrame title={t('funnel.trend')} name={t('funnel.trend')} note={t('funnel.trend.note')} option={option} table={table} height={220} sheet={() => ({ name: t('funnel.trend'), head: ['period', ...answer.steps.map((s) => s.step)], rows: (answer.cohorts ?? []).map((x) => [period(x.cohort), ...x.people]) })} />;
+  if (periods.length < 2) return null;
+  const error = queries.find((q) => q.error)?.error;
+  if (error) return <ErrorBox error={error} />;
+  return (
+    <Loaded query={{ data: found.every((f) => f === null) ? undefined : true, error: null, isPlaceholderData: queries.some((q) => q.isPending), refetch: () => undefined }} height={290}>
+      {() => <ChartFrame title={t('funnel.trend')} name={t('funnel.trend')} note={t('funnel.trend.note')} option={option} table={table} height={220} sheet={() => ({ name: t('funnel.trend'), head: ['period', ...steps], rows: periods.map((p, i) => [p.label, ...(found[i] ?? steps.map(() => null))]) })} />}
+    </Loaded>
+  );
 }
 
 export function Funnels() {
@@ -123,11 +140,11 @@ export function Funnels() {
   const within = search.within ?? '14d';
   const mode: Mode = search.mode ?? 'ordered';
   const exclude = search.exclude ?? [];
-  const params = { step: steps, within, order: mode, exclude, by: search.by, grain: search.by ? undefined : view.span.grain, from: view.span.from, to: view.span.to, where: view.where };
+  const params = { step: steps, within, order: mode, exclude, times: 'previous', by: search.by, from: view.span.from, to: view.span.to, where: view.where };
   const asked = ready && steps.length > 1;
   const query = useFunnel(params, asked);
   const other = useBesideParams();
-  const second = useFunnel({ ...params, grain: undefined, ...other?.params }, asked && Boolean(other) && !search.by);
+  const second = useFunnel({ ...params, ...other?.params }, asked && Boolean(other) && !search.by);
   const beside = other && !search.by ? second.data : undefined;
   const choices = useEventChoices(names.data ?? [], false);
   const { n, unit } = readWithin(within);
@@ -192,7 +209,7 @@ export function Funnels() {
           </ChartFrame>
         )}
       </div>
-      {answer?.cohorts && answer.cohorts.length > 1 && !search.by ? <Trend answer={answer} /> : null}
+      {answer && total[0] && !search.by ? <Trend params={{ step: steps, within, order: mode, exclude, where: view.where }} steps={steps} /> : null}
       {answer && total[0] ? (
         <p className="muted small row"><Icon name="person" size={12} />{t('funnel.hint')}</p>
       ) : null}

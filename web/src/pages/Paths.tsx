@@ -13,10 +13,21 @@ import { useI18n } from '../i18n/context';
 import { stepOf } from '../state/funnel';
 import { usePick } from '../state/people';
 import { eventLabel, stepLabel } from '../state/step';
+import { useToken } from '../state/token';
 import { useBesideParams } from '../state/useBeside';
 import { useView } from '../state/useView';
 
 const LENGTHS = [3, 4, 5, 6, 7];
+
+/** The way in the address; null when it is none. */
+function readWay(text: string | undefined): string[] | null {
+  try {
+    const way: unknown = JSON.parse(text ?? 'null');
+    return Array.isArray(way) && way.length > 0 && way.every((e) => typeof e === 'string') ? way : null;
+  } catch {
+    return null;
+  }
+}
 
 export function Paths() {
   const { t, value, moment } = useI18n();
@@ -32,12 +43,15 @@ export function Paths() {
   const usual = names.data && meanings.data ? (stepOf(meanings.data, 'signup', names.data) ?? names.data[0]?.event ?? null) : null;
   const anchor = search.end ?? search.start ?? usual;
   const length = search.length ?? 4;
-  const params = { ...(backwards ? { end: anchor } : { start: anchor }), steps: length, from: span.from, to: span.to, where: view.where };
+  const [node, setNode] = useToken('of');
+  const pages = node === 'pages';
+  const params = { ...(backwards ? { end: anchor } : { start: anchor }), steps: length, by: pages ? 'path' : undefined, from: span.from, to: span.to, where: view.where };
   const query = usePaths(params, Boolean(anchor));
   const other = useBesideParams();
   const second = usePaths({ ...params, ...other?.params }, Boolean(anchor) && Boolean(other));
   if (empty) return <div className="page"><h1>{t('page.paths')}</h1><NoEvents /></div>;
-  const label = (e: string) => eventLabel(e);
+  const way = readWay(pick?.['path']);
+  const label = (e: string) => (pages ? e || t('dim.none') : eventLabel(e));
   const sentence = (events: readonly string[]) => events.map(label).join(' → ');
   const go = (event: string, back: boolean) => view.set(back ? { end: event, start: undefined, people: undefined } : { start: event, end: undefined, people: undefined });
   return (
@@ -52,6 +66,7 @@ export function Paths() {
             <div className="fields across">
               <div className="field"><span className="field-label" id="paths-which">{t('paths.which')}</span><SegmentedControl size="xs" aria-labelledby="paths-which" data={[{ value: 'start', label: t('paths.from') }, { value: 'end', label: t('paths.to') }]} value={backwards ? 'end' : 'start'} onChange={(v) => anchor && go(anchor, v === 'end')} /></div>
               <div className="field"><span className="field-label">{t('paths.event')}</span><StepField value={anchor ?? ''} names={names.data ?? []} any={false} label={t('paths.event')} onChange={(v) => go(v, backwards)} /></div>
+              <div className="field"><span className="field-label" id="paths-of">{t('paths.of')}</span><SegmentedControl size="xs" aria-labelledby="paths-of" data={[{ value: 'events', label: t('step.events') }, { value: 'pages', label: t('traffic.pages') }]} value={pages ? 'pages' : 'events'} onChange={(v) => setNode(v === 'pages' ? v : undefined)} /></div>
               <Select label={t('paths.length')} w={110} data={LENGTHS.map((n) => ({ value: String(n), label: t('paths.steps', { n }) }))} value={String(length)} onChange={(v) => v && view.set({ length: Number(v) === 4 ? undefined : Number(v) })} allowDeselect={false} withCheckIcon={false} />
             </div>
           )}
@@ -59,10 +74,10 @@ export function Paths() {
       </section>
       <Loaded query={query} height={480}>
         {(r) => {
-          const total = r.paths.reduce((s, p) => s + p.people, 0);
-          const oldTotal = second.data?.paths.reduce((s, p) => s + p.people, 0) ?? 0;
-          const old = (events: string[]): number | null => (second.data && other && oldTotal ? (second.data.paths.find((p) => p.events.join('\n') === events.join('\n'))?.people ?? 0) / oldTotal : null);
-          const head = [t('paths.path'), t('people.title'), t('paths.share'), ...(other && second.data ? [other.label] : [])];
+          const total = r.paths.reduce((s, p) => s + p.visits, 0);
+          const oldTotal = second.data?.paths.reduce((s, p) => s + p.visits, 0) ?? 0;
+          const old = (events: string[]): number | null => (second.data && other && oldTotal ? (second.data.paths.find((p) => p.events.join('\n') === events.join('\n'))?.visits ?? 0) / oldTotal : null);
+          const head = [t('paths.path'), t('people.title'), t('paths.visits'), t('paths.share'), ...(other && second.data ? [other.label] : [])];
           const title = t(backwards ? 'paths.title.to' : 'paths.title.from', { name: stepLabel(anchor ?? '', t('step.any')) });
           return r.paths.length === 0 ? (
             <section className="panel"><Empty title={t('paths.none')}>{t('paths.none.why')}</Empty></section>
@@ -74,12 +89,12 @@ export function Paths() {
                 note={t('paths.note')}
                 option={null}
                 pictureOption={() => pathBars(r.paths, sentence, c, words)}
-                table={{ head, rows: r.paths.slice(0, 100).map((p) => { const o = old(p.events); return { key: p.events.join('>'), head: sentence(p.events), cells: [value(p.people, 'count'), value(p.people / total, 'percent'), ...(other && second.data ? [value(o, 'percent')] : [])] }; }) }}
-                sheet={() => ({ name: t('page.paths'), head: ['path', 'people', 'share'], rows: r.paths.map((p) => [p.events.join(' > '), p.people, p.people / total]) })}
+                table={{ head, rows: r.paths.slice(0, 100).map((p) => { const o = old(p.events); return { key: p.events.join('>'), head: sentence(p.events), cells: [value(p.people, 'count'), value(p.visits, 'count'), value(p.visits / total, 'percent'), ...(other && second.data ? [value(o, 'percent')] : [])] }; }) }}
+                sheet={() => ({ name: t('page.paths'), head: ['path', 'people', 'visits', 'share'], rows: r.paths.map((p) => [p.events.join(' > '), p.people, p.visits, p.visits / total]) })}
                 height={440}
                 origin={[t('origin.asOf', { at: moment(r.as_of) }), ...view.where].join(' · ')}
               >
-                <FlowChart paths={r.paths} backwards={backwards} label={label} onOpen={(n) => open({ event: n.event, at: String(n.column + 1) })} />
+                <FlowChart paths={r.paths} backwards={backwards} label={label} onOpen={(n) => open({ path: JSON.stringify(n.way) })} />
               </ChartFrame>
               <section className="panel" aria-label={t('paths.top')}>
                 <header className="panel-head"><div className="panel-title"><h2>{t('paths.top')}</h2><p className="muted">{t('paths.top.note')}</p></div></header>
@@ -93,8 +108,9 @@ export function Paths() {
                         return (
                           <tr key={p.events.join('>')}>
                             <th scope="row"><span className="path-steps">{p.events.map((e, i) => <span key={i}>{i ? <i aria-hidden="true">→</i> : null}{label(e)}</span>)}</span></th>
-                            <td className="num"><button type="button" className="link" title={t('people.open')} onClick={() => open({ path: p.events.join('>') })}>{value(p.people, 'count')}</button></td>
-                            <td className="num">{value(p.people / total, 'percent')}</td>
+                            <td className="num"><button type="button" className="link" title={t('people.open')} onClick={() => open({ path: JSON.stringify(p.events) })}>{value(p.people, 'count')}</button></td>
+                            <td className="num">{value(p.visits, 'count')}</td>
+                            <td className="num">{value(p.visits / total, 'percent')}</td>
                             {other && second.data ? <td className="num muted">{value(o, 'percent')}</td> : null}
                           </tr>
                         );
@@ -107,14 +123,7 @@ export function Paths() {
           );
         }}
       </Loaded>
-      {pick && anchor ? (
-        <PeoplePanel
-          title={pick['path'] ? pick['path'].split('>').map(label).join(' → ') : label(pick['event'] ?? '')}
-          note={pick['at'] ? t('paths.people.at', { n: Number(pick['at']) }) : t('paths.people.path')}
-          params={{ of: 'paths', ...params, event: pick['event'], at: pick['at'], path: pick['path']?.split('>') }}
-          onClose={close}
-        />
-      ) : null}
+      {way && anchor ? <PeoplePanel title={way.map(label).join(' → ')} note={t(backwards ? 'paths.people.to' : 'paths.people.from')} params={{ of: 'paths', ...params, path: way }} onClose={close} /> : null}
     </div>
   );
 }

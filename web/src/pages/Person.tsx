@@ -50,7 +50,7 @@ function Delete({ id, name }: { id: string; name: string }) {
   const navigate = useNavigate();
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState('');
-  const remove = useMutation({ mutationFn: () => send<Record<string, number>>('DELETE', `/persons/${encodeURIComponent(id)}`, undefined), onSuccess: () => client.invalidateQueries({ predicate: (q) => !(q.queryKey[0] === 'events' && q.queryKey[2] === id) }) });
+  const remove = useMutation({ mutationFn: () => send<Record<string, unknown>>('DELETE', `/persons/${encodeURIComponent(id)}`, undefined), onSuccess: () => client.invalidateQueries({ predicate: (q) => !(q.queryKey[0] === 'events' && q.queryKey[2] === id) }) });
   const close = () => {
     setOpen(false);
     if (remove.data) void navigate({ to: '/persons' } as never);
@@ -62,7 +62,8 @@ function Delete({ id, name }: { id: string; name: string }) {
         {remove.data ? (
           <div className="stack" role="status">
             <p>{t('person.deleted')}</p>
-            <dl className="pairs compact">{Object.entries(remove.data).filter(([, v]) => typeof v === 'number').map(([k, v]) => <div key={k}><dt>{k.replaceAll('_', ' ')}</dt><dd>{v}</dd></div>)}</dl>
+            <dl className="pairs compact">{Object.entries(remove.data).filter(([, v]) => typeof v === 'number').map(([k, v]) => <div key={k}><dt>{k.replaceAll('_', ' ')}</dt><dd>{String(v)}</dd></div>)}</dl>
+            {Array.isArray(remove.data['sources']) && remove.data['sources'].length ? <p className="muted small">{t('person.deleted.sources', { files: remove.data['sources'].join(', ') })}</p> : null}
             <Button onClick={close}>{t('action.close')}</Button>
           </div>
         ) : (

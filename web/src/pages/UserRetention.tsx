@@ -68,6 +68,10 @@ export function UserRetention() {
   const label = (s: string) => stepLabel(s, t('step.any'));
   const groupRows = groups.map((g) => ({ cohort: g.value ?? '', size: g.size, shares: g.shares, amounts: g.shares.map((s) => (s === null ? null : Math.round(s * g.size))), running: g.shares.map(() => false) }));
   const shownRows = by ? groupRows : rows;
+  /** Of a group, the people of one cohort are listed: at first the newest that has lived so long; others are chosen beside. */
+  const aged = (value: string, k: number) => (groups.find((g) => (g.value ?? '') === value)?.rows ?? []).filter((r) => r.shares[k] !== undefined && !r.running[k]).map((r) => r.cohort);
+  const newest = (value: string, k: number) => aged(value, k).at(-1) ?? '';
+  const picked = pick?.['by'] ? aged(pick['value'] ?? '', Number(pick['period'])) : [];
   const heads: [string, string] = [by ? splits.label(by) : t('cohorts.cohort'), t('people.title')];
   return (
     <div className="page" data-page="user-retention">
@@ -115,7 +119,7 @@ export function UserRetention() {
               origin={[t('origin.asOf', { at: moment(r.as_of) }), ...view.where].join(' · ')}
             >
               {shownRows.length ? (
-                <Heat rows={shownRows} unit="count" title={t('cohorts.title')} heads={heads} {...(by ? { name: (v: string) => dim(by, v || null) } : {})} onOpen={(cohort, k) => open(by ? { period: String(k), ...groupPick(by, cohort || null) } : { cohort, period: String(k) })} />
+                <Heat rows={shownRows} unit="count" title={t('cohorts.title')} heads={heads} {...(by ? { name: (v: string) => dim(by, v || null) } : {})} onOpen={(cohort, k) => open(by ? { cohort: newest(cohort, k), period: String(k), ...groupPick(by, cohort || null) } : { cohort, period: String(k) })} />
               ) : (
                 <Empty title={t('cohorts.none')}>{t('back.none.why')}</Empty>
               )}
@@ -125,7 +129,8 @@ export function UserRetention() {
       </Loaded>
       {pick?.['period'] && usual ? (
         <PeoplePanel
-          title={pick['cohort'] ? period(pick['cohort']) : dim(by ?? '', pick['value'] ?? null)}
+          title={pick['by'] ? dim(pick['by'], pick['value'] ?? null) : period(pick['cohort'])}
+          controls={picked.length > 1 ? <Select aria-label={t('cohorts.cohort')} data={picked.map((c2) => ({ value: c2, label: period(c2) }))} value={pick['cohort'] ?? null} onChange={(v) => v && open({ ...pick, cohort: v })} allowDeselect={false} withCheckIcon={false} /> : null}
           note={t('back.people', { age: age(Number(pick['period'])) })}
           params={{ of: 'retention', ...params, cohort: pick['cohort'], period: pick['period'], by: pick['by'], value: pick['value'], none: pick['none'] }}
           onClose={close}

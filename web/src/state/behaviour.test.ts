@@ -46,7 +46,7 @@ describe('the stream', () => {
 });
 
 describe('a timeline', () => {
-  const ev = (at: string, event: string): PersonEvent => ({ at, kind: 'event', event_id: at, event, path: null, channel: null, source: null, device: null, country: null, session_id: null, properties: null });
+  const ev = (at: string, event: string): PersonEvent => ({ at, kind: 'event', event_id: at, event, path: null, channel: null, source: null, device: null, country: null, properties: null });
   const items: PersonItem[] = [
     ev('2026-01-01T10:00:00Z', 'a'), ev('2026-01-01T10:05:00Z', 'a'), ev('2026-01-01T10:06:00Z', 'b'), ev('2026-01-01T11:00:00Z', 'b'),
     { at: '2026-01-01T10:30:00Z', kind: 'record', title_key: 'movement.new', params: {}, amount: 1, currency: 'USD', record: null },
@@ -95,9 +95,9 @@ describe('snippets', () => {
   it('name the server and the key, each client once', () => {
     expect(new Set(SNIPPETS.map((s) => s.id)).size).toBe(SNIPPETS.length);
     for (const s of SNIPPETS) {
-      const code = s.code('https://stats.example:8443', 'wk_test');
+      const code = s.code('https://stats.example:8443', 'wk_test', 'shop.example');
       expect(code, s.id).toContain('stats.example:8443');
-      expect(code, s.id).toContain('wk_test');
+      expect(code, s.id).toContain(s.id === 'plausible' ? 'shop.example' : 'wk_test');
       expect(code, s.id).not.toContain('https://https://');
     }
   });

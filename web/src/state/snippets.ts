@@ -3,7 +3,8 @@ export interface Snippet {
   id: string;
   name: string;
   language: string;
-  code: (host: string, key: string) => string;
+  /** `domain` is the site that stands for the key where a client knows no keys. */
+  code: (host: string, key: string, domain: string) => string;
 }
 
 const bare = (host: string): string => host.replace(/^https?:\/\//, '');
@@ -12,7 +13,7 @@ const scheme = (host: string): string => host.replace(/:\/\/.*/, '');
 export const SNIPPETS: readonly Snippet[] = [
   {
     id: 'tracker', name: 'Burgeon', language: 'html',
-    code: (host, key) => `<script defer src="${host}/tracker.js" data-key="${key}"></script>\n<script>\n  // Page views come by themselves. Own events, and who it is after a login:\n  burgeon.track('report_created', { template: 'weekly' })\n  burgeon.identify('user_42', { name: 'Ada', email: 'ada@example.com' })\n  burgeon.group('customer_7')\n</script>`,
+    code: (host, key) => `<script>window.burgeon=window.burgeon||function(){(burgeon.q=burgeon.q||[]).push(arguments)}</script>\n<script defer src="${host}/burgeon.js" data-key="${key}"></script>\n<script>\n  // Page views, links, downloads and reading come by themselves. Own events, and who it is after a login:\n  burgeon('event', 'report_created', { template: 'weekly' })\n  burgeon('identify', 'user-42', { name: 'Ada', email: 'ada@example.com' })\n  burgeon('group', 'customer-7')\n</script>`,
   },
   {
     id: 'curl', name: 'HTTP', language: 'sh',
@@ -52,7 +53,7 @@ export const SNIPPETS: readonly Snippet[] = [
   },
   {
     id: 'plausible', name: 'Plausible', language: 'ts',
-    code: (host, key) => `import { init, track } from '@plausible-analytics/tracker'\n\ninit({ domain: '${key}', endpoint: '${host}/api/event' })\ntrack('signup', { props: { plan: 'team' } })`,
+    code: (host, _key, domain) => `import { init, track } from '@plausible-analytics/tracker'\n\ninit({ domain: '${domain}', endpoint: '${host}/api/event' })\ntrack('signup', { props: { plan: 'team' } })`,
   },
   {
     id: 'mixpanel', name: 'Mixpanel', language: 'ts',
