@@ -97,19 +97,21 @@ export function flow(paths: readonly { events: readonly string[]; visits: number
   };
   walk(root, null, 0, []);
 
-  // Columns are filled in the order of the walk, so that children stand beside their parents and no ribbons cross.
+  // Columns are filled in the order of the walk and never above the parent, so that children stand beside it and no ribbons cross.
   const fullest = Math.max(1, ...Array.from({ length: columns }, (_, k) => nodes.filter((n) => n.column === k).length));
   const scale = total ? Math.max(height * 0.35, height - gap * (fullest - 1)) / total : 0;
-  for (let k = 0; k < columns; k++) {
+  const at = new Map(nodes.map((n) => [n.key, n]));
+  const above = new Map(links.map((l) => (backwards ? [l.from, l.to] : [l.to, l.from])));
+  for (let depth = 0; depth < columns; depth++) {
     let y = 0;
-    for (const n of nodes.filter((x) => x.column === k)) {
+    for (const n of nodes.filter((x) => x.column === place(depth))) {
+      y = Math.max(y, at.get(above.get(n.key) ?? '')?.y ?? 0);
       n.y = y;
       n.bar = n.visits * scale;
       n.height = Math.max(least, n.bar);
       y += n.height + gap;
     }
   }
-  const at = new Map(nodes.map((n) => [n.key, n]));
   const out = new Map<string, number>();
   const into = new Map<string, number>();
   for (const l of links) {
