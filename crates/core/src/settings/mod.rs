@@ -33,13 +33,9 @@ pub struct Settings {
     pub currency: Currency,
     /// Date whose rates convert all money, if the workspace wants constant currency.
     pub constant_rate_date: Option<Date>,
-    /// The rules of the revenue fold (`mrr_amount`, `pause`, `past_due_churn_days`, `churn_date`,
-    /// `netting_window_minutes`, `reactivation_gap_days`).
+    /// The rules of the revenue fold (`mrr_amount`, `one_time_coupons`, `usage_in_mrr`, `pause`, `past_due_churn_days`,
+    /// `churn_date`, `netting_window_minutes`, `reactivation_gap_days`).
     pub rules: RevenueRules,
-    /// Whether a coupon for a single invoice lowers recurring revenue (`one_time_coupons`).
-    pub one_time_coupons_counted: bool,
-    /// Whether metered usage counts as recurring revenue, as a mean of three months.
-    pub usage_in_mrr: bool,
     /// Whether reactivated revenue counts for the quick ratio.
     pub quick_ratio_with_reactivation: bool,
     /// Whether reactivated revenue is deducted in net MRR churn.
@@ -48,7 +44,16 @@ pub struct Settings {
     pub gross_margin: Exact,
     /// Months over which lifetime value averages the churn rate.
     pub ltv_window_months: u32,
+    /// The formula of lifetime value: one of [`LTV_FORMULAS`].
+    pub ltv_formula: &'static str,
+    /// Months that a predicted lifetime looks ahead.
+    pub ltv_horizon_months: u32,
+    /// Periods by which costs run before the customers that they win.
+    pub cost_lag_periods: u32,
 }
+
+/// The formulas of lifetime value that `ltv_formula` may name.
+pub const LTV_FORMULAS: [&str; 4] = ["churn", "lifetime", "orders", "predicted"];
 
 impl Default for Settings {
     fn default() -> Settings {
@@ -58,18 +63,19 @@ impl Default for Settings {
             currency: Currency::USD,
             constant_rate_date: None,
             rules: RevenueRules::default(),
-            one_time_coupons_counted: false,
-            usage_in_mrr: false,
             quick_ratio_with_reactivation: false,
             net_churn_with_reactivation: false,
             gross_margin: Exact::one(),
             ltv_window_months: 6,
+            ltv_formula: "churn",
+            ltv_horizon_months: 60,
+            cost_lag_periods: 1,
         }
     }
 }
 
 /// The names of all settings, in the order of the reference.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 20] = [
     "name",
     "timezone",
     "week_start",
@@ -87,6 +93,9 @@ pub const NAMES: [&str; 17] = [
     "net_churn_with_reactivation",
     "gross_margin",
     "ltv_window_months",
+    "ltv_formula",
+    "ltv_horizon_months",
+    "cost_lag_periods",
 ];
 
 /// The settings that say how things are shown and change no figure.
@@ -191,10 +200,11 @@ impl Settings {
                     choose(name, &value, [("net", AmountRule::Net), ("list", AmountRule::List)])?;
             }
             "one_time_coupons" => {
-                self.one_time_coupons_counted =
-                    choose(name, &value, [("ignored", false), ("counted", true)])?;
+                self.rules.one_time_coupons = choose(name, &value, [("ignored", false), ("counted", true)])?;
             }
-            "usage_in_mrr" => self.usage_in_mrr = value.bool().ok_or_else(|| wrong("true or false"))?,
+            "usage_in_mrr" => {
+                self.rules.usage_in_mrr = value.bool().ok_or_else(|| wrong("true or false"))?;
+            }
             "pause" => {
                 self.rules.pause =
                     choose(name, &value, [("churn", PauseRule::Churn), ("keep", PauseRule::Keep)])?;
@@ -223,6 +233,9 @@ impl Settings {
                 self.gross_margin = margin.ok_or_else(|| wrong("a fraction from 0 to 1, such as 0.8"))?;
             }
             "ltv_window_months" => self.ltv_window_months = value.whole(1, 120).map_err(|e| wrong(&e))?,
+            "ltv_formula" => self.ltv_formula = choose(name, &value, LTV_FORMULAS.map(|word| (word, word)))?,
+            "ltv_horizon_months" => self.ltv_horizon_months = value.whole(1, 600).map_err(|e| wrong(&e))?,
+            "cost_lag_periods" => self.cost_lag_periods = value.whole(0, 120).map_err(|e| wrong(&e))?,
             _ => return Err(unknown(name)),
         }
         Ok(())
@@ -241,8 +254,8 @@ impl Settings {
                 AmountRule::Net => "net",
                 AmountRule::List => "list",
             }),
-            "one_time_coupons" => quoted(if self.one_time_coupons_counted { "counted" } else { "ignored" }),
-            "usage_in_mrr" => self.usage_in_mrr.to_string(),
+            "one_time_coupons" => quoted(if self.rules.one_time_coupons { "counted" } else { "ignored" }),
+            "usage_in_mrr" => self.rules.usage_in_mrr.to_string(),
             "pause" => quoted(match self.rules.pause {
                 PauseRule::Churn => "churn",
                 PauseRule::Keep => "keep",
@@ -262,6 +275,9 @@ impl Settings {
             "net_churn_with_reactivation" => self.net_churn_with_reactivation.to_string(),
             "gross_margin" => self.gross_margin.to_decimal(12),
             "ltv_window_months" => self.ltv_window_months.to_string(),
+            "ltv_formula" => quoted(self.ltv_formula),
+            "ltv_horizon_months" => self.ltv_horizon_months.to_string(),
+            "cost_lag_periods" => self.cost_lag_periods.to_string(),
             _ => return None,
         })
     }
@@ -274,6 +290,12 @@ impl Settings {
             "false" => Some(Exact::zero()),
             text => text.parse().ok(),
         }
+    }
+
+    /// A setting that is a word, such as `churn` of `ltv_formula`; `None` for one that is unknown, no word or not set.
+    pub fn word(&self, name: &str) -> Option<&'static str> {
+        let value = self.get(name)?;
+        choices(name).iter().find(|choice| file::quote(choice) == value).copied()
     }
 
     /// All settings with their values and documentation, in the order of the reference.
@@ -320,13 +342,15 @@ pub fn doc(name: &str) -> Option<&'static str> {
     DOCS.iter().find(|(known, _)| known == name).map(|(_, doc)| doc.as_str())
 }
 
-fn choices(name: &str) -> &'static [&'static str] {
+/// The words that a setting may be, where they can be counted; else empty.
+pub fn choices(name: &str) -> &'static [&'static str] {
     match name {
         "week_start" => &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
         "mrr_amount" => &["net", "list"],
         "one_time_coupons" => &["ignored", "counted"],
         "pause" => &["churn", "keep"],
         "churn_date" => &["period_end", "request"],
+        "ltv_formula" => &LTV_FORMULAS,
         "usage_in_mrr" | "quick_ratio_with_reactivation" | "net_churn_with_reactivation" => {
             &["true", "false"]
         }
