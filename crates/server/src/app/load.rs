@@ -47,6 +47,7 @@ pub(super) async fn load(
             let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Error::invalid("bad_definition", texts.join("\n"))
         })?;
+    let catalog = catalog.under(settings);
     let dashboards =
         super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
     Ok((engine, Definitions { catalog: Arc::new(catalog), dashboards }))
