@@ -118,7 +118,8 @@ export interface paths {
         put?: never;
         /**
          * Imports a file. The answer comes at once (202); `GET /imports/{id}` tells how far it is. The same file again
-         *     changes nothing, a corrected file corrects.
+         *     changes nothing, a corrected file corrects. What an earlier version of the file had and this one has not is counted as
+         *     `missing` and stays, or with `replace` is removed.
          */
         post: operations["handler"];
         delete?: never;
@@ -466,10 +467,10 @@ export interface components {
             change: number;
             /**
              * Format: int64
-             * @description How many customers took part, where it is known.
+             * @description How many customers the metric's own rows of this value name in the period; none for what is no sum of money.
              */
             customers?: number | null;
-            /** @description Dimension, or `movement`. */
+            /** @description Dimension. */
             dimension: string;
             /** @description Its value; none where the records have none. */
             value?: string | null;
@@ -508,9 +509,19 @@ export interface components {
         Counts: {
             /**
              * Format: int64
+             * @description Records of an earlier version of the file that this one does not have. They stay; `replace` removes them.
+             */
+            missing: number;
+            /**
+             * Format: int64
              * @description Rows that could not be read and stand among the rejects.
              */
             rejected: number;
+            /**
+             * Format: int64
+             * @description Records of an earlier version of the file that were removed, since this one does not have them.
+             */
+            removed: number;
             /**
              * Format: int64
              * @description Records that took the place of an earlier version.
@@ -712,6 +723,13 @@ export interface components {
             map?: string | null;
             /** @description Further options of the reader, by name. */
             options?: string | null;
+            /**
+             * @description true: records of the same source (`file:NAME`, or `source`) that the file does not have are removed, unless a row
+             *     of it was rejected.
+             */
+            replace?: boolean | null;
+            /** @description What the records' source is called in place of `file:NAME`. */
+            source?: string | null;
             /** @description Record table or shape to read it as; guessed from the header when absent. */
             table?: string | null;
         };
@@ -883,7 +901,7 @@ export interface components {
             name: string;
             /** @description The first sentence of the definition. */
             summary: string;
-            /** @description simple, cumulative, cohort, ratio, formula, revaluation. */
+            /** @description simple, cumulative, cohort, ratio, formula, model, revaluation. */
             type: string;
             /** @description money, count, percent, ratio, months, years or days. */
             unit: string;
@@ -1181,8 +1199,10 @@ export interface components {
             metric: string;
             /** @description Whether this is the rest of a limited answer, all other groups together. */
             other: boolean;
-            /** @description Why there is no value, one for each period. */
-            reasons: (string | null)[];
+            /** @description Why there is no value, one for each period, by language. */
+            reasons: ({
+                [key: string]: string;
+            } | null)[];
             /** @description money (major units), count, percent (a fraction), ratio, months, years or days. */
             unit: string;
             /** @description One value for each period, rounded at display. */
@@ -1194,8 +1214,10 @@ export interface components {
             choices: string[];
             /** @description Value when the file says nothing. */
             default?: Record<string, never> | null;
-            /** @description What it means. */
-            doc: string;
+            /** @description What it means, by language. */
+            doc: {
+                [key: string]: string;
+            };
             /** @description Whether changing it recomputes history. */
             is_rule: boolean;
             /** @description Name in `burgeon.toml`. */
@@ -1577,6 +1599,10 @@ export interface operations {
                 table?: string;
                 /** @description As in the form */
                 map?: string;
+                /** @description As in the form */
+                replace?: boolean;
+                /** @description As in the form */
+                source?: string;
             };
             header?: never;
             path?: never;
@@ -1751,23 +1777,23 @@ export interface operations {
                 /** @description Names, separated by commas */
                 metrics: string;
                 /** @description day, week, month (default), quarter, year */
-                grain?: string;
+                grain?: string | null;
                 /** @description First date or period, included: 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05 */
-                from?: string;
+                from?: string | null;
                 /** @description Last date or period, included */
-                to?: string;
+                to?: string | null;
                 /** @description One moment in place of from and to */
-                at?: string;
+                at?: string | null;
                 /** @description Dimensions, separated by commas */
-                by?: string;
+                by?: string | null;
                 /** @description Filters, repeated: `plan:Pro,Team`, `country!:US` */
-                where?: string[];
+                where?: string[] | null;
                 /** @description previous or year_ago */
-                compare?: string;
+                compare?: string | null;
                 /** @description Display currency */
-                currency?: string;
+                currency?: string | null;
                 /** @description Keep the largest groups, the rest becomes `other` */
-                limit?: number;
+                limit?: number | null;
             };
             header?: never;
             path?: never;
@@ -1809,23 +1835,23 @@ export interface operations {
                 /** @description Names, separated by commas */
                 metrics: string;
                 /** @description day, week, month (default), quarter, year */
-                grain?: string;
+                grain?: string | null;
                 /** @description First date or period, included: 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05 */
-                from?: string;
+                from?: string | null;
                 /** @description Last date or period, included */
-                to?: string;
+                to?: string | null;
                 /** @description One moment in place of from and to */
-                at?: string;
+                at?: string | null;
                 /** @description Dimensions, separated by commas */
-                by?: string;
+                by?: string | null;
                 /** @description Filters, repeated: `plan:Pro,Team`, `country!:US` */
-                where?: string[];
+                where?: string[] | null;
                 /** @description previous or year_ago */
-                compare?: string;
+                compare?: string | null;
                 /** @description Display currency */
-                currency?: string;
+                currency?: string | null;
                 /** @description Keep the largest groups, the rest becomes `other` */
-                limit?: number;
+                limit?: number | null;
             };
             header?: never;
             path?: never;
@@ -1859,23 +1885,23 @@ export interface operations {
                 /** @description Names, separated by commas */
                 metrics: string;
                 /** @description day, week, month (default), quarter, year */
-                grain?: string;
+                grain?: string | null;
                 /** @description First date or period, included: 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05 */
-                from?: string;
+                from?: string | null;
                 /** @description Last date or period, included */
-                to?: string;
+                to?: string | null;
                 /** @description One moment in place of from and to */
-                at?: string;
+                at?: string | null;
                 /** @description Dimensions, separated by commas */
-                by?: string;
+                by?: string | null;
                 /** @description Filters, repeated: `plan:Pro,Team`, `country!:US` */
-                where?: string[];
+                where?: string[] | null;
                 /** @description previous or year_ago */
-                compare?: string;
+                compare?: string | null;
                 /** @description Display currency */
-                currency?: string;
+                currency?: string | null;
                 /** @description Keep the largest groups, the rest becomes `other` */
-                limit?: number;
+                limit?: number | null;
             };
             header?: never;
             path?: never;
