@@ -89,6 +89,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes events in Burgeon's own form: one object, an array, `{"events": […]}`, or one object a line; packed with gzip
+         *     where wanted. The key stands in `Authorization: Bearer wk_…`, in `?key=`, or in the body as `key`. Durable when
+         *     answered; the same event again is not stored again.
+         */
+        post: operations["handler"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is on the site and in the product at this moment, the last half hour by minute, and the newest events. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The names of events that were seen, with their properties, volumes and meanings. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest events by arrival; those of a person or a customer by time. With the cursor of an answer, the ones before. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/explain": {
         parameters: {
             query?: never;
@@ -97,6 +169,23 @@ export interface paths {
             cookie?: never;
         };
         /** The change of a figure: its formula's parts, and the split by dimension that adds up to it. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far people get in a series of steps, and how long it takes them. A person counts once, with the furthest way. */
         get: operations["handler"];
         put?: never;
         post?: never;
@@ -118,7 +207,8 @@ export interface paths {
         put?: never;
         /**
          * Imports a file. The answer comes at once (202); `GET /imports/{id}` tells how far it is. The same file again
-         *     changes nothing, a corrected file corrects.
+         *     changes nothing, a corrected file corrects. What an earlier version of the file had and this one has not is counted as
+         *     `missing` and stays, or with `replace` is removed.
          */
         post: operations["handler"];
         delete?: never;
@@ -144,6 +234,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The write keys that event clients send, newest first. */
+        get: operations["handler"];
+        put?: never;
+        /** Makes a write key. It may add events and do nothing else. */
+        post: operations["handler"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a write key for good; clients that send it are refused from now on. */
+        delete: operations["handler"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People who are new, come again, come back after a break, or stay away, by period. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -156,6 +298,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/meanings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What events mean in this workspace: which are a sign-up, an active use, … */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/meanings/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says what a meaning is from now on; figures of the past follow. */
+        put: operations["handler"];
+        post?: never;
+        /** Goes back to the built-in meaning; one that is not built in is gone, and the answer is null. */
+        delete: operations["handler"];
         options?: never;
         head?: never;
         patch?: never;
@@ -189,6 +366,92 @@ export interface paths {
         get: operations["handler"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/paths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ways that people took within a visit, from a step on or up to it. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The people behind a figure, those last seen first: the same parameters as the figure, and which part of it. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/persons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Persons, those last seen first. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/persons/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One person: traits, identifiers, customer, and what happened, newest first. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        /** Removes a person with every event, trait and link, from the intake log as well. It cannot be undone. */
+        delete: operations["handler"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/persons/{id}/unlink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back what made an identifier one of the person's; figures of the past follow. */
+        post: operations["handler"];
         delete?: never;
         options?: never;
         head?: never;
@@ -331,6 +594,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The people who began in each period, and those of them who came back in each period from then on. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rows": {
         parameters: {
             query?: never;
@@ -343,6 +623,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The saved segments, by name. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Saves a segment under a name, in place of one of the same name. */
+        put: operations["handler"];
+        post?: never;
+        /** Deletes a saved segment. */
+        delete: operations["handler"];
         options?: never;
         head?: never;
         patch?: never;
@@ -379,6 +694,75 @@ export interface paths {
         put: operations["handler"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stickiness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** On how many days of the week (or of 30 days) that ends with the span people are active. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Use by customer in a span, and in the one before. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The saved views, by name. */
+        get: operations["handler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Saves a view under a name, in place of one of the same name. */
+        put: operations["handler"];
+        post?: never;
+        /** Deletes a saved view. */
+        delete: operations["handler"];
         options?: never;
         head?: never;
         patch?: never;
@@ -466,10 +850,10 @@ export interface components {
             change: number;
             /**
              * Format: int64
-             * @description How many customers took part, where it is known.
+             * @description How many customers the metric's own rows of this value name in the period; none for what is no sum of money.
              */
             customers?: number | null;
-            /** @description Dimension, or `movement`. */
+            /** @description Dimension. */
             dimension: string;
             /** @description Its value; none where the records have none. */
             value?: string | null;
@@ -504,13 +888,37 @@ export interface components {
          * @enum {string}
          */
         Chart: "card" | "line" | "bar" | "movements" | "waterfall" | "heatmap" | "shares" | "table";
+        /** @description The people who began in one period. */
+        CohortRow: {
+            /** @description The period, such as `2026-W07`. */
+            cohort: string;
+            /** @description Those who came back in each period from the cohort's own on. */
+            people: number[];
+            /**
+             * Format: int64
+             * @description People.
+             */
+            size: number;
+            /** @description The value of the breakdown; none for people without one, and without a breakdown. */
+            value?: string | null;
+        };
         /** @description What an import did or has done so far. */
         Counts: {
+            /**
+             * Format: int64
+             * @description Records of an earlier version of the file that this one does not have. They stay; `replace` removes them.
+             */
+            missing: number;
             /**
              * Format: int64
              * @description Rows that could not be read and stand among the rejects.
              */
             rejected: number;
+            /**
+             * Format: int64
+             * @description Records of an earlier version of the file that were removed, since this one does not have them.
+             */
+            removed: number;
             /**
              * Format: int64
              * @description Records that took the place of an earlier version.
@@ -578,6 +986,28 @@ export interface components {
             /** @description What happened, newest first. */
             timeline: components["schemas"]["Happening"][];
         };
+        /** @description The use of one customer. */
+        CustomerUsage: {
+            /**
+             * Format: int64
+             * @description Events in the span before, as long.
+             */
+            before: number;
+            /**
+             * Format: double
+             * @description Their change as a fraction; none when there were none.
+             */
+            change?: number | null;
+            /** @description Identifier. */
+            customer_id: string;
+            /** @description Name. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description Events in the span.
+             */
+            now: number;
+        };
         /** @description A page of customers. */
         CustomersPage: {
             /** @description In the order that was asked for. */
@@ -606,6 +1036,16 @@ export interface components {
             /** @description By name. */
             dashboards: components["schemas"]["DashboardHead"][];
         };
+        /** @description People who are active on so many days. */
+        DayCount: {
+            /** @description Days. */
+            days: number;
+            /**
+             * Format: int64
+             * @description People.
+             */
+            people: number;
+        };
         /** @description A dimension. */
         DimensionInfo: {
             /** @description fact, customer, attribute or cohort. */
@@ -619,6 +1059,37 @@ export interface components {
         Envelope: {
             /** @description What went wrong. */
             error: components["schemas"]["Problem"];
+        };
+        /** @description An event. */
+        EventSeen: {
+            /** @description When it happened, RFC 3339. */
+            at: string;
+            /** @description Channel of the visit. */
+            channel?: string | null;
+            /** @description ISO 3166 code. */
+            country?: string | null;
+            /** @description Customer that the event names or the person belongs to. */
+            customer_id?: string | null;
+            /** @description desktop, mobile or tablet. */
+            device?: string | null;
+            /** @description Identifier under which it came. */
+            distinct_id: string;
+            /** @description Name. */
+            event: string;
+            /** @description Identifier from the client. */
+            event_id: string;
+            /** @description Path of the page. */
+            path?: string | null;
+            /** @description Main identifier of the person. */
+            person_id: string;
+            /** @description All other properties. */
+            properties: Record<string, never>;
+            /** @description When it arrived, RFC 3339. */
+            received_at?: string | null;
+            /** @description Session, where the client names one. */
+            session_id?: string | null;
+            /** @description Where the visit came from. */
+            source?: string | null;
         };
         /** @description The change of a figure, explained. */
         Explained: {
@@ -680,6 +1151,38 @@ export interface components {
             /** @description Type that its values look like. */
             type: string;
         };
+        /** @description The answer to a funnel. */
+        FunnelAnswer: {
+            /** @description Moment that the figures are of, RFC 3339: merged identities and late events change the past. */
+            as_of: string;
+            /** @description One for each value of the breakdown, most people first; a single one without a breakdown. */
+            groups: components["schemas"]["FunnelGroup"][];
+            /** @description The steps, in order. */
+            steps: components["schemas"]["FunnelStep"][];
+        };
+        /** @description The people of one group. */
+        FunnelGroup: {
+            /**
+             * @description Median of the seconds from step 1 (or the step before, as asked) to each step; none for step 1 and where nobody
+             *     got there.
+             */
+            median_seconds: (number | null)[];
+            /** @description People who reached each step. */
+            people: number[];
+            previous?: components["schemas"]["FunnelPrevious"] | null;
+            /** @description The value; none for people without one, and without a breakdown. */
+            value?: string | null;
+        };
+        /** @description The people of the span that is compared with. */
+        FunnelPrevious: {
+            /** @description People who reached each step. */
+            people: number[];
+        };
+        /** @description A step of a funnel. */
+        FunnelStep: {
+            /** @description The step as text. */
+            step: string;
+        };
         /** @description One thing that happened with a customer. */
         Happening: {
             /**
@@ -699,6 +1202,17 @@ export interface components {
             /** @description Key of the sentence in the page's texts, such as `movement.expansion`. */
             title_key: string;
         };
+        /** @description An identifier of a person. */
+        IdentifierInfo: {
+            /** @description When it was linked, RFC 3339. */
+            at?: string | null;
+            /** @description The identifier. */
+            id: string;
+            /** @description main, identify or alias. */
+            kind: string;
+            /** @description The identifier that it was linked to. */
+            to?: string | null;
+        };
         /** @description The form of an import. */
         ImportForm: {
             /** @description true: nothing is written; the mapping, some rows and what would be rejected are returned. */
@@ -712,6 +1226,13 @@ export interface components {
             map?: string | null;
             /** @description Further options of the reader, by name. */
             options?: string | null;
+            /**
+             * @description true: records of the same source (`file:NAME`, or `source`) that the file does not have are removed, unless a row
+             *     of it was rejected.
+             */
+            replace?: boolean | null;
+            /** @description What the records' source is called in place of `file:NAME`. */
+            source?: string | null;
             /** @description Record table or shape to read it as; guessed from the header when absent. */
             table?: string | null;
         };
@@ -792,6 +1313,48 @@ export interface components {
             /** @description Metrics, in the order of drawing. */
             metrics: string[];
         };
+        /** @description A write key, as lists show it. */
+        Key: {
+            /** @description When it was made, RFC 3339. */
+            created_at: string;
+            /** @description Sites whose trackers send a domain in place of a key. */
+            domains: string[];
+            /** @description What a client sends: `wk_` and 32 hexadecimal digits. No secret: it stands in public pages. */
+            key: string;
+            /** @description Short id, used to revoke. */
+            key_id: string;
+            /** @description When events last came with it, to the minute, RFC 3339. */
+            last_used_at?: string | null;
+            /** @description What the key is for. */
+            name: string;
+            /** @description When it was revoked, RFC 3339. */
+            revoked_at?: string | null;
+        };
+        /** @description The write keys, newest first. */
+        KeyList: {
+            /** @description Newest first, revoked ones among them. */
+            keys: components["schemas"]["Key"][];
+        };
+        /** @description Stages of life by period. */
+        LifecycleAnswer: {
+            /** @description Moment that the figures are of, RFC 3339. */
+            as_of: string;
+            /** @description Periods, in order. */
+            periods: components["schemas"]["PeriodInfo"][];
+            /** @description new, returning, resurrecting and dormant. */
+            series: components["schemas"]["StageSeries"][];
+        };
+        /** @description What happens at this moment. */
+        LiveNow: {
+            /** @description The newest events. */
+            events: components["schemas"]["EventSeen"][];
+            /** @description The last half hour, oldest minute first. */
+            minutes: components["schemas"]["MinuteCounts"][];
+            /** @description People of the last five minutes. */
+            now: components["schemas"]["NowCounts"];
+            /** @description Pages looked at in the last five minutes, most people first. */
+            pages: components["schemas"]["PageCount"][];
+        };
         /** @description A field and the column that feeds it. */
         Mapped: {
             /** @description Column of the file, or the literal in quotes. */
@@ -809,6 +1372,31 @@ export interface components {
             required: boolean;
             /** @description Why it was guessed. */
             why: string;
+        };
+        /** @description A meaning. */
+        MeaningInfo: {
+            /**
+             * Format: int32
+             * @description How often one of them must happen until it counts.
+             */
+            at_least: number;
+            /** @description Whether it is the built-in one. */
+            builtin: boolean;
+            /** @description Name for people, by language. */
+            label: {
+                [key: string]: string;
+            };
+            /** @description Name, as metrics use it. */
+            name: string;
+            /** @description Steps of which any has this meaning. */
+            steps: string[];
+            /** @description Within which time, such as `1d`; none when that is the period asked for. */
+            within?: string | null;
+        };
+        /** @description The meanings, by name. */
+        MeaningList: {
+            /** @description By name. */
+            meanings: components["schemas"]["MeaningInfo"][];
         };
         /** @description The change of one metric. */
         MetricChange: {
@@ -883,7 +1471,7 @@ export interface components {
             name: string;
             /** @description The first sentence of the definition. */
             summary: string;
-            /** @description simple, cumulative, cohort, ratio, formula, revaluation. */
+            /** @description simple, cumulative, cohort, ratio, formula, model, revaluation. */
             type: string;
             /** @description money, count, percent, ratio, months, years or days. */
             unit: string;
@@ -892,6 +1480,21 @@ export interface components {
         MetricList: {
             /** @description By area and name. */
             metrics: components["schemas"]["MetricHead"][];
+        };
+        /** @description One minute. */
+        MinuteCounts: {
+            /** @description Its beginning, RFC 3339. */
+            at: string;
+            /**
+             * Format: int64
+             * @description Events.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description People.
+             */
+            persons: number;
         };
         /** @description MRR from a moment on. */
         MrrPoint: {
@@ -902,6 +1505,69 @@ export interface components {
             amount: number;
             /** @description When, RFC 3339. */
             at: string;
+        };
+        /** @description The names of events that were seen. */
+        NameList: {
+            /** @description Most frequent first. */
+            names: components["schemas"]["NameSeen"][];
+        };
+        /** @description The name of an event. */
+        NameSeen: {
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            count: number;
+            /** @description Name. */
+            event: string;
+            /** @description Time of the first, RFC 3339. */
+            first_at: string;
+            /** @description Time of the last, RFC 3339. */
+            last_at: string;
+            /** @description Meanings that take events of this name. */
+            meanings: string[];
+            /**
+             * Format: int64
+             * @description How many people they are of.
+             */
+            persons: number;
+            /** @description Names of the properties that newer events of this name carry. */
+            properties: string[];
+        };
+        /** @description What a new key is for. */
+        NewKey: {
+            /** @description Sites whose trackers send a domain in place of a key. As long as no key names a domain, all are taken. */
+            domains?: string[];
+            /** @description What people see in the list. */
+            name: string;
+        };
+        /** @description A meaning to set; its name stands in the address. */
+        NewMeaning: {
+            /**
+             * Format: int32
+             * @description How often one of them must happen until it counts; once when it is absent.
+             */
+            at_least?: number | null;
+            /** @description Name for people in English; the present one when it is absent. */
+            label?: string | null;
+            /** @description Steps of which any has this meaning. */
+            steps: string[];
+            /** @description Within which time, such as `1d`. */
+            within?: string | null;
+        };
+        /** @description A segment to save; its name stands in the address. */
+        NewSegment: {
+            /** @description Conditions that all hold. */
+            filter: string[];
+            /** @description Who is in it. */
+            of: components["schemas"]["SegmentOf"];
+        };
+        /** @description An address to save; its name stands in the address. */
+        NewView: {
+            /** @description The page, such as `/funnels`. */
+            page: string;
+            /** @description The query of the address, as the page writes it. */
+            query: string;
         };
         /** @description A part of a formula. */
         Node: {
@@ -940,6 +1606,58 @@ export interface components {
             /** @description Unit. */
             unit: string;
         };
+        /** @description People of the last five minutes. */
+        NowCounts: {
+            /**
+             * Format: int64
+             * @description Who did anything else.
+             */
+            in_product: number;
+            /**
+             * Format: int64
+             * @description Who looked at a page.
+             */
+            on_site: number;
+        };
+        /** @description A page that is being looked at. */
+        PageCount: {
+            /** @description Path. */
+            path: string;
+            /**
+             * Format: int64
+             * @description People.
+             */
+            persons: number;
+        };
+        /** @description A way that people took. */
+        PathCount: {
+            /** @description Events (or pages), in order of time. */
+            events: string[];
+            /**
+             * Format: int64
+             * @description People.
+             */
+            people: number;
+            /**
+             * Format: int64
+             * @description Visits.
+             */
+            visits: number;
+        };
+        /** @description Ways through the product. */
+        PathsAnswer: {
+            /** @description Moment that the figures are of, RFC 3339. */
+            as_of: string;
+            /** @description Most people first. */
+            paths: components["schemas"]["PathCount"][];
+        };
+        /** @description People, those last seen first. */
+        PeopleAnswer: {
+            /** @description A part of them. */
+            people: components["schemas"]["PersonHead"][];
+            /** @description How many there are in all. */
+            total: number;
+        };
         /** @description A period. */
         PeriodInfo: {
             /** @description Whether it is over. */
@@ -950,6 +1668,59 @@ export interface components {
             label: string;
             /** @description First date. */
             start: string;
+        };
+        /** @description Who it is. */
+        PersonDetail: components["schemas"]["PersonHead"] & {
+            customer?: components["schemas"]["Customer"] | null;
+            /** @description Every identifier, the main one first. */
+            identifiers: components["schemas"]["IdentifierInfo"][];
+            /** @description All traits. */
+            traits: Record<string, never>;
+        };
+        /** @description A person in a list. */
+        PersonHead: {
+            /** @description Channel of the first event that has one. */
+            channel?: string | null;
+            /** @description Country of the newest event that has one. */
+            country?: string | null;
+            /** @description Customer that the person belongs to. */
+            customer_id?: string | null;
+            /** @description Name of that customer. */
+            customer_name?: string | null;
+            /** @description Device of the newest event that has one. */
+            device?: string | null;
+            /** @description Mail address. */
+            email?: string | null;
+            /** @description Events. */
+            events: number;
+            /** @description Time of the first event, RFC 3339. */
+            first_at?: string | null;
+            /** @description Time of the newest event, RFC 3339. */
+            last_at?: string | null;
+            /** @description Name. */
+            name?: string | null;
+            /** @description Main identifier. */
+            person_id: string;
+        };
+        /** @description One person. */
+        PersonPage: {
+            /** @description Moment that this is of, RFC 3339. */
+            as_of: string;
+            /** @description Asked for as `after`, it gives what was before; none at the end. */
+            cursor?: string | null;
+            /** @description Who it is. */
+            person: components["schemas"]["PersonDetail"];
+            /** @description What happened, newest first. */
+            timeline: components["schemas"]["TimelineItem"][];
+        };
+        /** @description Persons, those last seen first. */
+        PersonsAnswer: {
+            /** @description Asked for as `after`, it gives the next ones; none at the end. */
+            cursor?: string | null;
+            /** @description A part of them. */
+            persons: components["schemas"]["PersonHead"][];
+            /** @description How many there are in all. */
+            total: number;
         };
         /** @description What an import would do. */
         Preview: {
@@ -1007,6 +1778,28 @@ export interface components {
             /** @description The parameter or field at fault. */
             param?: string | null;
         };
+        /** @description What became of the items. */
+        Received: {
+            /**
+             * Format: int64
+             * @description Events that are stored now and were new.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Events that were there already.
+             */
+            duplicates: number;
+            /** @description Items that could not be taken; they are kept among the rejects. */
+            rejected: components["schemas"]["Refused"][];
+        };
+        /** @description The newest events. */
+        RecentEvents: {
+            /** @description Asked for as `after`, it gives the ones before; none at the end. */
+            cursor?: string | null;
+            /** @description Newest arrival first. */
+            events: components["schemas"]["EventSeen"][];
+        };
         /** @description A record and the row that it came from. */
         RecordDetail: {
             /** @description The record's columns. */
@@ -1036,6 +1829,13 @@ export interface components {
             raw?: Record<string, never> | null;
             /** @description `file:subs.csv`, `api`, `demo`. */
             source: string;
+        };
+        /** @description An item that could not be taken. */
+        Refused: {
+            /** @description Place in the body, from 0. */
+            index: number;
+            /** @description What is wrong, and how it is mended. */
+            reason: string;
         };
         /** @description A row that could not be read. */
         Reject: {
@@ -1098,6 +1898,33 @@ export interface components {
             /** @description Oldest first. */
             releases: components["schemas"]["Release"][];
         };
+        /** @description What was removed with a person. */
+        Removed: {
+            /**
+             * Format: int64
+             * @description Events.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Files that were written anew without them.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Identifiers of the person.
+             */
+            identifiers: number;
+            /** @description The person's main identifier. */
+            person_id: string;
+            /**
+             * Format: int64
+             * @description Records of the person and of their identifiers.
+             */
+            records: number;
+            /** @description Imported files, by the first digits of their hash, that the events came from and that are kept as they came. */
+            sources: string[];
+        };
         /** @description Which rejects to read again: by id, or all of an import. Neither means all that are open. */
         Replay: {
             /** @description Identifiers. */
@@ -1126,6 +1953,13 @@ export interface components {
              * @description Rows that became records.
              */
             taken: number;
+        };
+        /** @description The answer to a question of retention. */
+        RetentionAnswer: {
+            /** @description Moment that the figures are of, RFC 3339. */
+            as_of: string;
+            /** @description In order of time; those without people are left out. */
+            cohorts: components["schemas"]["CohortRow"][];
         };
         /** @description A row that could not be read. */
         RowRejected: {
@@ -1162,6 +1996,25 @@ export interface components {
             /** @description Name, unique on the page. */
             name: string;
         };
+        /** @description A saved segment. */
+        Segment: {
+            /** @description Conditions that all hold, in the form of `where`: `plan:Pro,Team`, `country!:US`, `did:report_created`. */
+            filter: string[];
+            /** @description Its name. */
+            name: string;
+            /** @description Who is in it. */
+            of: components["schemas"]["SegmentOf"];
+        };
+        /** @description The saved segments, by name. */
+        SegmentList: {
+            /** @description By name. */
+            segments: components["schemas"]["Segment"][];
+        };
+        /**
+         * @description Who is in a segment.
+         * @enum {string}
+         */
+        SegmentOf: "persons" | "customers";
         /** @description A sentence as a key and its figures; the page words it in the reader's language. */
         Sentence: {
             /** @description Key of the sentence. */
@@ -1181,8 +2034,8 @@ export interface components {
             metric: string;
             /** @description Whether this is the rest of a limited answer, all other groups together. */
             other: boolean;
-            /** @description Why there is no value, one for each period. */
-            reasons: (string | null)[];
+            /** @description Why there is no value, one for each period, by language. */
+            reasons: (components["schemas"]["BTreeMap"] | null)[];
             /** @description money (major units), count, percent (a fraction), ratio, months, years or days. */
             unit: string;
             /** @description One value for each period, rounded at display. */
@@ -1194,8 +2047,8 @@ export interface components {
             choices: string[];
             /** @description Value when the file says nothing. */
             default?: Record<string, never> | null;
-            /** @description What it means. */
-            doc: string;
+            /** @description What it means, by language. */
+            doc: components["schemas"]["BTreeMap"];
             /** @description Whether changing it recomputes history. */
             is_rule: boolean;
             /** @description Name in `burgeon.toml`. */
@@ -1264,6 +2117,22 @@ export interface components {
             /** @description Value; none where the record has none, and for rows that stand for no value. */
             value?: string | null;
         };
+        /** @description People in one stage. */
+        StageSeries: {
+            /** @description new, returning, resurrecting or dormant. */
+            state: string;
+            /** @description People in each period. */
+            values: number[];
+        };
+        /** @description On how many days of a span people are active. */
+        StickinessAnswer: {
+            /** @description Moment that the figures are of, RFC 3339. */
+            as_of: string;
+            /** @description From 1 day to all of them. */
+            days: components["schemas"]["DayCount"][];
+            /** @description Days of the span. */
+            span: number;
+        };
         /** @description A subscription as it stands. */
         Subscription: {
             /**
@@ -1304,6 +2173,42 @@ export interface components {
             name: string;
             /** @description Type: text, int, decimal, float, bool, date, timestamp, or the engine's own name. */
             type: string;
+        };
+        /** @description Something that happened. */
+        TimelineItem: (components["schemas"]["EventSeen"] & {
+            /** @enum {string} */
+            kind: "event";
+        }) | (components["schemas"]["Happening"] & {
+            /** @enum {string} */
+            kind: "record";
+        });
+        /** @description Which identifier is no longer the person's. */
+        Unlink: {
+            /** @description The identifier. */
+            identifier: string;
+        };
+        /** @description Use by customer. */
+        UsageAnswer: {
+            /** @description Moment that the figures are of, RFC 3339. */
+            as_of: string;
+            /** @description Most use first; those that fell most first when a fall is asked for. */
+            customers: components["schemas"]["CustomerUsage"][];
+            /** @description How many there are in all. */
+            total: number;
+        };
+        /** @description A saved address of a page. */
+        View: {
+            /** @description Its name. */
+            name: string;
+            /** @description The page, such as `/funnels`. */
+            page: string;
+            /** @description The query of the address, as the page writes it. */
+            query: string;
+        };
+        /** @description The saved addresses, by name. */
+        ViewList: {
+            /** @description By name. */
+            views: components["schemas"]["View"][];
         };
         /** @description What became of the rows. */
         Written: {
@@ -1496,6 +2401,152 @@ export interface operations {
     };
     handler: {
         parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Events: event, distinct_id, at, event_id, properties, … */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Received"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description No write key, or one that is not in force */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description Too much at this moment; Retry-After says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveNow"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NameList"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: {
+                /** @description Most events, up to 1,000; 50 by default */
+                limit?: number;
+                /** @description Cursor of an earlier answer */
+                after?: string;
+                /** @description Only events of this name */
+                event?: string;
+                /** @description Only the events of the person of this identifier */
+                person?: string;
+                /** @description Only the events of this customer */
+                customer?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecentEvents"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
             query: {
                 /** @description Name of the metric */
                 metric: string;
@@ -1522,6 +2573,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Explained"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query: {
+                /** @description Steps in order, repeated: `signup`, `report_created[kind=pdf]`, `*` */
+                step: string[];
+                /** @description How long after step 1 the others may come: `30m`, `12h`, `7d`; `14d` by default */
+                within?: string;
+                /** @description ordered (default), strict or any */
+                order?: string;
+                /** @description Seconds are counted from step 1: first (default), or from the step before: previous */
+                times?: string;
+                /** @description Events that end a person's way, repeated */
+                exclude?: string[];
+                /** @description Dimension of step 1's event, or `person.TRAIT` or `customer.ATTRIBUTE` */
+                by?: string;
+                /** @description First date or period of step 1, included */
+                from?: string;
+                /** @description Last date or period of step 1, included */
+                to?: string;
+                /** @description Filters, repeated: `channel:organic_search` */
+                where?: string[];
+                /** @description none (default), previous or year_ago */
+                compare?: string;
+                /** @description Only the persons of a saved segment */
+                segment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunnelAnswer"];
                 };
             };
             /** @description An unknown name or an unreadable value */
@@ -1577,6 +2679,10 @@ export interface operations {
                 table?: string;
                 /** @description As in the form */
                 map?: string;
+                /** @description As in the form */
+                replace?: boolean;
+                /** @description As in the form */
+                source?: string;
             };
             header?: never;
             path?: never;
@@ -1675,6 +2781,131 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description No name, or a domain that is none */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description No such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: {
+                /** @description Who counts as active: a meaning, `active` by default */
+                meaning?: string;
+                /** @description Steps in its place, repeated */
+                event?: string[];
+                /** @description week (default), day or month */
+                grain?: string;
+                /** @description First date or period, included */
+                from?: string;
+                /** @description Last date or period, included */
+                to?: string;
+                /** @description Filters, repeated: `channel:organic_search` */
+                where?: string[];
+                /** @description Only the persons of a saved segment */
+                segment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LifecycleAnswer"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
             /** @description Events named `hello`, `change` and `lagged` */
             200: {
                 headers: {
@@ -1686,6 +2917,91 @@ export interface operations {
             };
             /** @description Too many open pages */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeaningList"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the meaning, such as `active` */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMeaning"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeaningInfo"];
+                };
+            };
+            /** @description A step that cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the meaning */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeaningInfo"] | null;
+                };
+            };
+            /** @description No such meaning */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1735,6 +3051,263 @@ export interface operations {
                 };
             };
             /** @description No such metric; the nearest name is given */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: {
+                /** @description Step that ways begin with; any by default */
+                start?: string;
+                /** @description Step that ways end with, in place of `start` */
+                end?: string;
+                /** @description Longest way, up to 20; 5 by default */
+                steps?: number;
+                /** @description What ways are made of: event (default), path or another dimension */
+                by?: string;
+                /** @description First date or period, included */
+                from?: string;
+                /** @description Last date or period, included */
+                to?: string;
+                /** @description Filters, repeated: `channel:organic_search` */
+                where?: string[];
+                /** @description Only the persons of a saved segment */
+                segment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PathsAnswer"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query: {
+                /** @description funnel, retention, actives, event, meaning, metric, paths, lifecycle, stickiness or live */
+                of: string;
+                /** @description funnel: the step, from 1 */
+                at?: number;
+                /** @description funnel: those who got to the step before and not to this one */
+                dropped?: boolean;
+                /** @description retention: the cohort */
+                cohort?: string;
+                /** @description retention: the period from 0; the whole cohort when absent. Else a period such as 2026-01 */
+                period?: string;
+                /** @description retention: those who did not come back */
+                missing?: boolean;
+                /** @description paths: how the way begins (or ends), repeated */
+                path?: string[];
+                /** @description lifecycle: new, returning, resurrecting or dormant */
+                state?: string;
+                /** @description stickiness: the number of days */
+                days?: number;
+                /** @description live: site or product */
+                on?: string;
+                /** @description metric: its name */
+                metric?: string;
+                /** @description meaning: its name */
+                meaning?: string;
+                /** @description event: steps of which people took one */
+                event?: string[];
+                /** @description Only the group of this value of `by` */
+                value?: string;
+                /** @description Only the group without a value */
+                none?: boolean;
+                /** @description Most people, up to 1,000; 50 by default */
+                limit?: number;
+                /** @description People to pass over */
+                offset?: number;
+                /** @description First date or period, included */
+                from?: string;
+                /** @description Last date or period, included */
+                to?: string;
+                /** @description Filters, repeated: `channel:organic_search` */
+                where?: string[];
+                /** @description Only the persons of a saved segment */
+                segment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleAnswer"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: {
+                /** @description Part of an identifier, name or mail address */
+                search?: string;
+                /** @description Only the persons of a saved segment */
+                segment?: string;
+                /** @description Only the persons of a customer */
+                customer?: string;
+                /** @description Filters, repeated: `country:DE`, `did:signup` */
+                where?: string[];
+                /** @description Most persons, up to 1,000; 50 by default */
+                limit?: number;
+                /** @description Cursor of an earlier answer */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonsAnswer"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: {
+                /** @description Cursor of an earlier answer */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Any identifier of the person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonPage"];
+                };
+            };
+            /** @description No such person */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Any identifier of the person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            /** @description No such person */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Any identifier of the person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Unlink"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonPage"];
+                };
+            };
+            /** @description No such person, or no such link */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2104,6 +3677,55 @@ export interface operations {
     handler: {
         parameters: {
             query: {
+                /** @description Step that begins a cohort */
+                first: string;
+                /** @description Step that counts as coming back; the same by default */
+                return?: string;
+                /** @description week (default), day or month */
+                grain?: string;
+                /** @description first (default): by the first such event ever; recurring: in every period with one */
+                kind?: string;
+                /** @description true (default): came back in that period; false: in it or later */
+                bounded?: boolean;
+                /** @description Dimension of the first event, or `person.TRAIT` or `customer.ATTRIBUTE` */
+                by?: string;
+                /** @description First date or period of the cohorts, included */
+                from?: string;
+                /** @description Last date or period, included */
+                to?: string;
+                /** @description Filters, repeated: `channel:organic_search` */
+                where?: string[];
+                /** @description Only the persons of a saved segment */
+                segment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswer"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query: {
                 /** @description Name of the metric */
                 metric: string;
                 /** @description The period, such as 2026-01 */
@@ -2133,6 +3755,90 @@ export interface operations {
             };
             /** @description An unknown name or an unreadable value */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentList"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name that people see */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSegment"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Segment"];
+                };
+            };
+            /** @description An unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such segment */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2233,6 +3939,180 @@ export interface operations {
             };
             /** @description An unknown name or an unreadable value */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: {
+                /** @description Who counts as active: a meaning, `active` by default */
+                meaning?: string;
+                /** @description Steps in its place, repeated */
+                event?: string[];
+                /** @description week (default) or month */
+                grain?: string;
+                /** @description First date or period, included */
+                from?: string;
+                /** @description Last date or period, included */
+                to?: string;
+                /** @description Filters, repeated: `channel:organic_search` */
+                where?: string[];
+                /** @description Only the persons of a saved segment */
+                segment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StickinessAnswer"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: {
+                /** @description customer */
+                by?: string;
+                /** @description Step that counts as use; any event by default */
+                event?: string;
+                /** @description Only customers whose use fell by this share, such as 0.5 */
+                fell?: number;
+                /** @description With `fell`: only those with so many events before; 10 by default */
+                at_least?: number;
+                /** @description Most customers, up to 10,000; 100 by default */
+                limit?: number;
+                /** @description First date or period, included */
+                from?: string;
+                /** @description Last date or period, included */
+                to?: string;
+                /** @description Filters, repeated: `channel:organic_search` */
+                where?: string[];
+                /** @description Only the persons of a saved segment */
+                segment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageAnswer"];
+                };
+            };
+            /** @description An unknown name or an unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewList"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name that people see */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description An unreadable value */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    handler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such view */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,5 +1,5 @@
 /** What a chart, its table and its export are made from: one figure. Pure. */
-import type { Metric, Period, QueryResult, Series, Unit } from '../api/types';
+import type { Metric, Period, QueryResult, Series, Text, Unit } from '../api/types';
 
 export interface Line {
   key: string;
@@ -7,7 +7,7 @@ export interface Line {
   metric: string;
   unit: Unit;
   values: (number | null)[];
-  reasons: (string | null)[];
+  reasons: (Text | null)[];
   compare: (number | null)[] | null;
   /** The segment of the line, by which a click filters. */
   dimensions: Record<string, string | null>;
@@ -78,21 +78,21 @@ export interface Reading {
   before: number | null;
   /** The label of the period compared with. */
   against: string | null;
-  reason: string | null;
+  reason: Text | null;
 }
 
 /**
  * What a card shows: a balance as of now, a flow or a rate of the last complete period, beside what it is compared with:
- * the period before it, or the same period a year ago.
+ * the period before it, the same period a year ago, or the same of another segment.
  */
-export function reading(result: QueryResult, series: Series, balance: boolean, compare: 'none' | 'previous' | 'year_ago'): Reading | null {
+export function reading(result: QueryResult, series: Series, balance: boolean, compare: 'none' | 'previous' | 'year_ago' | 'segment'): Reading | null {
   const last = result.periods.length - 1;
   if (last < 0) return null;
   const complete = lastComplete(result.periods);
   const index = balance || complete < 0 ? last : complete;
   const value = series.values[index] ?? null;
   const reason = series.reasons[index] ?? null;
-  if (compare === 'year_ago') return { index, value, before: series.compare?.[index] ?? null, against: result.compare_periods?.[index]?.label ?? null, reason };
+  if (compare === 'year_ago' || compare === 'segment') return { index, value, before: series.compare?.[index] ?? null, against: result.compare_periods?.[index]?.label ?? null, reason };
   if (compare === 'previous') return { index, value, before: series.values[index - 1] ?? null, against: result.periods[index - 1]?.label ?? null, reason };
   return { index, value, before: null, against: null, reason };
 }

@@ -1,5 +1,6 @@
 //! The engine: a DataFusion session over the records of a workspace.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,16 +9,21 @@ use burgeon_core::records;
 use burgeon_core::revenue::RevenueRules;
 use burgeon_core::time::{Clock, Zone};
 use burgeon_metrics::base::{BaseMeasure, BaseRequest, BaseSeries};
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::cast::{as_date32_array, as_decimal128_array, as_string_view_array};
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
+use jiff::civil::Date;
+use parking_lot::Mutex;
 
 use super::error::EngineError;
+use super::groups::GivenCodes;
 use super::{cohort, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
+use crate::events::{self, EventStore};
 use crate::exec::rates::{RateBook, RateRow, Rates};
 use crate::exec::{RecordSource, RecordTable};
 use crate::facts::{self, FactFile, FactSchema};
@@ -33,6 +39,8 @@ pub struct EngineOptions {
     pub display: Currency,
     /// The rules of recurring revenue.
     pub rules: RevenueRules,
+    /// The day whose rates convert everything; `None`: each row has the rate of its own day.
+    pub constant_rates: Option<Date>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// The facts.
@@ -60,6 +68,7 @@ impl EngineOptions {
             zone,
             display,
             rules,
+            constant_rates: None,
             clock,
             facts,
             cache_bytes: 256 << 20,
@@ -77,7 +86,10 @@ pub struct Engine {
     pub(super) rates: Arc<RateBook>,
     cache: Arc<PartialCache>,
     pub(super) context: SessionContext,
+    /// Facts (with or without their customer) whose plans mix entities between partitions.
+    pub(super) mixing: Mutex<HashSet<(String, bool)>>,
     facts: Vec<FactSchema>,
+    pub(super) given: GivenCodes,
 }
 
 impl std::fmt::Debug for Engine {
@@ -96,14 +108,20 @@ impl Engine {
     /// When a record table cannot be opened or a fact does not plan.
     pub async fn new(source: Arc<dyn RecordSource>, options: EngineOptions) -> Result<Engine, EngineError> {
         let cache = Arc::new(PartialCache::new(options.cache_bytes));
-        let rates = Arc::new(RateBook::new(Rates::new(options.zone.clone(), 0, [])));
+        let none = Rates::new(options.zone.clone(), 0, []).constant(options.constant_rates);
+        let rates = Arc::new(RateBook::new(none));
         let context = SessionContext::new_with_state(state(&options, &cache)?);
         // Twice: as `payments` and as `records.payments`, since a fact may take the plain name.
         let catalog = context.catalog("datafusion");
         let schema = Arc::new(MemorySchemaProvider::new());
-        for table in records::TABLES.iter().filter(|table| table.storage == records::Storage::Ledger) {
-            let provider = Arc::new(RecordTable::try_new(table.name, Arc::clone(&source))?);
-            context.register_table(table.name, Arc::clone(&provider) as _)?;
+        for table in records::TABLES {
+            let provider: Arc<dyn TableProvider> = match table.storage {
+                records::Storage::Events if source.events().is_none() => {
+                    Arc::new(EmptyTable::new(events::schema()?))
+                }
+                _ => Arc::new(RecordTable::try_new(table.name, Arc::clone(&source))?),
+            };
+            context.register_table(table.name, Arc::clone(&provider))?;
             schema.register_table(table.name.to_owned(), provider)?;
         }
         if let Some(catalog) = catalog {
@@ -114,10 +132,20 @@ impl Engine {
         }
         context.register_udtf(
             functions::movements_fold::NAME,
-            Arc::new(functions::movements_fold::MovementsFold::new(Arc::clone(&source), options.rules)),
+            Arc::new(functions::movements_fold::MovementsFold::new(
+                Arc::clone(&source),
+                options.rules,
+                options.zone.clone(),
+            )),
         );
         let facts = facts::register(&context, &options.facts).await?;
-        Ok(Engine { source, options, rates, cache, context, facts })
+        let (mixing, given) = (Mutex::default(), GivenCodes::default());
+        Ok(Engine { source, options, rates, cache, context, mixing, facts, given })
+    }
+
+    /// The store of events; `None` when the source has none.
+    pub fn events(&self) -> Option<EventStore> {
+        self.source.events()
     }
 
     /// The facts with their columns, for the metrics catalog.
@@ -179,7 +207,8 @@ impl Engine {
                 }
             }
         }
-        self.rates.replace(Rates::new(self.options.zone.clone(), version, rows));
+        let rates = Rates::new(self.options.zone.clone(), version, rows);
+        self.rates.replace(rates.constant(self.options.constant_rates));
         Ok(self.rates.current())
     }
 

@@ -4,8 +4,10 @@ use super::rejected::{self, Origin};
 use super::{Counts, ImportOptions, ImportStatus, ImportSummary, Progress, Uploaded};
 use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
+use arrow::array::RecordBatch;
 use burgeon_connectors::{Input, Options, Reader, Reject};
-use burgeon_engine::lake::{BulkWriter, raw};
+use burgeon_engine::events::EventBulk;
+use burgeon_engine::lake::{BulkSummary, BulkWriter, Lake, raw};
 use burgeon_state::NewImport;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,16 +29,56 @@ struct Job {
     at: i64,
     input: Input,
     options: Options,
+    /// Whether records of the source that the file does not have are removed.
+    replace: bool,
+    /// Whether an earlier version of the file was imported.
+    corrects: bool,
     progress: Arc<Progress>,
 }
 
 /// What reading a file gave, before it is committed.
 struct ReadOut {
     shape: String,
-    writers: BTreeMap<&'static str, BulkWriter>,
+    writers: BTreeMap<&'static str, Writer>,
     rejects: BulkWriter,
     counts: Counts,
     shown: Vec<(u64, String)>,
+}
+
+/// What rows of a table are handed to.
+enum Writer {
+    Ledger(BulkWriter),
+    Events(EventBulk),
+}
+
+impl Writer {
+    fn new(lake: &Lake, table: &str) -> Result<Self> {
+        Ok(match table {
+            "events" => Self::Events(lake.events().bulk()?),
+            _ => Self::Ledger(lake.bulk(table)?),
+        })
+    }
+
+    /// Compares the records of a source with the file. Events happened: a file without them takes none back.
+    fn watch(&mut self, source: &str, remove: bool) {
+        if let Self::Ledger(writer) = self {
+            writer.watch(source, remove);
+        }
+    }
+
+    fn write(&self, rows: &RecordBatch) -> Result<()> {
+        Ok(match self {
+            Self::Ledger(writer) => writer.write(rows)?,
+            Self::Events(writer) => writer.write(rows)?,
+        })
+    }
+
+    async fn finish(self) -> Result<BulkSummary> {
+        Ok(match self {
+            Self::Ledger(writer) => writer.finish().await?,
+            Self::Events(writer) => writer.finish().await?,
+        })
+    }
 }
 
 impl Workspace {
@@ -113,6 +155,7 @@ impl Workspace {
             shape: Some(shape),
             mapping: options.to_json(),
         };
+        let corrects = self.state().is_correction(name, &sha256).await?;
         self.state().begin_import(&new, at).await?;
         self.running_imports().lock().insert(import_id.clone(), progress.clone());
         Ok(Job {
@@ -123,6 +166,8 @@ impl Workspace {
             at,
             input,
             options: filled,
+            replace: options.replace,
+            corrects,
             progress,
         })
     }
@@ -150,7 +195,7 @@ impl Workspace {
         };
         self.running_imports().lock().remove(&id);
         if let Ok(summary) = &done {
-            let Counts { rows_read, taken, replaced, unchanged, rejected } = summary.counts;
+            let Counts { rows_read, taken, replaced, unchanged, rejected, missing, removed } = summary.counts;
             tracing::info!(
                 import = id,
                 file = name,
@@ -159,6 +204,8 @@ impl Workspace {
                 replaced,
                 unchanged,
                 rejected,
+                missing,
+                removed,
                 "a file was imported"
             );
         }
@@ -170,13 +217,24 @@ impl Workspace {
     async fn write_import(&self, job: Job) -> Result<ImportSummary> {
         let (import_id, file) = (job.import_id.clone(), job.name.clone());
         let lake = self.lake().clone();
+        let (source, replace, corrects) = (job.source.clone(), job.replace, job.corrects);
         let mut out = blocking(move || read(&lake, &job)).await?;
+        // A row that could not be read may be the correction of one that is there: then nothing is removed.
+        let remove = replace && out.counts.rejected == 0;
+        if replace || corrects {
+            out.writers.values_mut().for_each(|writer| writer.watch(&source, remove));
+        }
         let mut tables = Vec::new();
-        for (table, writer) in std::mem::take(&mut out.writers) {
+        // Who is whom comes before what they did, so that events join their persons as they are stored.
+        let (events, ledger): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut out.writers).into_iter().partition(|(table, _)| *table == "events");
+        for (table, writer) in ledger.into_iter().chain(events) {
             let summary = writer.finish().await?;
             out.counts.taken += summary.taken;
             out.counts.replaced += summary.replaced;
             out.counts.unchanged += summary.unchanged;
+            out.counts.missing += summary.missing;
+            out.counts.removed += summary.removed;
             tables.push(table.to_owned());
         }
         out.rejects.finish().await?;
@@ -186,6 +244,7 @@ impl Workspace {
             shape: Some(out.shape),
             tables,
             counts: out.counts,
+            replace,
             rejects: out.shown,
         })
     }
@@ -193,12 +252,17 @@ impl Workspace {
     /// The reader's options of this workspace.
     pub(in crate::app) fn reader_options(&self) -> Options {
         let settings = self.settings();
-        Options { zone: settings.zone.clone(), currency: Some(settings.currency), ..Options::default() }
+        Options {
+            zone: settings.zone.clone(),
+            currency: Some(settings.currency),
+            channels: Some(self.channels()),
+            ..Options::default()
+        }
     }
 }
 
 /// Reads all rows of the file. Blocking.
-fn read(lake: &burgeon_engine::lake::Lake, job: &Job) -> Result<ReadOut> {
+fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
     let reader = Reader::open(&job.input, &job.options)?;
     let shape = reader.shape().to_owned();
     let origin = Origin {
@@ -215,6 +279,12 @@ fn read(lake: &burgeon_engine::lake::Lake, job: &Job) -> Result<ReadOut> {
         counts: Counts::default(),
         shown: Vec::new(),
     };
+    if job.replace || job.corrects {
+        // Also a table of which the file has no row any more is compared.
+        for table in reader.tables() {
+            out.writers.insert(table, Writer::new(lake, table)?);
+        }
+    }
     let mut waiting: Vec<Reject> = Vec::new();
     for output in reader {
         let output = output?;
@@ -224,7 +294,7 @@ fn read(lake: &burgeon_engine::lake::Lake, job: &Job) -> Result<ReadOut> {
             let writer = match out.writers.entry(batch.table.name) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(lake.bulk(batch.table.name)?)
+                    entry.insert(Writer::new(lake, batch.table.name)?)
                 }
             };
             writer.write(&batch.with_origin(&job.source, &job.sha256[..raw::SHORT]))?;
