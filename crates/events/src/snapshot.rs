@@ -9,7 +9,7 @@ use burgeon_core::behaviour::{Kernel, Partial, Rows};
 use parking_lot::Mutex;
 
 use crate::block::Block;
-use crate::cache::{Entry, WHOLE};
+use crate::cache::{Cache, Entry, WHOLE};
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::question::{EVENT, Question};
@@ -39,11 +39,13 @@ pub struct NameSeen {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     view: Arc<View>,
+    /// Not in the view: kept answers hold views.
+    cache: Arc<Cache>,
 }
 
 impl Snapshot {
-    pub(crate) fn of(view: Arc<View>) -> Self {
-        Self { view }
+    pub(crate) fn of(view: Arc<View>, cache: Arc<Cache>) -> Self {
+        Self { view, cache }
     }
 
     /// Changes whenever the answer of any question could.
@@ -57,8 +59,8 @@ impl Snapshot {
     /// address, so hand the same `Arc` again where they are the same.
     pub fn ask<K: Kernel + Debug>(&self, question: &Question, kernel: &K) -> Result<K::Partial> {
         let view = &*self.view;
-        let entry = view.cache.entry(&format!("{} {kernel:?}", type_name::<K>()), question);
-        let last = view.cache.get::<Last<K::Partial>>(&entry, WHOLE);
+        let entry = self.cache.entry(&format!("{} {kernel:?}", type_name::<K>()), question);
+        let last = self.cache.get::<Last<K::Partial>>(&entry, WHOLE);
         if let Some(last) = last.as_ref().filter(|last| last.view.version == view.version) {
             return Ok(last.answer.clone());
         }
@@ -73,7 +75,7 @@ impl Snapshot {
         // The view shares its rows with the store, but not the order of the recent ones.
         let bytes = answer.bytes() + view.overlay().order.bytes();
         let last = Last { view: self.view.clone(), answer: answer.clone() };
-        view.cache.put(&entry, WHOLE, Arc::new(last), bytes);
+        self.cache.put(&entry, WHOLE, Arc::new(last), bytes);
         Ok(answer)
     }
 
@@ -167,7 +169,7 @@ impl Snapshot {
         touched: &[u32],
         scratch: &mut Scratch,
     ) -> Result<Option<Arc<K::Partial>>> {
-        let cache = &self.view.cache;
+        let cache = &self.cache;
         if let Some(known) = cache.get::<K::Partial>(entry, block.number) {
             return Ok(Some(known));
         }
@@ -292,7 +294,7 @@ impl Snapshot {
     /// Classes from 60,000 on that a kernel saw in [`Snapshot::ask`] with this kernel and question: the event's name of
     /// each, in order.
     pub fn classes<K: Kernel + Debug>(&self, question: &Question, kernel: &K) -> Vec<String> {
-        let entry = self.view.cache.entry(&format!("{} {kernel:?}", type_name::<K>()), question);
+        let entry = self.cache.entry(&format!("{} {kernel:?}", type_name::<K>()), question);
         let events = self.view.events.read();
         let names: Vec<&str> = events.all().collect();
         let name = |event: u16| names.get(usize::from(event)).copied().unwrap_or_default().to_owned();

@@ -290,7 +290,6 @@ impl HotStore {
             identifiers: core.identifiers.clone(),
             events: core.events.clone(),
             dims: state.dims.clone(),
-            cache: core.cache.clone(),
             threads: core.options.threads,
             last_order: core.last_order.clone(),
             overlay: OnceLock::new(),
@@ -583,7 +582,7 @@ impl HotStore {
     /// One unchanging view. Cheap; views share everything with the store.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::of(self.view())
+        Snapshot::of(self.view(), self.core.cache.clone())
     }
 
     /// Begins to take many rows at once, in bounded memory. See [`Bulk`].

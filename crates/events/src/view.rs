@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 
 use crate::block::Block;
-use crate::cache::Cache;
 use crate::chunked::Chunked;
 use crate::dictionary::Dictionary;
 use crate::error::{HotError, Result};
@@ -54,7 +53,6 @@ pub(crate) struct View {
     pub identifiers: Arc<RwLock<Dictionary>>,
     pub events: Arc<RwLock<Dictionary>>,
     pub dims: Arc<Vec<Dim>>,
-    pub cache: Arc<Cache>,
     pub threads: usize,
     pub last_order: Arc<Mutex<Option<Arc<Order>>>>,
     pub overlay: OnceLock<Overlay>,

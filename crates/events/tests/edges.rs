@@ -256,3 +256,80 @@ fn damage_is_found_and_named() {
     std::fs::remove_file(&block).unwrap();
     assert!(matches!(HotStore::open(dir.path(), options(&[])), Err(HotError::Io { .. })));
 }
+
+#[test]
+fn a_store_that_is_closed_holds_no_files_and_rewritten_blocks_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let held = || -> Vec<String> {
+        let open = std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+        open.filter(|path| path.starts_with(&root)).map(|path| path.display().to_string()).collect()
+    };
+    let store = HotStore::open(dir.path(), options(&["channel"])).unwrap();
+    for i in 0..5u64 {
+        let rows: Vec<(&str, &str, u64, i64)> =
+            (0..200).map(|j| ("a", "view", i * 200 + j, j as i64)).collect();
+        append(&store, i + 1, &rows, ("channel", Some("mail")));
+        let now = store.snapshot();
+        let kernel = Rolling::distinct(Calendar::new(vec![0, 100, 200]));
+        let question = Question { conditions: vec![vec![Step::named("view")]], ..Question::default() };
+        assert_eq!(kernel.counts(&now.ask(&question, &kernel).unwrap()).of(0, 0), [1, 1]);
+        assert_eq!(now.names().unwrap()[0].rows, (i + 1) * 200);
+        drop(now);
+        store.compact().unwrap();
+        assert!(held().iter().all(|path| !path.ends_with("(deleted)")), "{:?}", held());
+    }
+    assert!(!held().is_empty());
+    drop(store);
+    assert_eq!(held(), Vec::<String>::new());
+}
+
+#[test]
+fn appends_questions_and_upkeep_at_the_same_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = HotStore::open(dir.path(), HotOptions { recent_rows: 300, ..options(&["channel"]) }).unwrap();
+    let rows = |from: u64| -> Vec<(String, u64)> {
+        (from..from + 20).map(|i| (format!("u{}", i * 7919 % 97), i)).collect()
+    };
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for i in 0..200u64 {
+                let rows = rows(i * 20);
+                let rows: Vec<(&str, &str, u64, i64)> =
+                    rows.iter().map(|(w, i)| (w.as_str(), "view", *i, *i as i64)).collect();
+                assert_eq!(append(&store, i + 1, &rows, ("channel", Some("mail"))), 20);
+                if i % 10 == 0 {
+                    let members: Vec<u32> = (0..97).filter_map(|n| store.number(&format!("u{n}"))).collect();
+                    let (a, b) = (members[i as usize / 10 % members.len()], members[0]);
+                    store.relink(&[if a == b { vec![a] } else { vec![a, b] }]).unwrap();
+                    store.relink(&[vec![a], vec![b]]).unwrap();
+                }
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                store.maintain().unwrap();
+                store.checkpoint().unwrap();
+            }
+        });
+        let mut last = 0;
+        while !done.load(Ordering::SeqCst) {
+            let names = store.snapshot().names().unwrap();
+            let rows = names.first().map_or(0, |name| name.rows);
+            assert!(rows >= last && rows % 20 == 0, "{rows} rows after {last}");
+            last = rows;
+        }
+    });
+    store.compact().unwrap();
+    for store in [store.clone(), HotStore::open(dir.path(), options(&["channel"])).unwrap()] {
+        assert_eq!(store.stats().rows, 4000);
+        let people = store
+            .snapshot()
+            .fold(&Question::default(), Vec::new, |people, rows| people.extend_from_slice(rows.persons));
+        assert_eq!(people.unwrap().concat().len(), 97);
+    }
+}

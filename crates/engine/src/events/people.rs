@@ -5,7 +5,7 @@
 //! several identifiers of a person the main one counts first, then the one seen first. Merged customers are shown as
 //! the surviving one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray, StringViewBuilder};
@@ -44,12 +44,12 @@ struct Key {
     customers: u64,
     merges: u64,
     identity: u64,
-    identifiers: u64,
+    identifiers: u32,
 }
 
 #[derive(Debug, Default)]
 struct CustomerNames {
-    ids: Vec<Box<str>>,
+    ids: BTreeSet<Box<str>>,
     /// The customer of a mail address; `None` when several have it.
     emails: HashMap<Box<str>, Option<Box<str>>>,
 }
@@ -57,8 +57,8 @@ struct CustomerNames {
 /// Main identifier and customer of everybody.
 #[derive(Debug)]
 pub(crate) struct People {
-    /// Person of each identifier, by number.
-    pub persons: Vec<u32>,
+    /// Person of each identifier, by number; later ones are persons of their own.
+    persons: Vec<u32>,
     /// For identifiers that are not the main one: place of the main one's text, + 1; 0 for all others.
     main: Vec<u32>,
     main_texts: StringViewArray,
@@ -149,7 +149,7 @@ pub(crate) fn people(shared: &Shared) -> Result<Arc<People>> {
     let merges = Arc::clone(&customers.merges);
     let hot = &shared.events.hot;
     let mut cache = shared.events.people.lock();
-    let identifiers = u64::from(hot.identifiers());
+    let identifiers = hot.identifiers();
     let key = Key {
         persons: persons.version(),
         customers: customers.version(),
@@ -157,13 +157,19 @@ pub(crate) fn people(shared: &Shared) -> Result<Arc<People>> {
         identity: shared.events.identity.lock().version,
         identifiers,
     };
-    if let Some((made, people)) = &cache.made
-        && *made == key
-    {
-        return Ok(Arc::clone(people));
+    let names = cache.customers(&customers)?;
+    if let Some((made, people)) = &mut cache.made {
+        // New identifiers are persons of their own and nobody's customer, unless they are called like one.
+        let mut same = *made == Key { identifiers: made.identifiers, ..key };
+        for number in made.identifiers..key.identifiers {
+            same = same && !hot.identifier(number)?.is_some_and(|text| names.ids.contains(text.as_str()));
+        }
+        if same {
+            *made = key;
+            return Ok(Arc::clone(people));
+        }
     }
     let said = cache.said(shared, &persons)?;
-    let names = cache.customers(&customers)?;
     let people = Arc::new(make(shared, &said, &names, merges)?);
     cache.made = Some((key, Arc::clone(&people)));
     Ok(people)
@@ -220,7 +226,7 @@ impl PeopleCache {
                             })
                             .or_insert(owner.clone());
                     }
-                    names.ids.push(id);
+                    names.ids.insert(id);
                 }
             }
         }
