@@ -32,7 +32,10 @@ const TYPES: [(&str, &[&str]); 8] = [
     ("cumulative", &["fact", "aggregate", "measure", "filter", "entity", "window", "sign"]),
     ("cohort", &["fact", "measure", "filter", "entity", "window", "take"]),
     ("active", &["fact", "filter", "entity", "window"]),
-    ("conversion", &["fact", "filter", "entity", "target", "target_filter", "link", "window", "take", "null_reason"]),
+    (
+        "conversion",
+        &["fact", "filter", "entity", "target", "target_filter", "link", "window", "take", "null_reason"],
+    ),
     ("ratio", &["numerator", "denominator", "null_reason"]),
     ("formula", &["formula", "null_reason"]),
     ("revaluation", &["of", "flows", "less"]),
@@ -215,7 +218,8 @@ impl Fields<'_> {
             "conversion" => {
                 let entity = self.text("entity")?;
                 let Some(Window::Days(days)) = self.window(None)? else {
-                    let message = "the window of a conversion is a number of days, such as 30 days".to_owned();
+                    let message =
+                        "the window of a conversion is a number of days, such as 30 days".to_owned();
                     return Err(self.fail("window", message));
                 };
                 Kind::Conversion {

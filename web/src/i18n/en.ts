@@ -374,6 +374,7 @@ export const en = {
   'setting.currency': 'Display currency',
   'setting.gross_margin': 'Gross margin',
   'setting.ltv_window_months': 'Months that LTV averages churn over',
+  'setting.session_minutes': 'Minutes of silence that end a visit',
   'setting.mrr_amount': 'Amounts in MRR',
   'setting.name': 'Name of the workspace',
   'setting.net_churn_with_reactivation': 'Net churn deducts reactivation',

@@ -376,6 +376,7 @@ export const ru: Messages = {
   'setting.currency': 'Валюта отображения',
   'setting.gross_margin': 'Валовая маржа',
   'setting.ltv_window_months': 'За сколько месяцев LTV усредняет отток',
+  'setting.session_minutes': 'Минут тишины, после которых визит окончен',
   'setting.mrr_amount': 'Суммы в MRR',
   'setting.name': 'Название рабочего пространства',
   'setting.net_churn_with_reactivation': 'Чистый отток вычитает возвраты',

@@ -376,6 +376,7 @@ export const zh: Messages = {
   'setting.currency': '显示币种',
   'setting.gross_margin': '毛利率',
   'setting.ltv_window_months': 'LTV 平均流失率的月数',
+  'setting.session_minutes': '访问结束前的静默分钟数',
   'setting.mrr_amount': 'MRR 金额口径',
   'setting.name': '工作区名称',
   'setting.net_churn_with_reactivation': '净流失扣除重新激活',

@@ -48,6 +48,8 @@ pub struct Settings {
     pub gross_margin: Exact,
     /// Months over which lifetime value averages the churn rate.
     pub ltv_window_months: u32,
+    /// Minutes of silence after which a visit is over.
+    pub session_minutes: u32,
 }
 
 impl Default for Settings {
@@ -64,12 +66,13 @@ impl Default for Settings {
             net_churn_with_reactivation: false,
             gross_margin: Exact::one(),
             ltv_window_months: 6,
+            session_minutes: 30,
         }
     }
 }
 
 /// The names of all settings, in the order of the reference.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     "name",
     "timezone",
     "week_start",
@@ -87,6 +90,7 @@ pub const NAMES: [&str; 17] = [
     "net_churn_with_reactivation",
     "gross_margin",
     "ltv_window_months",
+    "session_minutes",
 ];
 
 /// The settings that say how things are shown and change no figure.
@@ -223,6 +227,7 @@ impl Settings {
                 self.gross_margin = margin.ok_or_else(|| wrong("a fraction from 0 to 1, such as 0.8"))?;
             }
             "ltv_window_months" => self.ltv_window_months = value.whole(1, 120).map_err(|e| wrong(&e))?,
+            "session_minutes" => self.session_minutes = value.whole(1, 1_440).map_err(|e| wrong(&e))?,
             _ => return Err(unknown(name)),
         }
         Ok(())
@@ -262,6 +267,7 @@ impl Settings {
             "net_churn_with_reactivation" => self.net_churn_with_reactivation.to_string(),
             "gross_margin" => self.gross_margin.to_decimal(12),
             "ltv_window_months" => self.ltv_window_months.to_string(),
+            "session_minutes" => self.session_minutes.to_string(),
             _ => return None,
         })
     }

@@ -18,11 +18,12 @@ use datafusion::prelude::{SessionConfig, SessionContext, col};
 
 use super::error::EngineError;
 use super::groups::GivenCodes;
-use super::{cohort, single, sums};
+use super::{actives, cohort, conversion, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
 use crate::events::{self, EventStore};
 use crate::exec::rates::{RateBook, RateRow, Rates};
 use crate::exec::{RecordSource, RecordTable};
+use crate::facts::macros::Macros;
 use crate::facts::{self, FactFile, FactSchema};
 use crate::functions;
 use crate::functions::cut_off::Moments;
@@ -40,6 +41,8 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// The facts.
     pub facts: Vec<FactFile>,
+    /// What facts and statements may write in SQL beside functions: the meanings of events.
+    pub macros: Macros,
     /// Bytes for stored partial aggregates.
     pub cache_bytes: usize,
     /// Bytes that all running queries together may use before they spill or fail.
@@ -51,7 +54,8 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// Options with the usual limits: 256 MB of stored aggregates, 1 GB for running queries, two buckets at a time.
+    /// Options with the usual limits: 256 MB of stored aggregates, 1 GB for running queries, two buckets at a time,
+    /// visits that end after 30 minutes, and no meanings of events.
     pub fn new(
         zone: Zone,
         display: Currency,
@@ -65,6 +69,7 @@ impl EngineOptions {
             rules,
             clock,
             facts,
+            macros: Macros { session_gap_us: 1_800_000_000, ..Macros::default() },
             cache_bytes: 256 << 20,
             memory_bytes: 1 << 30,
             spill_dir: None,
@@ -125,7 +130,7 @@ impl Engine {
             functions::movements_fold::NAME,
             Arc::new(functions::movements_fold::MovementsFold::new(Arc::clone(&source), options.rules)),
         );
-        let facts = facts::register(&context, &options.facts).await?;
+        let facts = facts::register(&context, &options.facts, &options.macros).await?;
         Ok(Engine { source, options, rates, cache, context, facts, given: GivenCodes::default() })
     }
 
@@ -237,10 +242,12 @@ impl Engine {
     pub async fn run_all(&self, requests: &[BaseRequest]) -> Result<Vec<BaseSeries>, EngineError> {
         self.rates().await?;
         let mut answers = vec![BaseSeries::default(); requests.len()];
-        let (mut summed, mut cohorts) = (vec![], vec![]);
+        let (mut summed, mut cohorts, mut conversions) = (vec![], vec![], vec![]);
         for (at, request) in requests.iter().enumerate() {
             match &request.measure {
                 BaseMeasure::Cohort { .. } => cohorts.push(at),
+                BaseMeasure::Conversion { .. } => conversions.push(at),
+                BaseMeasure::ActiveEntities => answers[at] = actives::run(self, request).await?,
                 _ if sums::can(self, request)? => summed.push(at),
                 _ => answers[at] = single::run(self, request).await?,
             }
@@ -251,7 +258,23 @@ impl Engine {
         for group in cohort::group(requests, &cohorts) {
             cohort::run(self, requests, &group, &mut answers).await?;
         }
+        for group in conversion::group(requests, &conversions) {
+            conversion::run(self, requests, &group, &mut answers).await?;
+        }
         Ok(answers)
+    }
+
+    /// As [`Engine::run`] for the number of active entities, from the hot columns alone (`None` where they have no answer)
+    /// or from SQL alone: to compare the two.
+    ///
+    /// # Errors
+    /// See [`Engine::run_all`].
+    pub async fn run_actives(
+        &self,
+        request: &BaseRequest,
+        hot: bool,
+    ) -> Result<Option<BaseSeries>, EngineError> {
+        if hot { actives::hot(self, request).await } else { actives::read(self, request).await.map(Some) }
     }
 }
 

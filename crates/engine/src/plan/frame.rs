@@ -111,7 +111,7 @@ impl Frame {
             dims.push((dimension.clone(), dim));
         }
         if !of_customer.is_empty() {
-            if request.entity.as_deref() != Some("customer_id") {
+            if !columns.contains(&"customer_id") {
                 return Err(wrong(
                     "its rows belong to no customer".into(),
                     "leave out dimensions of the customer or ask for another metric",

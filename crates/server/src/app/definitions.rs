@@ -104,6 +104,11 @@ impl Files {
         Ok(())
     }
 
+    /// The file that stands under this name in no folder.
+    pub fn top(&self, name: &str) -> Option<&File> {
+        self.0.get(name)
+    }
+
     /// The files under `folder/` with an extension, by path.
     pub fn under<'a>(&'a self, folder: &'a str, extension: &'a str) -> impl Iterator<Item = &'a File> {
         self.0.values().filter(move |file| {

@@ -2,6 +2,7 @@
 
 use super::definitions::{File, Files};
 use super::{Error, Result};
+use burgeon_core::behaviour::meaning::Meanings;
 use burgeon_core::settings::Settings;
 use burgeon_core::time::Clock;
 use burgeon_engine::lake::Lake;
@@ -35,8 +36,10 @@ pub(super) async fn load(
         let name = file.path.trim_start_matches("facts/").trim_end_matches(".sql");
         facts.push(FactFile::parse(name, &file.text).map_err(|error| bad_definition(file, &error))?);
     }
-    let options =
+    let mut options =
         EngineOptions::new(settings.zone.clone(), settings.currency, settings.rules, clock.clone(), facts);
+    options.macros.meanings = meanings(&files)?;
+    options.macros.session_gap_us = i64::from(settings.session_minutes) * 60_000_000;
     let engine = Engine::new(Arc::new(lake.clone()), options).await?;
     let page = |file: &File| (file.place(), file.text.clone());
     let (own, built_in): (Vec<_>, Vec<_>) =
@@ -50,6 +53,26 @@ pub(super) async fn load(
     let dashboards =
         super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
     Ok((engine, Definitions { catalog: Arc::new(catalog), dashboards }))
+}
+
+/// What events mean: the built-in meanings with the workspace's own in their place.
+fn meanings(files: &Files) -> Result<Meanings> {
+    let (own, built_in): (Vec<_>, Vec<_>) = [&Files::built_in()?, files]
+        .into_iter()
+        .flat_map(|files| files.top("meanings.toml"))
+        .cloned()
+        .partition(|file| file.origin.is_some());
+    let parse = |file: &File| {
+        Meanings::parse(&file.text, &file.place()).map_err(|error| bad_definition(file, &error))
+    };
+    let mut meanings = match built_in.first() {
+        Some(file) => parse(file)?.as_built_in(),
+        None => Meanings::default(),
+    };
+    for file in &own {
+        meanings.replace_with(parse(file)?);
+    }
+    Ok(meanings)
 }
 
 fn bad_definition(file: &File, error: &dyn std::fmt::Display) -> Error {
