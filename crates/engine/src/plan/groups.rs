@@ -252,7 +252,7 @@ impl Engine {
 
     /// What follows from the subscriptions of every customer at this moment.
     async fn values_of_payers(&self, name: &str) -> Result<HashMap<String, String>, EngineError> {
-        let now = format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", self.now());
+        let now = format!("to_timestamp_micros({})", self.now());
         let sql = format!(
             "SELECT customer_id, plan, \"interval\", currency, \
                     CAST(period_start(min(first_paid_at), 'month') AS VARCHAR) AS cohort, \
