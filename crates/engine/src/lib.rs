@@ -18,6 +18,7 @@ pub mod functions;
 pub mod lake;
 pub mod plan;
 
+pub use facts::macros::Macros;
 pub use facts::{FactFile, FactSchema};
 pub use plan::engine::{Engine, EngineOptions};
 pub use plan::error::EngineError;

@@ -7,7 +7,7 @@
 //! # Contract of a request
 //!
 //! * A row of the fact belongs to span `i` when `spans[i].start <= time < spans[i].end` and `time < cut_off`.
-//!   Except for [`BaseMeasure::Cohort`], spans ascend and touch each other. The first span may start at
+//!   Except for [`BaseMeasure::Cohort`] and [`BaseMeasure::ActiveEntities`], spans ascend and touch each other. The first span may start at
 //!   `i64::MIN`: it is the *opening* of a balance, everything before the first period that is asked for.
 //! * [`BaseRequest::filter`] is the definition's own SQL filter; [`BaseRequest::filters`] come from the query.
 //! * Groups are (span, values of `by` in order, and currency where [`BaseRequest::groups_by_currency`]). Groups
@@ -114,6 +114,48 @@ pub enum BaseMeasure {
         /// Which figure is added up over the entities.
         take: CohortTake,
     },
+    /// Number of distinct entities ([`BaseRequest::entity`]) with rows in each span: active persons. Spans may overlap
+    /// (rolling windows) but do not descend: both their starts and their ends ascend. Rows without an entity do not count.
+    ///
+    /// Where the fact carries the events of a meaning that asks for more than one (`at_least`, `within`), that many rows
+    /// are needed, of one entity in one group: without `within` in the span itself; with it the entity is active at the
+    /// time of the row that makes the number full, wherever the rows before it lie.
+    ActiveEntities,
+    /// Number of distinct entities with base rows in each span, and of those who go on to a target.
+    ///
+    /// An entity counts in the spans and groups of its base rows. It is converted there when at least one of these
+    /// rows at `t` is followed by a row of the target with `t <= target time < t + window_us`, before the cut-off, and the
+    /// same value of `link` in both. A base row without a link converts never. `filters` and `by` are of the base row.
+    Conversion {
+        /// Where a conversion is seen.
+        target: Target,
+        /// Column of both facts whose equal values belong together, e.g. `customer_id`.
+        link: String,
+        /// How long after the base row the target may come, µs.
+        window_us: i64,
+        /// Which of the two numbers.
+        take: ConversionTake,
+    },
+}
+
+/// The rows that make a conversion.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Name of the fact.
+    pub fact: String,
+    /// Its column that says when a row happened.
+    pub time: String,
+    /// SQL condition over its columns.
+    pub filter: Option<String>,
+}
+
+/// The figure of a conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConversionTake {
+    /// Entities with base rows.
+    Base,
+    /// Those of them who were converted.
+    Converted,
 }
 
 /// SQL aggregate functions of [`BaseMeasure::Aggregate`].
@@ -206,12 +248,12 @@ pub enum Dimension {
         /// Size of the period.
         grain: Grain,
     },
-    /// A column of the `customers` record, joined N:1 on the fact's entity `customer_id`.
+    /// A column of the `customers` record, joined N:1 on the fact's column `customer_id`.
     Customer {
         /// Column name, e.g. `country`.
         column: String,
     },
-    /// A key of the JSON in `customers.attributes`, joined N:1 on the fact's entity `customer_id`.
+    /// A key of the JSON in `customers.attributes`, joined N:1 on the fact's column `customer_id`.
     Attribute {
         /// Key, e.g. `industry`.
         key: String,

@@ -8,7 +8,7 @@ use burgeon_core::text::did_you_mean;
 use burgeon_core::time::Grain;
 
 use crate::base::Dimension;
-use crate::definition::{CumulativeAggregate, Kind, Metric, SimpleAggregate, Unit};
+use crate::definition::{ConversionFigure, CumulativeAggregate, Kind, Metric, SimpleAggregate, Unit};
 use crate::fact::{CUSTOMER_COLUMNS, FactSchema};
 use crate::formula::{Expr, Operator};
 use crate::page::PageError;
@@ -173,7 +173,8 @@ impl Catalog {
         let tables: BTreeSet<&str> = self
             .leaves(name)
             .into_iter()
-            .filter_map(|m| self.facts.get(m.kind.fact()?))
+            .flat_map(|m| m.kind.facts())
+            .filter_map(|fact| self.facts.get(fact))
             .flat_map(|f| f.records.iter().map(String::as_str))
             .collect();
         tables.into_iter().collect()
@@ -233,7 +234,11 @@ impl Catalog {
             let fact = m.kind.fact().and_then(|f| self.facts.get(f));
             // An attribute is of the entity; its key need not be known here.
             let key = [dimension.to_owned()];
-            fact.and_then(|f| resolve(f, dimension, Grain::Month, &key)).is_some_and(|d| d.of_entity())
+            // A person may act for several customers.
+            let of_customer = |f: &FactSchema| f.entity.as_deref() == Some("customer_id");
+            fact.and_then(|f| Some((f, resolve(f, dimension, Grain::Month, &key)?))).is_some_and(|(f, d)| {
+                d.of_entity() && (of_customer(f) || matches!(d, Dimension::Fact { .. }))
+            })
         });
         self.additive(name, of_entity)
     }
@@ -255,6 +260,8 @@ impl Catalog {
             },
             Kind::Cumulative { aggregate, .. } => *aggregate == CumulativeAggregate::Sum || of_entity,
             Kind::Cohort { take, .. } => take.is_amount() || of_entity,
+            Kind::Active { .. } => of_entity,
+            Kind::Conversion { take, .. } => *take != ConversionFigure::Rate && of_entity,
             Kind::Ratio { .. } | Kind::Model { .. } => false,
             Kind::Revaluation { .. } => true,
             Kind::Formula { expr, .. } => self.additive_expr(expr, of_entity),
@@ -357,6 +364,29 @@ impl Catalog {
                 let money = *aggregate == CumulativeAggregate::Sum;
                 self.check_fact(metric, fact, Some(measure), filter.as_deref(), entity.as_deref(), money)
             }
+            Kind::Active { fact, filter, entity, .. } => {
+                self.check_counted(metric, fact, filter.as_deref(), entity)
+            }
+            Kind::Conversion { fact, filter, entity, target, target_filter, link, .. } => {
+                self.check_counted(metric, fact, filter.as_deref(), entity)?;
+                let Some(to) = self.facts.get(target) else {
+                    let hint = did_you_mean(target, self.facts.keys().map(String::as_str));
+                    return fail("target", format!("there is no fact \"{target}\"{hint}"));
+                };
+                if let Some(filter) = target_filter
+                    && let Err(message) = Fragment::parse(filter, to)
+                {
+                    return fail("target_filter", message);
+                }
+                let both = [fact, target].map(|name| self.facts.get(name));
+                match both.into_iter().flatten().find(|f| f.column(link).is_none()) {
+                    Some(f) => {
+                        let hint = did_you_mean(link, f.columns.iter().map(|c| c.name.as_str()));
+                        fail("link", format!("fact {} has no column \"{link}\"{hint}", f.name))
+                    }
+                    None => Ok(()),
+                }
+            }
             Kind::Cohort { fact, measure, filter, entity, take, .. } => self.check_fact(
                 metric,
                 fact,
@@ -366,6 +396,23 @@ impl Catalog {
                 take.is_amount(),
             ),
         }
+    }
+
+    /// Checks a metric that counts entities of a fact, not necessarily the one that its rows are ordered by.
+    fn check_counted(
+        &self,
+        metric: &Metric,
+        fact: &str,
+        filter: Option<&str>,
+        entity: &str,
+    ) -> Result<(), PageError> {
+        self.check_fact(metric, fact, None, filter, None, false)?;
+        let column = crate::plan::entity_column(entity);
+        if self.facts.get(fact).is_some_and(|f| f.column(&column).is_none()) {
+            let message = format!("fact {fact} has no column {column}, so its {entity}s cannot be counted");
+            return Err(PageError { file: metric.file.clone(), line: line_of(metric, "entity"), message });
+        }
+        Ok(())
     }
 
     fn check_fact(
@@ -514,7 +561,7 @@ pub(crate) fn resolve(
     if name == "cohort" && fact.column("first_paid_at").is_some() {
         return Some(Dimension::Cohort { grain });
     }
-    if fact.entity.as_deref() != Some("customer_id") {
+    if fact.column("customer_id").is_none() {
         return None;
     }
     if CUSTOMER_COLUMNS.contains(&name) {

@@ -208,6 +208,17 @@ impl ModelTake {
         [("expected", ModelTake::Expected), ("low", ModelTake::Low), ("high", ModelTake::High)];
 }
 
+/// The figure of a `conversion` metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConversionFigure {
+    /// Converted entities ÷ all of the base.
+    Rate,
+    /// Entities of the base.
+    Base,
+    /// Converted entities.
+    Converted,
+}
+
 /// A metric's type, with exactly its own fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -256,6 +267,36 @@ pub enum Kind {
         /// What is added up.
         take: crate::base::CohortTake,
     },
+    /// Entities with rows in a window that ends with the period: active users.
+    Active {
+        /// Fact.
+        fact: String,
+        /// SQL condition.
+        filter: Option<String>,
+        /// Entity that is counted, e.g. `person`.
+        entity: String,
+        /// Window, ends with the period.
+        window: Window,
+    },
+    /// Entities with rows of one fact in the period, and those who come to a row of another within a time.
+    Conversion {
+        /// Fact of the base.
+        fact: String,
+        /// SQL condition on the base.
+        filter: Option<String>,
+        /// Entity that is counted, e.g. `person`; its column stands in the base.
+        entity: String,
+        /// Fact of the target.
+        target: String,
+        /// SQL condition on the target.
+        target_filter: Option<String>,
+        /// Column of both facts by which they belong together, e.g. `customer_id`.
+        link: String,
+        /// How many days after the base row the target may come, each of 24 hours.
+        days: i32,
+        /// The figure.
+        take: ConversionFigure,
+    },
     /// One metric divided by another.
     Ratio {
         /// Metric above the line.
@@ -301,6 +342,8 @@ impl Kind {
             Kind::Simple { .. } => "simple",
             Kind::Cumulative { .. } => "cumulative",
             Kind::Cohort { .. } => "cohort",
+            Kind::Active { .. } => "active",
+            Kind::Conversion { .. } => "conversion",
             Kind::Ratio { .. } => "ratio",
             Kind::Formula { .. } => "formula",
             Kind::Model { .. } => "model",
@@ -311,11 +354,22 @@ impl Kind {
     /// The fact of a metric that reads rows itself.
     pub fn fact(&self) -> Option<&str> {
         match self {
-            Kind::Simple { fact, .. } | Kind::Cumulative { fact, .. } | Kind::Cohort { fact, .. } => {
-                Some(fact)
-            }
+            Kind::Simple { fact, .. }
+            | Kind::Cumulative { fact, .. }
+            | Kind::Cohort { fact, .. }
+            | Kind::Active { fact, .. }
+            | Kind::Conversion { fact, .. } => Some(fact),
             _ => None,
         }
+    }
+
+    /// The facts that a metric reads itself.
+    pub fn facts(&self) -> Vec<&str> {
+        let target = match self {
+            Kind::Conversion { target, .. } => Some(target.as_str()),
+            _ => None,
+        };
+        self.fact().into_iter().chain(target).collect()
     }
 
     /// The names of the metrics that this one is computed from, each once, in order of mention.
@@ -419,6 +473,23 @@ impl Metric {
                     "each {entity} with sum({measure}) > 0 at {window}: {take}; over {fact}{}",
                     only(filter)
                 )
+            }
+            Kind::Active { fact, filter, entity, window } => {
+                let window = match window {
+                    Window::Period => "the period".to_owned(),
+                    Window::Months(n) => format!("the {n} months to the period's end"),
+                    Window::Days(n) => format!("the {n} days to the period's end"),
+                };
+                format!("number of {entity}s with rows in {window} over {fact}{}", only(filter))
+            }
+            Kind::Conversion { fact, filter, entity, target, target_filter, days, take, .. } => {
+                let base = format!("{entity}s in {fact}{}", only(filter));
+                let converted = format!("followed by {target}{} within {days} days", only(target_filter));
+                match take {
+                    ConversionFigure::Base => base,
+                    ConversionFigure::Converted => format!("{base}, {converted}"),
+                    ConversionFigure::Rate => format!("{base}, {converted} ÷ all of them"),
+                }
             }
             Kind::Ratio { numerator, denominator } => format!("{numerator} ÷ {denominator}"),
             Kind::Formula { expr, chosen_by, .. } if !chosen_by.is_empty() => {

@@ -379,13 +379,14 @@ fn leaf_values(
         }
         Shape::Average { sum, count } => {
             empty = no_rows();
-            let counts = gather(*count)?;
-            for (group, spans) in gather(*sum)? {
+            // A sum of zero may be left out, so the groups are those that have rows.
+            let (sums, none) = (gather(*sum)?, Amounts::new());
+            for (group, counts) in gather(*count)? {
                 let mut cells = Vec::with_capacity(n);
-                for (i, (amounts, period)) in spans.iter().zip(&leaf.periods).enumerate() {
+                for (i, (counts, period)) in counts.iter().zip(&leaf.periods).enumerate() {
+                    let amounts = sums.get(&group).and_then(|spans| spans.get(i)).unwrap_or(&none);
                     let sum = converter.value(amounts, leaf, Some(period))?;
-                    let count: i128 =
-                        counts.get(&group).and_then(|c| c.get(i)).map_or(0, |c| c.values().sum());
+                    let count: i128 = counts.values().sum();
                     cells.push(sum.checked_div(&Exact::from_int(count)).map_or_else(no_rows, Ok));
                 }
                 values.insert(group, cells);

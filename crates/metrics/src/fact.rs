@@ -60,5 +60,5 @@ impl FactSchema {
     }
 }
 
-/// Columns of the `customers` record that may be a dimension of every fact with the entity `customer`.
+/// Columns of the `customers` record that may be a dimension of every fact that has a column `customer_id`.
 pub const CUSTOMER_COLUMNS: [&str; 4] = ["country", "channel", "partner", "name"];

@@ -27,14 +27,24 @@ pub struct PageError {
 }
 
 const COMMON: [&str; 8] = ["name", "label", "type", "unit", "better", "bands", "grain", "default_by"];
-const TYPES: [(&str, &[&str]); 7] = [
+const TYPES: [(&str, &[&str]); 9] = [
     ("simple", &["fact", "aggregate", "measure", "filter", "sign"]),
     ("cumulative", &["fact", "aggregate", "measure", "filter", "entity", "window", "sign"]),
     ("cohort", &["fact", "measure", "filter", "entity", "window", "take"]),
+    ("active", &["fact", "filter", "entity", "window"]),
+    (
+        "conversion",
+        &["fact", "filter", "entity", "target", "target_filter", "link", "window", "take", "null_reason"],
+    ),
     ("ratio", &["numerator", "denominator", "null_reason"]),
     ("formula", &["formula", "null_reason"]),
     ("model", &["of", "window", "take"]),
     ("revaluation", &["of", "flows", "less"]),
+];
+const FIGURES: [(&str, ConversionFigure); 3] = [
+    ("rate", ConversionFigure::Rate),
+    ("base", ConversionFigure::Base),
+    ("converted", ConversionFigure::Converted),
 ];
 const TAKES: [(&str, CohortTake); 5] = [
     ("start_amount", CohortTake::StartAmount),
@@ -209,6 +219,30 @@ impl Fields<'_> {
                 window: self.window(Some(Window::Period))?.unwrap_or(Window::Period),
                 take: self.choice("take", &TAKES, None)?,
             },
+            "active" => Kind::Active {
+                fact: self.text("fact")?,
+                filter: self.optional_text("filter")?,
+                entity: self.text("entity")?,
+                window: self.window(Some(Window::Period))?.unwrap_or(Window::Period),
+            },
+            "conversion" => {
+                let entity = self.text("entity")?;
+                let Some(Window::Days(days)) = self.window(None)? else {
+                    let message =
+                        "the window of a conversion is a number of days, such as 30 days".to_owned();
+                    return Err(self.fail("window", message));
+                };
+                Kind::Conversion {
+                    fact: self.text("fact")?,
+                    filter: self.optional_text("filter")?,
+                    target: self.text("target")?,
+                    target_filter: self.optional_text("target_filter")?,
+                    link: self.optional_text("link")?.unwrap_or_else(|| format!("{entity}_id")),
+                    entity,
+                    days,
+                    take: self.choice("take", &FIGURES, None)?,
+                }
+            }
             "ratio" => {
                 Kind::Ratio { numerator: self.text("numerator")?, denominator: self.text("denominator")? }
             }

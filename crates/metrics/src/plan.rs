@@ -10,9 +10,11 @@ use burgeon_core::time::{Grain, Period};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use crate::base::{Aggregate, BaseMeasure, BaseRequest, Dimension, Filter, Money, Span};
+use crate::base::{Aggregate, BaseMeasure, BaseRequest, ConversionTake, Dimension, Filter, Money, Span, Target};
 use crate::catalog::{Catalog, resolve};
-use crate::definition::{CumulativeAggregate, Kind, Metric, ModelTake, SimpleAggregate, Window};
+use crate::definition::{
+    ConversionFigure, CumulativeAggregate, Kind, Metric, ModelTake, SimpleAggregate, Window,
+};
 use crate::formula::Expr;
 use crate::query::{Compare, Context, Query, QueryError};
 use crate::sql::Fragment;
@@ -150,7 +152,12 @@ impl Planner<'_> {
             _ => (first, last),
         };
         match &metric.kind {
-            Kind::Simple { .. } | Kind::Cumulative { .. } | Kind::Cohort { .. } | Kind::Model { .. } => {
+            Kind::Simple { .. }
+            | Kind::Cumulative { .. }
+            | Kind::Cohort { .. }
+            | Kind::Active { .. }
+            | Kind::Conversion { .. }
+            | Kind::Model { .. } => {
                 let key = LeafKey { metric: name.to_owned(), grain: first.grain, total };
                 let range = self.needs.entry(key).or_insert((first, last));
                 range.0 = range.0.min(first);
@@ -268,6 +275,56 @@ impl Planner<'_> {
                 Ok(Leaf { periods, shape, money, negate: false })
             }
             Kind::Model { of, window_months, take } => self.curve(key, of, *window_months, *take, periods),
+            Kind::Active { filter, entity, window, .. } => {
+                let spans = periods
+                    .iter()
+                    .map(|p| match window {
+                        Window::Period => self.span(p.start, p.end),
+                        window => {
+                            let end = effective_end(p, self.query, self.context);
+                            self.span(back(p, end, *window), end)
+                        }
+                    })
+                    .collect();
+                let measure = BaseMeasure::ActiveEntities;
+                let mut request =
+                    self.request(&metric, key.total, measure, filter.as_deref(), spans, None)?;
+                request.entity = Some(entity_column(entity));
+                let shape = Shape::Plain { base: self.base(request), zero: true };
+                Ok(Leaf { periods, shape, money: None, negate: false })
+            }
+            Kind::Conversion { filter, entity, target, target_filter, link, days, take, .. } => {
+                let Some(to) = self.catalog.fact(target) else {
+                    let message = format!("there is no fact \"{target}\"");
+                    return Err(QueryError::Value { param: "metrics", message });
+                };
+                let target =
+                    Target { fact: to.name.clone(), time: to.time.clone(), filter: target_filter.clone() };
+                let mut base = |take| {
+                    let measure = BaseMeasure::Conversion {
+                        target: target.clone(),
+                        link: link.clone(),
+                        window_us: i64::from(*days) * DAY_US,
+                        take,
+                    };
+                    let spans = Vec::clone(&spans);
+                    let mut request =
+                        self.request(&metric, key.total, measure, filter.as_deref(), spans, None)?;
+                    request.entity = Some(entity_column(entity));
+                    Ok::<usize, QueryError>(self.base(request))
+                };
+                let shape = match take {
+                    ConversionFigure::Base => Shape::Plain { base: base(ConversionTake::Base)?, zero: true },
+                    ConversionFigure::Converted => {
+                        Shape::Plain { base: base(ConversionTake::Converted)?, zero: true }
+                    }
+                    ConversionFigure::Rate => Shape::Average {
+                        sum: base(ConversionTake::Converted)?,
+                        count: base(ConversionTake::Base)?,
+                    },
+                };
+                Ok(Leaf { periods, shape, money: None, negate: false })
+            }
             _ => {
                 Err(QueryError::Value { param: "metrics", message: format!("{} reads no fact", key.metric) })
             }
@@ -428,6 +485,14 @@ fn back(period: &Period, end: Date, window: Window) -> Date {
         Window::Months(n) => end.saturating_sub(n.months()),
         Window::Days(n) => end.saturating_sub(n.days()),
     }
+}
+
+/// Length of a day of a conversion's window, µs.
+pub(crate) const DAY_US: i64 = 86_400_000_000;
+
+/// The column of an entity that a definition names with or without `_id`.
+pub(crate) fn entity_column(entity: &str) -> String {
+    if entity.ends_with("_id") { entity.to_owned() } else { format!("{entity}_id") }
 }
 
 /// A number of periods from a constant expression.

@@ -6,9 +6,9 @@ use burgeon_core::time::Period;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 
-use crate::definition::{Label, Unit};
+use crate::definition::{ConversionFigure, Kind, Label, Unit};
 use crate::evaluate::{Cell, Evaluator, grain_name, is_complete};
-use crate::plan::Plan;
+use crate::plan::{DAY_US, Plan};
 use crate::query::Compare;
 
 /// The answer to a question.
@@ -284,6 +284,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
             series.extend(row.iter().filter(|s| s.metric == *name).cloned());
         }
     }
+    warnings.extend(query.metrics.iter().filter_map(|name| immature(plan, name)));
     if query.periods.iter().any(|p| p.start > plan.context.zone.date_of(plan.context.now.as_microsecond())) {
         warnings.push("some periods have not begun".to_owned());
     }
@@ -300,6 +301,29 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
         totals,
         warnings,
     }
+}
+
+/// Which periods of a metric that is computed from conversions may still grow, since the time to convert of their last
+/// day is not over.
+fn immature(plan: &Plan, name: &str) -> Option<String> {
+    let days = plan.catalog.leaves(name).into_iter().filter_map(|leaf| match leaf.kind {
+        Kind::Conversion { days, take, .. } if take != ConversionFigure::Base => Some(days),
+        _ => None,
+    });
+    let days = days.max()?;
+    let now = plan.context.now.as_microsecond();
+    let until = plan.query.until.map_or(now, |date| now.min(plan.context.zone.start_of(date)));
+    let open = |p: &&Period| {
+        let end = plan.context.zone.start_of(p.end);
+        end.saturating_add(i64::from(days) * DAY_US) > until
+    };
+    let labels: Vec<String> = plan.query.periods.iter().filter(open).map(Period::label).collect();
+    let periods = match labels.as_slice() {
+        [] => return None,
+        [one] => one.clone(),
+        [first, .., last] => format!("{first} to {last}"),
+    };
+    Some(format!("{name} of {periods} may still grow: {days} days to convert are not over for all"))
 }
 
 /// The sum of series of one metric; empty values count as nothing, only all empty stays empty.

@@ -10,13 +10,20 @@
 //! | `entity_ids` | columns of which equal values belong to one entity and stand together in its order |
 //! | `of_entity` | columns with the same value in all rows of an entity, comma-separated |
 //! | `key` | the column with the `_key` of the record behind a row |
+//! | `meaning` | the rows are the events of this meaning of the workspace, each once, with columns under the names that `events` gives them |
 //! | `record` | the record table of that key, when `records` names several |
 //! | `column NAME` | what a column means |
+//!
+//! Beside functions the SQL may use what [`macros`] says: `means('signup')` and `session_gap()`.
+
+pub mod macros;
 
 use datafusion::prelude::SessionContext;
 
 use arrow::datatypes::DataType;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
+
+use macros::Macros;
 
 /// A fact file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +69,8 @@ pub struct FactFile {
     pub of_entity: Vec<String>,
     /// The column with the key of the record behind a row, and that record's table.
     pub key: Option<(String, String)>,
+    /// The meaning of events that the rows have.
+    pub meaning: Option<String>,
     /// Meanings of columns.
     pub column_docs: Vec<(String, String)>,
     /// The file's text.
@@ -105,6 +114,7 @@ impl FactFile {
             entity_ids: vec![],
             of_entity: vec![],
             key: None,
+            meaning: None,
             column_docs: vec![],
             sql: text.to_owned(),
         };
@@ -130,13 +140,14 @@ impl FactFile {
                 Some(("of_entity", value)) => fact.of_entity = list(value),
                 Some(("key", value)) => key = Some(value.to_owned()),
                 Some(("record", value)) => record = Some(value.to_owned()),
+                Some(("meaning", value)) => fact.meaning = Some(value.to_owned()),
                 Some(("entity_ids", value)) => fact.entity_ids = list(value),
                 Some((k, value)) if k.strip_prefix("column ").is_some() => {
                     let column = k.trim_start_matches("column ").trim().to_owned();
                     fact.column_docs.push((column, value.to_owned()));
                 }
                 Some((k, _)) if !k.is_empty() && k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') => {
-                    let mend = "headers are entity, time, records, entity_ids, of_entity, key, record and column NAME";
+                    let mend = "headers are entity, time, records, entity_ids, of_entity, key, record, meaning and column NAME";
                     return Err(wrong(number, format!("unknown header \"{k}\""), mend));
                 }
                 _ => {
@@ -168,7 +179,11 @@ impl FactFile {
 ///
 /// # Errors
 /// [`FactError::Sql`] when a file does not plan against the records and the other facts, or names missing columns.
-pub async fn register(context: &SessionContext, files: &[FactFile]) -> Result<Vec<FactSchema>, FactError> {
+pub async fn register(
+    context: &SessionContext,
+    files: &[FactFile],
+    macros: &Macros,
+) -> Result<Vec<FactSchema>, FactError> {
     let mut pending: Vec<&FactFile> = files.iter().collect();
     let mut schemas: Vec<Option<FactSchema>> = vec![None; files.len()];
     while !pending.is_empty() {
@@ -177,7 +192,7 @@ pub async fn register(context: &SessionContext, files: &[FactFile]) -> Result<Ve
         let before = pending.len();
         for file in pending {
             // A fact may read other facts: whatever fails is tried again after the rest.
-            match view(context, file).await {
+            match view(context, file, macros).await {
                 Ok(schema) => {
                     if let Some(at) = files.iter().position(|f| f.name == file.name) {
                         schemas[at] = Some(schema);
@@ -199,9 +214,20 @@ pub async fn register(context: &SessionContext, files: &[FactFile]) -> Result<Ve
     Ok(schemas.into_iter().flatten().collect())
 }
 
-async fn view(context: &SessionContext, file: &FactFile) -> Result<FactSchema, FactError> {
+async fn view(context: &SessionContext, file: &FactFile, macros: &Macros) -> Result<FactSchema, FactError> {
     let sql = |error| FactError::Sql { file: file.name.clone(), error: Box::new(error) };
-    let plan = context.sql(&file.sql).await.map_err(sql)?;
+    let text = macros.expand_text(&file.sql).map_err(|text| sql(DataFusionError::Plan(text)))?;
+    if let Some(meaning) = &file.meaning
+        && macros.meanings.get(meaning).is_none()
+    {
+        return Err(FactError::Header {
+            file: file.name.clone(),
+            line: 1,
+            wrong: format!("the header meaning names \"{meaning}\", which is none"),
+            mend: "name one of definitions/meanings.toml".into(),
+        });
+    }
+    let plan = context.sql(&text).await.map_err(sql)?;
     let columns: Vec<FactColumn> = plan
         .schema()
         .fields()
@@ -262,7 +288,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "definitions/facts/cash.sql:2: unknown header \"tine\"; headers are entity, time, records, entity_ids, \
-             of_entity, key, record and column NAME"
+             of_entity, key, record, meaning and column NAME"
         );
         let error = FactFile::parse("cash", "-- time: at\n-- records: paymints\nSELECT 1").unwrap_err();
         assert!(error.to_string().contains("unknown record table \"paymints\""), "{error}");

@@ -21,11 +21,12 @@ use parking_lot::Mutex;
 
 use super::error::EngineError;
 use super::groups::GivenCodes;
-use super::{cohort, single, sums};
+use super::{actives, cohort, conversion, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
 use crate::events::{self, EventStore};
 use crate::exec::rates::{RateBook, RateRow, Rates};
 use crate::exec::{RecordSource, RecordTable};
+use crate::facts::macros::Macros;
 use crate::facts::{self, FactFile, FactSchema};
 use crate::functions;
 use crate::functions::cut_off::Moments;
@@ -45,6 +46,8 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// The facts.
     pub facts: Vec<FactFile>,
+    /// What facts and statements may write in SQL beside functions: the meanings of events.
+    pub macros: Macros,
     /// Bytes for stored partial aggregates.
     pub cache_bytes: usize,
     /// Bytes that all running queries together may use before they spill or fail.
@@ -56,7 +59,8 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// Options with the usual limits: 256 MB of stored aggregates, 1 GB for running queries, two buckets at a time.
+    /// Options with the usual limits: 256 MB of stored aggregates, 1 GB for running queries, two buckets at a time,
+    /// visits that end after 30 minutes, and no meanings of events.
     pub fn new(
         zone: Zone,
         display: Currency,
@@ -71,6 +75,7 @@ impl EngineOptions {
             constant_rates: None,
             clock,
             facts,
+            macros: Macros { session_gap_us: 1_800_000_000, ..Macros::default() },
             cache_bytes: 256 << 20,
             memory_bytes: 1 << 30,
             spill_dir: None,
@@ -138,7 +143,7 @@ impl Engine {
                 options.zone.clone(),
             )),
         );
-        let facts = facts::register(&context, &options.facts).await?;
+        let facts = facts::register(&context, &options.facts, &options.macros).await?;
         let (mixing, given) = (Mutex::default(), GivenCodes::default());
         Ok(Engine { source, options, rates, cache, context, mixing, facts, given })
     }
@@ -252,10 +257,12 @@ impl Engine {
     pub async fn run_all(&self, requests: &[BaseRequest]) -> Result<Vec<BaseSeries>, EngineError> {
         self.rates().await?;
         let mut answers = vec![BaseSeries::default(); requests.len()];
-        let (mut summed, mut cohorts) = (vec![], vec![]);
+        let (mut summed, mut cohorts, mut conversions) = (vec![], vec![], vec![]);
         for (at, request) in requests.iter().enumerate() {
             match &request.measure {
                 BaseMeasure::Cohort { .. } => cohorts.push(at),
+                BaseMeasure::Conversion { .. } => conversions.push(at),
+                BaseMeasure::ActiveEntities => answers[at] = actives::run(self, request).await?,
                 _ if sums::can(self, request)? => summed.push(at),
                 _ => answers[at] = single::run(self, request).await?,
             }
@@ -266,7 +273,23 @@ impl Engine {
         for group in cohort::group(requests, &cohorts) {
             cohort::run(self, requests, &group, &mut answers).await?;
         }
+        for group in conversion::group(requests, &conversions) {
+            conversion::run(self, requests, &group, &mut answers).await?;
+        }
         Ok(answers)
+    }
+
+    /// As [`Engine::run`] for the number of active entities, from the hot columns alone (`None` where they have no answer)
+    /// or from SQL alone: to compare the two.
+    ///
+    /// # Errors
+    /// See [`Engine::run_all`].
+    pub async fn run_actives(
+        &self,
+        request: &BaseRequest,
+        hot: bool,
+    ) -> Result<Option<BaseSeries>, EngineError> {
+        if hot { actives::hot(self, request).await } else { actives::read(self, request).await.map(Some) }
     }
 }
 

@@ -114,7 +114,7 @@ impl Frame {
         }
         let joined = !of_customer.is_empty();
         if joined {
-            if request.entity.as_deref() != Some("customer_id") {
+            if !columns.contains(&"customer_id") {
                 return Err(wrong(
                     "its rows belong to no customer".into(),
                     "leave out dimensions of the customer or ask for another metric",

@@ -11,7 +11,9 @@
 //! | [`rows`] | the rows behind a number |
 //! | [`sql`] | read-only SQL of users |
 
+pub mod actives;
 pub mod cohort;
+pub mod conversion;
 pub mod engine;
 pub mod error;
 pub mod frame;

@@ -72,7 +72,10 @@ impl Engine {
         let session = self.session(i64::MAX);
         let state = session.state();
         let dialect = state.config().options().sql_parser.dialect;
-        let statement = state.sql_to_statement(text, &dialect)?;
+        let mut statement = state.sql_to_statement(text, &dialect)?;
+        if let Statement::Statement(inner) = &mut statement {
+            self.options.macros.expand(inner).map_err(EngineError::Query)?;
+        }
         refuse_writes(&statement)?;
         let plan: LogicalPlan = state.statement_to_plan(statement).await?;
         let options =

@@ -266,7 +266,10 @@ fn aggregate(
         BaseMeasure::Aggregate { expr: Some(expr), .. } | BaseMeasure::Balance { expr } => {
             frame.sql(request, expr)?
         }
-        BaseMeasure::Aggregate { .. } | BaseMeasure::Cohort { .. } => none.clone(),
+        BaseMeasure::Aggregate { .. }
+        | BaseMeasure::Cohort { .. }
+        | BaseMeasure::ActiveEntities
+        | BaseMeasure::Conversion { .. } => none.clone(),
     };
     let amount_type = amount.get_type(frame.rows.schema())?;
     let (amount, mut scale) = match amount_type {

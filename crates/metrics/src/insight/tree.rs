@@ -134,7 +134,11 @@ impl Builder<'_, '_> {
                     made.children = children;
                 }
             }
-            Kind::Simple { .. } | Kind::Cohort { .. } | Kind::Model { .. } => {}
+            Kind::Simple { .. }
+            | Kind::Cohort { .. }
+            | Kind::Active { .. }
+            | Kind::Conversion { .. }
+            | Kind::Model { .. } => {}
         }
         made
     }

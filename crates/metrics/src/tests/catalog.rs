@@ -71,7 +71,7 @@ const HEAD: &str = "name: x\nlabel: X\nunit: money\n";
 #[test]
 fn errors_name_file_line_and_mend() {
     let e = |rest: &str| error(&format!("{HEAD}{rest}"));
-    insta::assert_snapshot!(e("type: simpel"), @r#"own/metrics/mine/x.md:5: unknown type "simpel"; did you mean "simple"?; there are simple, cumulative, cohort, ratio, formula, model, revaluation"#);
+    insta::assert_snapshot!(e("type: simpel"), @r#"own/metrics/mine/x.md:5: unknown type "simpel"; did you mean "simple"?; there are simple, cumulative, cohort, active, conversion, ratio, formula, model, revaluation"#);
     insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominater: customers"), @r#"own/metrics/mine/x.md:7: a metric of type ratio has no field "denominater"; did you mean "denominator"?; its fields are numerator, denominator, null_reason"#);
     insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominator: custmers"), @r#"own/metrics/mine/x.md:7: there is no metric "custmers"; did you mean "customers"?"#);
     insta::assert_snapshot!(e("type: simple\nfact: mrr_movement\naggregate: sum\nmeasure: amount_parts"), @r#"own/metrics/mine/x.md:6: there is no fact "mrr_movement"; did you mean "mrr_movements"?"#);

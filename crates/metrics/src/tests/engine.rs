@@ -189,6 +189,44 @@ impl Engine {
                     }
                 }
             }
+            BaseMeasure::ActiveEntities => {
+                let entity = r.entity.as_deref().unwrap();
+                for (i, s) in r.spans.iter().enumerate() {
+                    let inside = passing().filter(|row| s.start <= row.at && row.at < s.end);
+                    let met: BTreeSet<_> =
+                        inside.filter_map(|row| Some((dims(row), row.get(entity)?.to_owned()))).collect();
+                    for (group, _) in met {
+                        push(i, &group, None, 1, 0);
+                    }
+                }
+            }
+            BaseMeasure::Conversion { target, link, window_us, take } => {
+                let entity = r.entity.as_deref().unwrap();
+                let targets = self.facts.get(target.fact.as_str()).unwrap_or(&empty);
+                let parsed = target
+                    .filter
+                    .as_ref()
+                    .map(|f| Parser::new(&GenericDialect {}).try_with_sql(f).unwrap().parse_expr().unwrap());
+                let counts = |row: &Row| row.at < r.cut_off && parsed.as_ref().is_none_or(|f| truth(f, row));
+                for (i, s) in r.spans.iter().enumerate() {
+                    let mut met: BTreeMap<_, bool> = BTreeMap::new();
+                    for row in passing().filter(|row| s.start <= row.at && row.at < s.end) {
+                        let Some(id) = row.get(entity) else { continue };
+                        let follows = targets.iter().filter(|t| counts(t)).any(|t| {
+                            row.get(link).is_some()
+                                && t.get(link) == row.get(link)
+                                && t.at >= row.at
+                                && t.at - row.at < *window_us
+                        });
+                        *met.entry((dims(row), id.to_owned())).or_default() |= follows;
+                    }
+                    for ((group, _), converted) in met {
+                        if converted || *take == ConversionTake::Base {
+                            push(i, &group, None, 1, 0);
+                        }
+                    }
+                }
+            }
             BaseMeasure::Cohort { expr, take } => {
                 let entities: BTreeSet<String> =
                     rows.iter().map(|row| row.get("customer_id").unwrap().to_owned()).collect();

@@ -4,6 +4,7 @@ mod catalog;
 mod engine;
 mod insight;
 mod model;
+mod people;
 mod query;
 
 use std::path::Path;
@@ -48,7 +49,7 @@ fn fact(name: &str, entity: Option<&str>, time: &str, columns: &str) -> FactSche
                     "n" => FactColumnKind::Number,
                     _ => FactColumnKind::Time,
                 },
-                of_entity: ["customer_id", "first_paid_at"].contains(&name),
+                of_entity: entity == Some(name) || name == "first_paid_at",
                 entity_id: ["customer_id", "movement_id"].contains(&name),
             }
         })
@@ -65,9 +66,33 @@ fn fact(name: &str, entity: Option<&str>, time: &str, columns: &str) -> FactSche
 
 pub(crate) fn facts() -> Vec<FactSchema> {
     let customer = Some("customer_id");
+    let event = "person_id customer_id at:at event channel path device country invited:b";
+    let person = |name| fact(name, Some("person_id"), "at", event);
     let movement = "customer_id subscription_id at:at movement currency amount_parts:n list_parts:n \
         discount_parts:n plan interval reason scheduled:b is_transfer:b movement_id:n first_paid_at:at quantity:n";
-    vec![
+    let mut facts: Vec<FactSchema> = [
+        "all_events",
+        "activity",
+        "page_views",
+        "contacts",
+        "trials_started",
+        "demo_requests",
+        "activations",
+        "content_views",
+        "content_reads",
+        "content_shares",
+        "downloads",
+        "invites",
+        "product_qualified",
+        "signups",
+    ]
+    .map(person)
+    .into();
+    let visit =
+        "person_id customer_id at:at channel path device country pages:n seconds:n bounced:b is_returning:b";
+    facts.push(fact("visits", Some("person_id"), "at", visit));
+    facts.extend([
+        fact("acquisitions", customer, "at", movement),
         fact("mrr_movements", customer, "at", movement),
         fact("churns", customer, "at", movement),
         fact("cash", customer, "at", "customer_id at:at kind currency amount_minor:n"),
@@ -79,7 +104,8 @@ pub(crate) fn facts() -> Vec<FactSchema> {
             "due_at",
             "customer_id due_at:at plan currency due_parts:n renewed:b renewed_parts:n",
         ),
-    ]
+    ]);
+    facts
 }
 
 pub(crate) fn catalog() -> Catalog {

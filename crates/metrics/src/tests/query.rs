@@ -70,7 +70,11 @@ pub(crate) fn engine(changes: &[Change]) -> Engine {
 }
 
 pub(crate) fn ask(engine: &Engine, words: &str) -> QueryResult {
-    let (catalog, context) = (catalog(), context("2026-06-15T12:00:00Z"));
+    ask_at(engine, "2026-06-15T12:00:00Z", words)
+}
+
+pub(crate) fn ask_at(engine: &Engine, now: &str, words: &str) -> QueryResult {
+    let (catalog, context) = (catalog(), context(now));
     let query = Query::from_words(&crate::example::words(words), &catalog, &context)
         .unwrap_or_else(|e| panic!("{e}"));
     let plan = plan(&catalog, &query, &context).unwrap();

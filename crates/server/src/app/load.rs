@@ -44,6 +44,9 @@ pub(super) async fn load(
     let mut options =
         EngineOptions::new(settings.zone.clone(), settings.currency, settings.rules, clock.clone(), facts);
     options.constant_rates = settings.constant_rate_date;
+    let meanings = Arc::new(super::events::meanings::read(&files)?);
+    options.macros.meanings = Meanings::clone(&meanings);
+    options.macros.session_gap_us = i64::from(settings.session_minutes) * 60_000_000;
     let engine = Engine::new(Arc::new(lake.clone()), options).await?;
     let page = |file: &File| (file.place(), file.text.clone());
     let (own, built_in): (Vec<_>, Vec<_>) =
@@ -57,7 +60,6 @@ pub(super) async fn load(
     let catalog = catalog.under(settings);
     let dashboards =
         super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
-    let meanings = Arc::new(super::events::meanings::read(&files)?);
     let channels = Arc::new(super::events::channels::read(&files)?);
     Ok((engine, Definitions { catalog: Arc::new(catalog), meanings, channels, dashboards }))
 }

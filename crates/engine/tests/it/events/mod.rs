@@ -6,6 +6,7 @@ mod groups;
 mod identity;
 mod imports;
 mod kill;
+mod metrics;
 mod model;
 mod removal;
 

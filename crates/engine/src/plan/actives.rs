@@ -1,0 +1,328 @@
+//! Distinct entities in windows that may overlap: active persons of days, weeks, months, and of the last 7 and 30 days.
+//!
+//! Two ways lead to the same figures. Where the rows of the fact are the events of a meaning (its header `meaning`) and what
+//! the request divides and filters by are columns of the events, the [event store](crate::events) answers from its hot
+//! columns. All else is read through SQL.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast as cast_array;
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use burgeon_core::behaviour::active::Active;
+use burgeon_core::behaviour::calendar::Calendar;
+use burgeon_core::behaviour::meaning::Meaning;
+use burgeon_core::behaviour::rolling::Rolling;
+use burgeon_core::records::{self, ColumnType};
+use burgeon_core::time::Zone;
+use burgeon_metrics::base::{BaseRequest, BaseRow, BaseSeries, Dimension, Span};
+use datafusion::common::DataFusionError;
+use datafusion::logical_expr::cast;
+use futures::StreamExt;
+
+use super::engine::Engine;
+use super::error::EngineError;
+use super::frame::{Dim, Frame, column, value_of};
+use crate::events::{Breakdown, EventStore, Filter, Question};
+use crate::functions::span_index;
+
+/// The entity of the hot columns.
+const PERSON: &str = "person_id";
+/// Columns of events that are not asked for in the hot columns: names of single things, or shown otherwise than stored.
+const COLD: [&str; 7] = ["event_id", "distinct_id", "customer_id", "session_id", "url", "title", "referrer"];
+/// Counts that one question may hold in memory for each thread.
+const MOST_CELLS: usize = 16 << 20;
+
+/// Answers one request.
+pub(super) async fn run(engine: &Engine, request: &BaseRequest) -> Result<BaseSeries, EngineError> {
+    match hot(engine, request).await? {
+        Some(series) => Ok(series),
+        None => read(engine, request).await,
+    }
+}
+
+/// The rule of the fact's meaning; a single row where it has none.
+fn rule(engine: &Engine, request: &BaseRequest) -> Result<Active, EngineError> {
+    Ok(meaning(engine, request)?.map_or(Active::ONCE, |meaning| meaning.active))
+}
+
+fn meaning<'a>(engine: &'a Engine, request: &BaseRequest) -> Result<Option<&'a Meaning>, EngineError> {
+    let name = engine.fact(&request.fact)?.file.meaning.as_deref();
+    Ok(name.and_then(|name| engine.options.macros.meanings.get(name)))
+}
+
+/// The column of events that a dimension is.
+fn hot_column(dimension: &Dimension) -> Option<&'static str> {
+    let Dimension::Fact { column, .. } = dimension else { return None };
+    let found = records::table("events")?.column(column)?;
+    (found.ty == ColumnType::Text && !COLD.contains(&found.name)).then_some(found.name)
+}
+
+/// Spans as windows of a calendar.
+struct Windows {
+    calendar: Calendar,
+    length: u32,
+    /// The span of the calendar with which each window ends.
+    last: Vec<usize>,
+}
+
+impl Windows {
+    /// Spans that touch each other, or that are all the same number of days long.
+    fn of(spans: &[Span], zone: &Zone) -> Option<Windows> {
+        let (first, last) = (spans.first()?, spans.last()?);
+        if first.start == i64::MIN {
+            return None;
+        }
+        if spans.windows(2).all(|pair| pair[0].end == pair[1].start) {
+            let bounds = spans.iter().map(|span| span.start).chain([last.end]).collect();
+            return Some(Windows {
+                calendar: Calendar::new(bounds),
+                length: 1,
+                last: (0..spans.len()).collect(),
+            });
+        }
+        let date = |at: i64| Some(zone.date_of(at)).filter(|date| zone.start_of(*date) == at);
+        let days = |from: jiff::civil::Date, to: jiff::civil::Date| (to - from).get_days();
+        let start = date(first.start)?;
+        let length = days(start, date(first.end)?);
+        let mut end = 0;
+        let mut places = Vec::with_capacity(spans.len());
+        for span in spans {
+            let (from, to) = (date(span.start)?, date(span.end)?);
+            if days(from, to) != length || length < 1 {
+                return None;
+            }
+            let place = days(start, to);
+            end = end.max(place);
+            places.push(usize::try_from(place - 1).ok()?);
+        }
+        let bounds =
+            (0..=end).map(|day| Some(zone.start_of(start.checked_add(jiff::Span::new().days(day)).ok()?)));
+        Some(Windows {
+            calendar: Calendar::new(bounds.collect::<Option<_>>()?),
+            length: u32::try_from(length).ok()?,
+            last: places,
+        })
+    }
+}
+
+/// The answer of the hot columns; `None` where they have none.
+pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option<BaseSeries>, EngineError> {
+    let (Some(store), Some(meaning)) = (engine.events(), meaning(engine, request)?) else { return Ok(None) };
+    let Some(windows) = Windows::of(&request.spans, &engine.options.zone) else { return Ok(None) };
+    if request.filter.is_some() || request.by.len() > 1 || request.entity.as_deref() != Some(PERSON) {
+        return Ok(None);
+    }
+    let mut filters = vec![];
+    for filter in &request.filters {
+        let Some(column) = hot_column(&filter.dimension) else { return Ok(None) };
+        let values = filter.values.iter().map(|value| Some(value.clone()).filter(|v| !v.is_empty()));
+        filters.push(Filter {
+            dimension: column.to_owned(),
+            values: values.collect(),
+            negated: filter.negated,
+        });
+    }
+    let by = match request.by.first() {
+        None => None,
+        Some(dimension) => match hot_column(dimension) {
+            Some(column) => Some(column),
+            None => return Ok(None),
+        },
+    };
+    if meaning.steps.is_empty() {
+        return Ok(Some(BaseSeries::default()));
+    }
+    let wanted: BTreeSet<String> = by
+        .into_iter()
+        .map(str::to_owned)
+        .chain(filters.iter().map(|filter| filter.dimension.clone()))
+        .chain(meaning.steps.iter().flat_map(|step| &step.conditions).map(|one| one.property.clone()))
+        .filter(|name| name != "event")
+        .collect();
+    if let Err(error) = store.make_hot(&wanted).await {
+        tracing::debug!(%error, "events are read instead of asked");
+        return Ok(None);
+    }
+    let groups = match by {
+        None => 1,
+        // Some more than there are, since values may come in meanwhile; a round number, so that kept answers hold.
+        Some(column) => (store.snapshot().codes(column).map_err(hot_error)? + 64).next_power_of_two(),
+    };
+    if (groups as usize).saturating_mul(2 * (windows.calendar.len() + 2)) > MOST_CELLS {
+        return Ok(None);
+    }
+    let question = Question {
+        conditions: vec![meaning.steps.clone()],
+        by: by.map_or(Breakdown::None, |column| Breakdown::Dimension(column.to_owned())),
+        filters,
+        span: until(&store, request.cut_off)?,
+        persons: None,
+    };
+    let kernel =
+        Rolling { calendar: windows.calendar, windows: vec![windows.length], active: meaning.active, groups };
+    let sum = store.ask(question, kernel.clone()).await?;
+    let counts = kernel.counts(&sum);
+    let texts = match by {
+        Some(column) => store.snapshot().texts(column).map_err(hot_error)?,
+        None => vec![None],
+    };
+    let mut series = BaseSeries::default();
+    for group in 0..groups {
+        let counts = counts.of(group, 0);
+        let text = texts.get(group as usize).cloned().flatten();
+        for (span, place) in windows.last.iter().enumerate() {
+            let value = counts.get(*place).copied().unwrap_or(0);
+            if value != 0 {
+                let dims = by.map(|_| text.clone()).into_iter().collect();
+                series.rows.push(BaseRow { span, dims, currency: None, value: i128::from(value), scale: 0 });
+            }
+        }
+    }
+    Ok(Some(series))
+}
+
+/// The span of time of a question; none at all when nothing lies behind the cut-off, so that kept answers hold while time goes on.
+fn until(store: &EventStore, cut_off: i64) -> Result<Option<(i64, i64)>, EngineError> {
+    let newest = store.span()?.map_or(i64::MIN, |(_, newest)| newest);
+    Ok((newest >= cut_off).then_some((i64::MIN, cut_off)))
+}
+
+fn hot_error(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Query(error.to_string())
+}
+
+/// The answer from the rows of the fact.
+pub(super) async fn read(engine: &Engine, request: &BaseRequest) -> Result<BaseSeries, EngineError> {
+    let zone = &engine.options.zone;
+    let rule = rule(engine, request)?;
+    let once = rule.at_least <= 1;
+    let session = engine.session(request.cut_off);
+    let frame = Frame::new(engine, &session, request).await?;
+    // With a limit of time the rows before the first span count too.
+    let from_start = once || rule.within_us.is_none();
+    let entity = column(request.entity.as_deref().unwrap_or_default());
+    let mut keep =
+        frame.in_time(&request.spans, request.cut_off, from_start).and(entity.clone().is_not_null());
+    for filter in &request.filters {
+        keep = keep.and(frame.condition(filter, zone));
+    }
+    if let Some(filter) = &request.filter {
+        keep = frame.definition_filter(engine, request, filter)?.and(keep);
+    }
+    let dims: Vec<Dim> = request.by.iter().map(|dimension| frame.dim(dimension)).collect();
+    let mut cuts: Vec<i64> = request.spans.iter().flat_map(|span| [span.start, span.end]).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let mut keys = vec![cast(entity, DataType::Utf8View).alias("__entity")];
+    keys.extend(dims.iter().enumerate().map(|(i, dim)| dim.expr.clone().alias(format!("__dim_{i}"))));
+    let bounds: Arc<[i64]> = cuts.as_slice().into();
+    let rows = frame.rows.clone().filter(keep)?;
+    let rows = if once {
+        // Between two cuts one row is as good as many.
+        keys.push(span_index::udf(bounds).call(vec![frame.time.clone()]).alias("__at"));
+        rows.aggregate(keys, vec![])?
+    } else {
+        keys.push(cast(frame.time.clone(), DataType::Int64).alias("__at"));
+        rows.select(keys)?
+    };
+    let mut stream = rows.execute_stream().await?;
+    let mut histories: Vec<(u32, u32, i64)> = vec![];
+    let mut entities: HashMap<String, u32> = HashMap::new();
+    let mut groups = Groups::default();
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let ids = texts(batch.column(0))?;
+        let values = (0..dims.len()).map(|i| texts(batch.column(1 + i))).collect::<Result<Vec<_>, _>>()?;
+        let at = batch.column(1 + dims.len());
+        for row in (0..batch.num_rows()).filter(|row| at.is_valid(*row)) {
+            let at = if once {
+                let place = usize::try_from(at.as_primitive::<Int32Type>().value(row)).ok();
+                let Some(cut) = place.and_then(|place| cuts.get(place)) else { continue };
+                *cut
+            } else {
+                at.as_primitive::<Int64Type>().value(row)
+            };
+            let id = ids.as_string_view().value(row);
+            let next = u32::try_from(entities.len()).unwrap_or(u32::MAX);
+            let entity = match entities.get(id) {
+                Some(number) => *number,
+                None => *entities.entry(id.to_owned()).or_insert(next),
+            };
+            let value = |(array, dim): (&ArrayRef, &Dim)| {
+                let array = array.as_string_view();
+                value_of(dim, array.is_valid(row).then(|| array.value(row)), zone)
+            };
+            let group = groups.number(values.iter().zip(&dims).map(value).collect());
+            histories.push((group, entity, at));
+        }
+    }
+    histories.sort_unstable();
+    let mut counts = vec![vec![0_i64; request.spans.len() + 1]; groups.all.len()];
+    for history in histories.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let times: Vec<i64> = history.iter().map(|(_, _, at)| *at).collect();
+        count(&request.spans, rule, &times, &mut counts[history[0].0 as usize]);
+    }
+    let mut series = BaseSeries::default();
+    for (dims, counts) in groups.all.iter().zip(&counts) {
+        let mut running = 0;
+        for (span, change) in counts.iter().take(request.spans.len()).enumerate() {
+            running += change;
+            if running != 0 {
+                let value = i128::from(running);
+                series.rows.push(BaseRow { span, dims: dims.clone(), currency: None, value, scale: 0 });
+            }
+        }
+    }
+    Ok(series)
+}
+
+/// Adds to `changes` one where an entity with rows at `times` (ascending) becomes active in the spans, and takes one where it ends.
+fn count(spans: &[Span], rule: Active, times: &[i64], changes: &mut [i64]) {
+    let needed = rule.at_least.max(1) as usize;
+    let mut done = 0;
+    for last in needed - 1..times.len() {
+        let (mut oldest, newest) = (times[last + 1 - needed], times[last]);
+        if let Some(within) = rule.within_us {
+            if newest.saturating_sub(oldest) > within.max(0) {
+                continue;
+            }
+            oldest = newest;
+        }
+        // Spans that hold both: their starts and their ends ascend.
+        let from = spans.partition_point(|span| span.end <= newest).max(done);
+        let to = spans.partition_point(|span| span.start <= oldest);
+        if from < to {
+            changes[from] += 1;
+            changes[to] -= 1;
+            done = to;
+        }
+    }
+}
+
+/// Groups in order of first sight.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    numbers: HashMap<Vec<Option<String>>, u32>,
+    /// The values of each.
+    pub all: Vec<Vec<Option<String>>>,
+}
+
+impl Groups {
+    /// The number of a group.
+    pub fn number(&mut self, dims: Vec<Option<String>>) -> u32 {
+        if let Some(number) = self.numbers.get(&dims) {
+            return *number;
+        }
+        let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push(dims.clone());
+        self.numbers.insert(dims, number);
+        number
+    }
+}
+
+/// A column as text views.
+pub(super) fn texts(array: &ArrayRef) -> Result<ArrayRef, EngineError> {
+    Ok(cast_array(array, &DataType::Utf8View).map_err(DataFusionError::from)?)
+}

@@ -1,0 +1,352 @@
+//! Metrics over events: the hot columns and SQL against plain counting.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use burgeon_core::behaviour::meaning::Meanings;
+use burgeon_core::currency::Currency;
+use burgeon_core::revenue::RevenueRules;
+use burgeon_core::time::{FixedClock, Zone};
+use burgeon_engine::{Engine, EngineOptions, FactFile};
+use burgeon_metrics::base::{
+    BaseMeasure, BaseRequest, BaseSeries, ConversionTake, Dimension, Filter, Span, Target,
+};
+
+use super::*;
+
+const DAY: i64 = 86_400_000_000;
+const MEANINGS: &str = "[active]\nsteps = [\"*\"]\n[signup]\nsteps = [\"signup\", \"click[plan=1]\"]\n\
+    [page_view]\nsteps = [\"page_view\"]\n\
+    [often]\nsteps = [\"page_view\", \"click\"]\nat_least = 2\nwithin = \"1d\"\n\
+    [much]\nsteps = [\"page_view\", \"click\"]\nat_least = 3\n";
+
+/// A fact of the events of a meaning.
+fn fact(name: &str, meaning: &str) -> FactFile {
+    let text = format!(
+        "-- Events.\n-- entity: person\n-- time: at\n-- records: events\n-- meaning: {meaning}\n\
+         SELECT person_id, customer_id, at, event, event_id, path FROM events WHERE means('{meaning}')"
+    );
+    FactFile::parse(name, &text).expect("a fact")
+}
+
+async fn engine(lake: &Lake, now: i64) -> Engine {
+    let now = jiff::Timestamp::from_microsecond(now).expect("in range");
+    let mut facts: Vec<FactFile> =
+        ["active", "signup", "often", "much"].map(|name| fact(&format!("of_{name}"), name)).into();
+    let visits = include_str!("../../../../../definitions/facts/visits.sql");
+    facts.push(FactFile::parse("visits", visits).expect("a fact"));
+    let clock = Arc::new(FixedClock(now));
+    let rules = RevenueRules::default();
+    let mut options = EngineOptions::new(Zone::utc(), Currency::USD, rules, clock, facts);
+    options.macros.meanings = Meanings::parse(MEANINGS, "meanings.toml").expect("meanings");
+    Engine::new(Arc::new(lake.clone()), options).await.expect("an engine")
+}
+
+fn column(name: &str) -> Dimension {
+    Dimension::Fact { column: name.into(), of_entity: false }
+}
+
+fn request(fact: &str, measure: BaseMeasure, spans: Vec<Span>) -> BaseRequest {
+    BaseRequest {
+        fact: fact.into(),
+        time: "at".into(),
+        entity: Some("person_id".into()),
+        measure,
+        filter: None,
+        filters: vec![],
+        by: vec![],
+        spans,
+        cut_off: i64::MAX,
+        money: None,
+    }
+}
+
+/// Windows of `length` days that end with each of some days.
+fn windows(length: i64, days: std::ops::Range<i64>) -> Vec<Span> {
+    days.map(|day| Span { start: (day + 1 - length) * DAY, end: (day + 1) * DAY }).collect()
+}
+
+fn shown(series: BaseSeries) -> BTreeMap<(usize, Vec<Option<String>>), i128> {
+    let mut out = BTreeMap::new();
+    for row in series.rows {
+        *out.entry((row.span, row.dims)).or_default() += row.value;
+    }
+    out.retain(|_, value| *value != 0);
+    out
+}
+
+/// Events of forty days: persons come back after hours or weeks, sometimes twice at the same moment.
+fn forty_days() -> Vec<Event> {
+    let mut all = events(600);
+    for (i, one) in all.iter_mut().enumerate() {
+        let i = i as i64;
+        one.at = (i * 7919 % 40) * DAY + (i * 104_729 % 24) * 3_600_000_000;
+        one.customer = (i % 6 == 0).then(|| format!("c{}", i % 4));
+    }
+    all
+}
+
+fn has(one: &Event, meaning: &str) -> bool {
+    let plan =
+        |value: &str| one.properties.as_ref().is_some_and(|p| p.contains(&format!("\"plan\":\"{value}\"")));
+    match meaning {
+        "active" => true,
+        "signup" => one.event == "signup" || (one.event == "click" && plan("1")),
+        _ => one.event == "page_view" || one.event == "click",
+    }
+}
+
+/// Counted one person, group and span at a time.
+fn plain(
+    all: &[Event],
+    meaning: &str,
+    spans: &[Span],
+    by: &dyn Fn(&Event) -> Vec<Option<String>>,
+    keep: &dyn Fn(&Event) -> bool,
+) -> BTreeMap<(usize, Vec<Option<String>>), i128> {
+    let mut times: BTreeMap<(Vec<Option<String>>, &str), Vec<i64>> = BTreeMap::new();
+    for one in all.iter().filter(|one| has(one, meaning) && keep(one)) {
+        times.entry((by(one), &one.who)).or_default().push(one.at);
+    }
+    let mut out = BTreeMap::new();
+    for ((group, _), mut times) in times {
+        times.sort_unstable();
+        for (i, span) in spans.iter().enumerate() {
+            let inside = |at: i64| span.start <= at && at < span.end;
+            let active = match meaning {
+                "often" => times.windows(2).any(|pair| pair[1] - pair[0] <= DAY && inside(pair[1])),
+                "much" => times.iter().filter(|at| inside(**at)).count() >= 3,
+                _ => times.iter().any(|at| inside(*at)),
+            };
+            if active {
+                *out.entry((i, group.clone())).or_default() += 1;
+            }
+        }
+    }
+    out
+}
+
+#[tokio::test]
+async fn the_hot_columns_and_sql_count_the_same_persons() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path()).await;
+    let all = forty_days();
+    lake.append("events", batch(&all[..400])).await.expect("appends");
+    lake.flush().await.expect("flushes");
+    lake.append("events", batch(&all[400..])).await.expect("appends");
+    let engine = engine(&lake, 50 * DAY).await;
+    let months = vec![Span { start: 0, end: 15 * DAY }, Span { start: 15 * DAY, end: 50 * DAY }];
+    let path = |one: &Event| vec![one.path.clone()];
+    let event = |one: &Event| vec![Some(one.event.clone())];
+    let none = |_: &Event| vec![];
+    for meaning in ["active", "signup", "often", "much"] {
+        for spans in [windows(1, 0..41), windows(7, 3..45), windows(30, 10..12), months.clone()] {
+            for (by, of) in [
+                (vec![], &none as &dyn Fn(&Event) -> Vec<Option<String>>),
+                (vec![column("path")], &path),
+                (vec![column("event")], &event),
+            ] {
+                for negated in [None, Some(false), Some(true)] {
+                    let mut asked =
+                        request(&format!("of_{meaning}"), BaseMeasure::ActiveEntities, spans.clone());
+                    asked.by = by.clone();
+                    asked.cut_off = 33 * DAY + 1;
+                    asked.filters = negated
+                        .map(|negated| Filter {
+                            dimension: column("path"),
+                            negated,
+                            values: vec!["/2".into(), String::new()],
+                        })
+                        .into_iter()
+                        .collect();
+                    let keep = |one: &Event| {
+                        let listed = one.path.is_none() || one.path.as_deref() == Some("/2");
+                        one.at < asked.cut_off && negated.is_none_or(|negated| listed != negated)
+                    };
+                    let expected = plain(&all, meaning, &spans, of, &keep);
+                    let what = format!("{meaning} {by:?} {negated:?} {:?}", spans.first());
+                    let hot = engine.run_actives(&asked, true).await.expect("an answer");
+                    assert_eq!(shown(hot.expect("the columns are hot")), expected, "hot: {what}");
+                    let read = engine.run_actives(&asked, false).await.expect("an answer");
+                    assert_eq!(shown(read.expect("always")), expected, "read: {what}");
+                    assert_eq!(shown(engine.run(&asked).await.expect("an answer")), expected);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn customers_and_windows_of_any_length_are_read() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path()).await;
+    let all = forty_days();
+    lake.append("events", batch(&all)).await.expect("appends");
+    let engine = engine(&lake, 50 * DAY).await;
+    let spans = vec![
+        Span { start: 0, end: 10 * DAY },
+        Span { start: 3 * DAY, end: 20 * DAY },
+        Span { start: 3 * DAY, end: 33 * DAY },
+    ];
+    let mut asked = request("of_active", BaseMeasure::ActiveEntities, spans.clone());
+    assert!(engine.run_actives(&asked, true).await.expect("plans").is_none(), "not of one length");
+    let expected = plain(&all, "active", &spans, &|_| vec![], &|_| true);
+    assert_eq!(shown(engine.run(&asked).await.expect("an answer")), expected);
+    // Customers: a person's events without one have none here.
+    asked.entity = Some("customer_id".into());
+    let mut customers: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for one in &all {
+        for (i, span) in spans.iter().enumerate() {
+            if let Some(customer) = one.customer.as_deref()
+                && span.start <= one.at
+                && one.at < span.end
+            {
+                customers.entry(i).or_default().insert(customer);
+            }
+        }
+    }
+    let expected: BTreeMap<_, _> =
+        customers.into_iter().map(|(i, all)| ((i, vec![]), all.len() as i128)).collect();
+    assert_eq!(shown(engine.run(&asked).await.expect("an answer")), expected);
+}
+
+#[tokio::test]
+async fn merged_persons_are_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path()).await;
+    let all = [event("1", "a", "anon", 1), event("2", "a", "ann", 2), event("3", "a", "bob", 3)];
+    lake.append("events", batch(&all)).await.expect("appends");
+    let engine = engine(&lake, 50 * DAY).await;
+    let asked = request("of_active", BaseMeasure::ActiveEntities, windows(1, 0..1));
+    let counted = |series: Option<BaseSeries>| shown(series.expect("an answer"))[&(0, vec![])];
+    for (link, persons) in [(false, 3), (true, 2)] {
+        if link {
+            lake.append("identity_links", links(&[("anon", "ann", "identify", 5, false)]))
+                .await
+                .expect("links");
+        }
+        assert_eq!(counted(engine.run_actives(&asked, true).await.expect("hot")), persons);
+        assert_eq!(counted(engine.run_actives(&asked, false).await.expect("read")), persons);
+    }
+}
+
+#[tokio::test]
+async fn conversions_as_counted_by_hand_and_plainly() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path()).await;
+    let all = forty_days();
+    lake.append("events", batch(&all)).await.expect("appends");
+    let engine = engine(&lake, 50 * DAY).await;
+    let spans = vec![Span { start: 0, end: 15 * DAY }, Span { start: 15 * DAY, end: 30 * DAY }];
+    for (link, window) in [("person_id", DAY), ("person_id", 9 * DAY), ("customer_id", 2 * DAY)] {
+        for by in [vec![], vec![column("path")]] {
+            let ask = |take| {
+                let target = Target { fact: "of_signup".into(), time: "at".into(), filter: None };
+                let measure = BaseMeasure::Conversion { target, link: link.into(), window_us: window, take };
+                let mut asked = request("of_active", measure, spans.clone());
+                asked.filter = Some("event = 'page_view'".into());
+                asked.by = by.clone();
+                asked.cut_off = 25 * DAY;
+                asked
+            };
+            let both = [ask(ConversionTake::Base), ask(ConversionTake::Converted)];
+            let answers = engine.run_all(&both).await.expect("answers");
+            let mut met: BTreeMap<_, bool> = BTreeMap::new();
+            for one in all.iter().filter(|one| one.event == "page_view" && one.at < 25 * DAY) {
+                let Some(span) = spans.iter().position(|s| s.start <= one.at && one.at < s.end) else {
+                    continue;
+                };
+                let group = by.iter().map(|_| one.path.clone()).collect::<Vec<_>>();
+                let follows = all.iter().any(|to| {
+                    let linked = match link {
+                        "person_id" => to.who == one.who,
+                        _ => one.customer.is_some() && to.customer == one.customer,
+                    };
+                    linked
+                        && has(to, "signup")
+                        && to.at < 25 * DAY
+                        && to.at >= one.at
+                        && to.at < one.at + window
+                });
+                *met.entry((span, group, &one.who)).or_default() |= follows;
+            }
+            let (mut base, mut converted) = (BTreeMap::new(), BTreeMap::new());
+            for ((span, group, _), yes) in met {
+                *base.entry((span, group.clone())).or_insert(0) += 1;
+                if yes {
+                    *converted.entry((span, group)).or_insert(0) += 1;
+                }
+            }
+            assert!(converted.values().sum::<i128>() > 0, "nothing to see");
+            let mut answers = answers.into_iter();
+            assert_eq!(shown(answers.next().expect("base")), base);
+            assert_eq!(shown(answers.next().expect("converted")), converted);
+        }
+    }
+}
+
+/// (person, began, path of the first page, pages, seconds, bounced, returning)
+type Visit = (String, i64, Option<String>, i64, i64, bool, bool);
+
+#[tokio::test]
+async fn visits_are_those_of_a_walk_through_each_person() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path()).await;
+    let mut all = events(800);
+    for (i, one) in all.iter_mut().enumerate() {
+        let i = i as i64;
+        one.at = (i * 7919 % 97) * 607_000_000; // 10 minutes and 7 seconds
+        one.event = ["page_view", "page_leave", "engagement", "click"][(i * 31 % 4) as usize].into();
+    }
+    lake.append("events", batch(&all)).await.expect("appends");
+    let engine = engine(&lake, 50 * DAY).await;
+    let sql = "SELECT person_id, CAST(at AS BIGINT), path, pages, seconds, bounced, is_returning FROM visits";
+    let limits = burgeon_engine::plan::sql::SqlLimits { rows: 100_000, ..Default::default() };
+    let got = engine.sql(sql, &limits).await.expect("visits");
+    let mut seen: Vec<Visit> = Vec::new();
+    for batch in &got.batches {
+        let cell = |column: usize, row: usize| {
+            let array = arrow::compute::cast(batch.column(column), &arrow::datatypes::DataType::Utf8View)
+                .expect("text");
+            let texts = array.as_string_view();
+            texts.is_valid(row).then(|| texts.value(row).to_owned())
+        };
+        for row in 0..batch.num_rows() {
+            let number = |column| cell(column, row).and_then(|text| text.parse().ok()).expect("a number");
+            let truth = |column| cell(column, row).as_deref() == Some("true");
+            let person = cell(0, row).expect("a person");
+            seen.push((person, number(1), cell(2, row), number(3), number(4), truth(5), truth(6)));
+        }
+    }
+    seen.sort();
+
+    let mut by_person: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    for one in all.iter().filter(|one| one.event != "click" || one.path.is_some()) {
+        by_person.entry(&one.who).or_default().push(one);
+    }
+    let mut expected: Vec<Visit> = Vec::new();
+    for (person, mut rows) in by_person {
+        rows.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        let mut before = false;
+        for visit in rows.chunk_by(|a, b| b.at - a.at <= 1_800_000_000) {
+            let views: Vec<_> = visit.iter().filter(|one| one.event == "page_view").collect();
+            let Some(first) = views.first() else { continue };
+            let clicks = visit.iter().filter(|one| one.event == "click").count();
+            let seconds = (visit[visit.len() - 1].at - visit[0].at) / 1_000_000;
+            let bounced = views.len() == 1 && clicks == 0;
+            expected.push((
+                person.to_owned(),
+                visit[0].at,
+                first.path.clone(),
+                views.len() as i64,
+                seconds,
+                bounced,
+                before,
+            ));
+            before = true;
+        }
+    }
+    expected.sort();
+    assert!(expected.len() > 50 && expected.iter().any(|visit| visit.5 && visit.6));
+    assert_eq!(seen, expected);
+}

@@ -1,0 +1,10 @@
+-- Persons who reached the first real use, by the meaning `activation`.
+-- entity: person
+-- time: at
+-- records: events
+-- meaning: activation
+SELECT
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
+  country, device, browser, os
+FROM events
+WHERE means('activation')

@@ -1,0 +1,9 @@
+-- Every event of every person, on the site and in the product.
+-- entity: person
+-- time: at
+-- records: events
+-- column event: its name, such as page_view or report_created
+SELECT
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
+  country, device, browser, os
+FROM events

@@ -1,0 +1,10 @@
+-- Views of content such as articles and films, by the meaning `content_view`.
+-- entity: person
+-- time: at
+-- records: events
+-- meaning: content_view
+SELECT
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
+  country, device, browser, os
+FROM events
+WHERE means('content_view')

@@ -1,0 +1,10 @@
+-- Requests for a demonstration, by the meaning `demo_request`.
+-- entity: person
+-- time: at
+-- records: events
+-- meaning: demo_request
+SELECT
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
+  country, device, browser, os
+FROM events
+WHERE means('demo_request')

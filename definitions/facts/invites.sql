@@ -1,0 +1,10 @@
+-- Invitations that users sent, by the meaning `invite`.
+-- entity: person
+-- time: at
+-- records: events
+-- meaning: invite
+SELECT
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
+  country, device, browser, os
+FROM events
+WHERE means('invite')

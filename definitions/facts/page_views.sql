@@ -1,0 +1,10 @@
+-- Views of pages, by the meaning `page_view`.
+-- entity: person
+-- time: at
+-- records: events
+-- meaning: page_view
+SELECT
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
+  country, device, browser, os
+FROM events
+WHERE means('page_view')

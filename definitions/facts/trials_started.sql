@@ -1,0 +1,10 @@
+-- Trials that began, by the meaning `trial`.
+-- entity: person
+-- time: at
+-- records: events
+-- meaning: trial
+SELECT
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
+  country, device, browser, os
+FROM events
+WHERE means('trial')
