@@ -11,10 +11,13 @@
 //! | values | [`typed`], [`value`] | [`typed::Typed`]: one value for each field and row, or a reason |
 //! | records | [`mod@shape`], [`table`] | [`Output`]: record batches by table, and rejects |
 //!
+//! What clients of event collectors send does not come as files but as bodies of requests: [`intake`] reads those.
+//!
 //! Which columns are read how is decided once for the file, by [`mapping`], and kept in a [`plan::Plan`].
 
 pub mod error;
 pub mod input;
+pub mod intake;
 pub mod mapping;
 pub mod options;
 pub mod plan;

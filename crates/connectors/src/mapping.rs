@@ -9,7 +9,7 @@ use crate::options::{Options, Source};
 use crate::plan::{Binding, Bound, Plan};
 use crate::rows::header::normal;
 use crate::rows::{Chunk, Layout};
-use crate::shape::{Field, Kind, SHAPES, Shape, shape};
+use crate::shape::{Field, Kind, SHAPES, Shape, property_name, shape};
 use crate::typed::is_empty;
 use crate::value::number::{self, DecimalMark};
 use crate::value::time::{DateOrder, TimeReader};
@@ -147,11 +147,13 @@ fn given(shape: &Shape, columns: &Columns<'_>, options: &Options) -> Result<Give
         };
         let Some(field) = shape.field(&assignment.field) else {
             let fields = shape.fields.iter().map(|field| field.name);
-            let (name, said) = match assignment.field.strip_prefix("attributes.") {
-                Some(name) => (name, true),
-                None => (assignment.field.as_str(), false),
-            };
-            if let (true, Bound::Column(column)) = (shape.attributes, &bound) {
+            let rest = shape.rest.unwrap_or_default();
+            let (name, said) =
+                match assignment.field.strip_prefix(rest).and_then(|tail| tail.strip_prefix('.')) {
+                    Some(name) if !rest.is_empty() => (name, true),
+                    _ => (assignment.field.as_str(), false),
+                };
+            if let (Some(rest), Bound::Column(column)) = (shape.rest, &bound) {
                 // A name that is nearly a field's is a slip, unless it is said to be an attribute's.
                 let slip = did_you_mean(name, fields);
                 if said || slip.is_empty() {
@@ -159,8 +161,9 @@ fn given(shape: &Shape, columns: &Columns<'_>, options: &Options) -> Result<Give
                     continue;
                 }
                 return Err(Error::Mapping(format!(
-                    "{} has no field {name:?}{slip} For an attribute of that name write attributes.{name}=…",
-                    shape.name
+                    "{} has no field {name:?}{slip} For {} of that name write {rest}.{name}=…",
+                    shape.name,
+                    one_of(rest)
                 )));
             }
             let names: Vec<&str> = shape.fields.iter().map(|field| field.name).collect();
@@ -179,6 +182,15 @@ fn given(shape: &Shape, columns: &Columns<'_>, options: &Options) -> Result<Give
             Some(Binding { bound, confidence: 1.0, why: "given".to_owned(), ..Binding::nothing() });
     }
     Ok(given)
+}
+
+/// What a thing is called that has no field of its own.
+pub(crate) fn one_of(rest: &str) -> &'static str {
+    match rest {
+        "properties" => "a property",
+        "traits" => "a trait",
+        _ => "an attribute",
+    }
 }
 
 /// Refuses a literal that no row could have.
@@ -264,16 +276,19 @@ fn guess(shape: &'static Shape, columns: &Columns<'_>, options: &Options) -> Res
         score -= 4.0;
     }
     let file = normal(columns.file);
-    if shape.attributes && file.contains("customer") || file.contains(shape.name) {
+    if shape.name == "customers" && file.contains("customer") || file.contains(shape.name) {
         score += 0.5;
     }
     let mut attributes = given.attributes;
-    if shape.attributes {
+    if let Some(rest) = shape.rest {
         let used: Vec<usize> =
             bindings.iter().filter_map(Binding::column).chain(attributes.iter().map(|a| a.0)).collect();
         for (column, name) in columns.layout.header.iter().enumerate() {
             if !used.contains(&column) && !name.is_empty() {
-                attributes.push((column, normal(name.strip_prefix("attributes.").unwrap_or(name))));
+                let inner = name.strip_prefix(rest).and_then(|tail| tail.strip_prefix('.')).unwrap_or(name);
+                // Properties of events are called as the client calls them.
+                let name = if rest == "properties" { property_name(name).to_owned() } else { normal(inner) };
+                attributes.push((column, name));
             }
         }
     }
@@ -404,6 +419,9 @@ pub fn plan(layout: Layout, sample: &Chunk, options: &Options, file: &str) -> Re
     }
     let mut notes = layout.notes.clone();
     notes.extend(guess.notes);
+    if !guess.shape.note.is_empty() {
+        notes.push(guess.shape.note.to_owned());
+    }
     let used: Vec<usize> = guess
         .bindings
         .iter()
@@ -417,7 +435,9 @@ pub fn plan(layout: Layout, sample: &Chunk, options: &Options, file: &str) -> Re
         .filter(|(i, _)| !used.contains(i))
         .map(|(_, name)| name.clone())
         .collect();
-    if !unused.is_empty() {
+    // The exports of event collectors are read in their own language, all columns of it.
+    let whole = guess.shape.tables.len() == 2 && guess.shape.tables[1] == "identity_links";
+    if !unused.is_empty() && !whole {
         notes.push(format!("not read: {}", listed(&unused)));
     }
     Ok(Plan {
@@ -425,6 +445,7 @@ pub fn plan(layout: Layout, sample: &Chunk, options: &Options, file: &str) -> Re
         bindings: guess.bindings,
         attributes: guess.attributes,
         zone: options.zone.clone(),
+        channels: options.channels.clone(),
         problems,
         notes,
         layout,

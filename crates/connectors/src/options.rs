@@ -1,5 +1,8 @@
 //! What a person may say about an import.
 
+use std::sync::Arc;
+
+use burgeon_core::behaviour::channel::ChannelRules;
 use burgeon_core::currency::Currency;
 use burgeon_core::text::did_you_mean;
 use burgeon_core::time::Zone;
@@ -97,6 +100,8 @@ pub struct Options {
     pub zone: Zone,
     /// The workspace's currency, proposed where the file has none.
     pub currency: Option<Currency>,
+    /// The rules that name the channels of visits, for events; without them only what the file says counts.
+    pub channels: Option<Arc<ChannelRules>>,
     /// Bounds on sizes.
     pub limits: Limits,
     /// Threads that turn rows into records beside the one that reads; 0 does all on the caller's thread.
@@ -116,6 +121,7 @@ impl Default for Options {
             sheet: None,
             zone: Zone::utc(),
             currency: None,
+            channels: None,
             limits: Limits::default(),
             threads: 2,
         }

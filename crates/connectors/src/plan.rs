@@ -1,5 +1,8 @@
 //! How the rows of one file are read: its shape, and for each field where the values come from.
 
+use std::sync::Arc;
+
+use burgeon_core::behaviour::channel::ChannelRules;
 use burgeon_core::time::Zone;
 
 use crate::error::Error;
@@ -71,6 +74,8 @@ pub struct Plan {
     pub attributes: Vec<(usize, String)>,
     /// The zone of wall-clock times.
     pub zone: Zone,
+    /// The rules that name the channels of visits.
+    pub channels: Option<Arc<ChannelRules>>,
     /// What must be decided before the import can run.
     pub problems: Vec<String>,
     /// What a person should know.

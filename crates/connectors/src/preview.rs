@@ -6,6 +6,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::{Error, Reject};
 use crate::input::Input;
+use crate::mapping::one_of;
 use crate::options::Options;
 use crate::plan::{Bound, Plan};
 use crate::reader::{Prepare, Worker, first_pass, look};
@@ -46,7 +47,7 @@ pub struct Preview {
 /// A field and where its values come from.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct MappedField {
-    /// The field of the shape; for attributes `attributes.NAME`.
+    /// The field of the shape; for others `attributes.NAME`, `properties.NAME` or `traits.NAME`.
     pub field: String,
     /// The column, if it comes from one.
     pub column: Option<String>,
@@ -173,15 +174,20 @@ fn mapping(plan: &Plan) -> Vec<MappedField> {
             doc: field.doc,
         });
     }
+    let rest = plan.shape.rest.unwrap_or_default();
     for (column, name) in &plan.attributes {
         out.push(MappedField {
-            field: format!("attributes.{name}"),
+            field: format!("{rest}.{name}"),
             column: Some(plan.layout.header[*column].clone()),
             literal: None,
             confidence: 1.0,
-            why: "no field reads it, so it becomes an attribute".to_owned(),
+            why: format!("no field reads it, so it becomes {}", one_of(rest)),
             required: false,
-            doc: "Attribute of the customer; a dimension of every metric.",
+            doc: match rest {
+                "properties" => "Property of the event; a dimension of every metric of events.",
+                "traits" => "Trait of the person.",
+                _ => "Attribute of the customer; a dimension of every metric.",
+            },
         });
     }
     out

@@ -7,11 +7,11 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use crate::error::{Error, Reject};
 use crate::input::Input;
 use crate::mapping;
-use crate::options::{Limits, Options};
+use crate::options::{Format, Limits, Options};
 use crate::plan::{self, Plan};
 use crate::preview::Preview;
 use crate::rows::{self, Block, Blocks, Chunk, Layout};
-use crate::shape::{Mapper, Prepared};
+use crate::shape::{Lines, Mapper, Prepared};
 use crate::table::Output;
 use crate::typed::Typer;
 
@@ -74,18 +74,37 @@ pub(crate) fn first_pass(input: &Input, plan: &Plan, limits: Limits) -> Result<P
 /// Turns blocks into outputs; one for each thread.
 pub(crate) struct Worker {
     plan: Arc<Plan>,
-    typer: Typer,
-    mapper: Box<dyn Mapper>,
+    reads: Reads,
+}
+
+/// How a worker reads rows.
+enum Reads {
+    /// Cell by cell.
+    Cells { typer: Typer, mapper: Box<dyn Mapper> },
+    /// As JSON objects.
+    Lines(Box<dyn Lines>),
 }
 
 impl Worker {
     pub fn new(plan: &Arc<Plan>, prepared: &Prepared) -> Self {
-        Self { plan: plan.clone(), typer: Typer::new(plan), mapper: (plan.shape.mapper)(plan, prepared) }
+        let json = matches!(plan.layout.format, Format::Json | Format::JsonLines);
+        let reads = match plan.shape.lines.filter(|_| json) {
+            Some(lines) => Reads::Lines(lines(plan)),
+            None => Reads::Cells { typer: Typer::new(plan), mapper: (plan.shape.mapper)(plan, prepared) },
+        };
+        Self { plan: plan.clone(), reads }
     }
 
     fn block(&mut self, block: Block) -> Output {
-        let plan = self.plan.clone();
-        self.chunk(rows::cut(block, &plan.layout))
+        match (&mut self.reads, block) {
+            (Reads::Lines(lines), Block::Text { bytes, line, rejects }) => {
+                map_text(&mut **lines, bytes, line, rejects)
+            }
+            (_, block) => {
+                let plan = self.plan.clone();
+                self.chunk(rows::cut(block, &plan.layout))
+            }
+        }
     }
 
     /// Maps the rows of a chunk.
@@ -97,20 +116,62 @@ impl Worker {
             bytes_read: chunk.bytes,
             ..Output::default()
         };
-        let mut typed = self.typer.read(&chunk, &plan);
-        self.mapper.map(&mut typed, &mut out);
-        let reasons = typed.into_reasons();
-        if !reasons.is_empty() {
-            rejects.extend(reasons.into_iter().map(|(row, reason)| Reject {
-                line: chunk.lines[row],
-                reason,
-                bytes: chunk.original(row, &plan.layout.header),
-            }));
-            rejects.sort_by_key(|reject| reject.line);
+        match &mut self.reads {
+            Reads::Cells { typer, mapper } => {
+                let mut typed = typer.read(&chunk, &plan);
+                mapper.map(&mut typed, &mut out);
+                let reasons = typed.into_reasons();
+                rejects.extend(reasons.into_iter().map(|(row, reason)| Reject {
+                    line: chunk.lines[row],
+                    reason,
+                    bytes: chunk.original(row, &plan.layout.header),
+                }));
+            }
+            Reads::Lines(lines) => {
+                let originals = chunk.originals.iter().map(|span| {
+                    chunk.text.get(span.start as usize..span.end as usize).unwrap_or_default().trim()
+                });
+                let texts: Vec<(u64, &str)> = chunk.lines.iter().copied().zip(originals).collect();
+                lines.map(&texts, &mut out);
+                rejects.append(&mut out.rejects);
+            }
         }
+        rejects.sort_by_key(|reject| reject.line);
         out.rejects = rejects;
         out
     }
+}
+
+/// Maps a block of JSON lines as they stand.
+fn map_text(lines: &mut dyn Lines, bytes: Vec<u8>, first: u64, mut rejects: Vec<Reject>) -> Output {
+    let mut out = Output { bytes_read: bytes.len() as u64, ..Output::default() };
+    let mut texts = Vec::new();
+    let whole = std::str::from_utf8(&bytes).ok();
+    let mut at = 0;
+    for (index, line) in bytes.split(|b| *b == b'\n').enumerate() {
+        let (start, number) = (at, first + index as u64);
+        at += line.len() + 1;
+        // Of a block that is sound as a whole no line needs to be looked at again.
+        let text = match whole {
+            Some(whole) => whole.get(start..start + line.len()),
+            None => std::str::from_utf8(line).ok(),
+        };
+        match text.map(str::trim) {
+            Some("") => {}
+            Some(text) => texts.push((number, text)),
+            None => rejects.push(Reject::new(
+                number,
+                "has bytes that are not UTF-8; say encoding=windows-1252 (or what it is) to read them",
+                line,
+            )),
+        }
+    }
+    out.rows_read = (texts.len() + rejects.len()) as u64;
+    lines.map(&texts, &mut out);
+    rejects.append(&mut out.rejects);
+    rejects.sort_by_key(|reject| reject.line);
+    out.rejects = rejects;
+    out
 }
 
 impl Reader {

@@ -203,8 +203,15 @@ impl TableRows {
         if self.lines.is_empty() {
             return None;
         }
-        let columns = self.builders.iter_mut().map(Builder::finish).collect();
-        let rows = RecordBatch::try_new(content_schema(self.table), columns).ok()?;
+        let rows = self.take_rows();
         Some(TableBatch { table: self.table, rows, lines: std::mem::take(&mut self.lines) })
+    }
+
+    /// Hands the rows over without their lines and begins anew; without rows an empty batch.
+    pub fn take_rows(&mut self) -> RecordBatch {
+        let columns = self.builders.iter_mut().map(Builder::finish).collect();
+        let schema = content_schema(self.table);
+        // The lengths and types agree by construction.
+        RecordBatch::try_new(schema.clone(), columns).unwrap_or_else(|_| RecordBatch::new_empty(schema))
     }
 }

@@ -42,7 +42,10 @@ pub fn template() -> Shape {
         .map(|name| vec![name])
         .to_vec(),
         signature: &["plan_oid", "customer_oid", "subscription_oid", "subscription_started_at"],
-        attributes: false,
+        rest: None,
+        aliases: &[],
+        note: "",
+        lines: None,
         prepare: None,
         mapper,
     }

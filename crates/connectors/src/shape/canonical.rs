@@ -19,7 +19,7 @@ use crate::value::words::words_of;
 
 /// The shapes of all record tables that files may hold.
 pub fn shapes() -> Vec<Shape> {
-    let others = ["rejects", "persons", "identity_links", "events"];
+    let others = ["rejects", "events"];
     TABLES.iter().filter(|table| !others.contains(&table.name)).map(table_shape).collect()
 }
 
@@ -62,7 +62,14 @@ fn table_shape(table: &'static Table) -> Shape {
         fields,
         needs,
         signature: &[],
-        attributes: table.name == "customers",
+        rest: match table.name {
+            "customers" => Some("attributes"),
+            "persons" => Some("traits"),
+            _ => None,
+        },
+        aliases: if table.name == "persons" { &[("person", "distinct_id")] } else { &[] },
+        note: "",
+        lines: None,
         prepare: None,
         mapper,
     }
@@ -322,7 +329,7 @@ fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-/// The customer's attributes: the object of the mapped column, then the columns that no field reads.
+/// Attributes of a customer or traits of a person: the object of the mapped column, then the columns that no field reads.
 fn attributes(typed: &Typed<'_>, field: usize, row: usize) -> Option<String> {
     let mut object = match typed.text(field, row).map(serde_json::from_str) {
         Some(Ok(serde_json::Value::Object(object))) => object,
@@ -397,7 +404,8 @@ impl Direct {
                     if text
                         .is_some_and(|t| !matches!(serde_json::from_str(t), Ok(serde_json::Value::Object(_))))
                     {
-                        typed.reject(row, "attributes: is not a JSON object".to_owned());
+                        let name = typed.shape().fields[*field].name;
+                        typed.reject(row, format!("{name}: is not a JSON object"));
                     }
                 }
             }

@@ -5,10 +5,15 @@
 
 mod baremetrics;
 mod canonical;
+mod event_lines;
+mod events;
+mod exports;
 mod periods;
 mod sigma;
 mod stripe;
 mod synonyms;
+
+pub(crate) use event_lines::property_name;
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -111,6 +116,13 @@ pub trait Mapper: Send {
     fn map(&mut self, typed: &mut Typed<'_>, out: &mut Output);
 }
 
+/// Turns JSON objects of one shape into rows of record tables, without cutting them into cells first. Each worker thread
+/// has its own.
+pub trait Lines: Send {
+    /// Maps objects, each with its line. What cannot be mapped goes to the rejects of `out`.
+    fn map(&mut self, lines: &[(u64, &str)], out: &mut Output);
+}
+
 /// What a shape learns from a first pass over the whole file.
 pub type Prepared = Option<Arc<dyn Any + Send + Sync>>;
 
@@ -131,17 +143,25 @@ pub struct Shape {
     pub needs: Vec<Vec<&'static str>>,
     /// Headers (in normal form) that only this shape has; empty when it has none.
     pub signature: &'static [&'static str],
-    /// Whether columns that no field reads become attributes of the customer.
-    pub attributes: bool,
+    /// The JSON column that takes what no field reads, such as `attributes`; `None` when that is not read.
+    pub rest: Option<&'static str>,
+    /// Other names that a person may give fields in mappings: the name, and the field.
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// What a person should know who imports such a file; empty for nothing.
+    pub note: &'static str,
     /// The first pass, if the shape needs one.
     pub prepare: Option<Prepare>,
     /// Makes a mapper for one thread.
     pub mapper: fn(&Arc<Plan>, &Prepared) -> Box<dyn Mapper>,
+    /// Makes a mapper of JSON objects for one thread, for shapes that read them as they stand.
+    pub lines: Option<fn(&Arc<Plan>) -> Box<dyn Lines>>,
 }
 
 impl Shape {
     /// The position of a field.
     pub fn field(&self, name: &str) -> Option<usize> {
+        let alias = self.aliases.iter().find(|(alias, _)| *alias == name);
+        let name = alias.map_or(name, |(_, field)| field);
         self.fields.iter().position(|field| field.name == name)
     }
 
@@ -160,6 +180,11 @@ pub static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         baremetrics::template(),
         sigma::item_changes(),
         periods::periods(),
+        exports::segment(),
+        exports::segment_tables(),
+        exports::posthog(),
+        exports::mixpanel(),
+        events::events(),
     ];
     shapes.extend(canonical::shapes());
     shapes

@@ -62,7 +62,10 @@ pub fn periods() -> Shape {
             vec!["interval"],
         ],
         signature: &[],
-        attributes: false,
+        rest: None,
+        aliases: &[],
+        note: "",
+        lines: None,
         prepare: Some(prepare),
         mapper,
     }

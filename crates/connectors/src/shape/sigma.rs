@@ -35,7 +35,10 @@ pub fn item_changes() -> Shape {
             .map(|n| vec![n])
             .to_vec(),
         signature: &["event_timestamp", "event_type", "mrr_change", "subscription_item_id"],
-        attributes: false,
+        rest: None,
+        aliases: &[],
+        note: "",
+        lines: None,
         prepare: Some(prepare),
         mapper,
     }

@@ -292,7 +292,8 @@ fn no_such_day(text: &str) -> String {
 
 fn two(bytes: &[u8], at: usize) -> Option<u8> {
     let (a, b) = (bytes.get(at)?.wrapping_sub(b'0'), bytes.get(at + 1)?.wrapping_sub(b'0'));
-    (a < 10 && b < 10).then_some(a * 10 + b)
+    // Only when both are digits, or the product may overflow.
+    (a < 10 && b < 10).then(|| a * 10 + b)
 }
 
 /// Days since 1970 of `YYYY-MM-DD` at the beginning.
@@ -494,6 +495,14 @@ mod tests {
         match TimeReader::new(Zone::utc(), order).instant(text) {
             Ok(at) => jiff::Timestamp::from_microsecond(at).map_or("?".into(), |at| at.to_string()),
             Err(reason) => reason,
+        }
+    }
+
+    #[test]
+    fn what_has_the_hyphens_of_a_date_but_no_digits_is_none() {
+        let mut reader = TimeReader::new(Zone::utc(), None);
+        for text in ["abcd-ef-gh", "20ab-01-01", "2026-zz-01", "2026-01-~~", "\u{7f}\u{7f}20-01-01"] {
+            assert!(reader.instant(text).is_err() && reader.date(text).is_err(), "{text}");
         }
     }
 

@@ -130,7 +130,7 @@ fn currencies_from_headers_and_signs() {
 fn mistakes_name_the_mend() {
     let text = "customer_id,name\n1,A\n";
     let error = |shape: &str, map: &str| crate::shown("c.csv", text, &options(shape, map));
-    insta::assert_snapshot!(error("custommers", ""), @r#"error: there is no table or shape "custommers"; did you mean "customers"?; there are stripe_subscriptions, stripe_invoices, stripe_charges, baremetrics, stripe_sigma_changes, subscription_periods, customers, plans, subscription_changes, cancellations, invoices, invoice_lines, payments, refunds, credit_notes, discounts, fx_rates, costs, customer_merges, releases"#);
+    insta::assert_snapshot!(error("custommers", ""), @r#"error: there is no table or shape "custommers"; did you mean "customers"?; there are stripe_subscriptions, stripe_invoices, stripe_charges, baremetrics, stripe_sigma_changes, subscription_periods, segment_events, segment_table, posthog_events, mixpanel_events, events, customers, plans, subscription_changes, cancellations, invoices, invoice_lines, payments, refunds, credit_notes, discounts, fx_rates, costs, customer_merges, releases, persons, identity_links"#);
     insta::assert_snapshot!(error("customers", "emial=name"), @r#"error: customers has no field "emial"; did you mean "email"? For an attribute of that name write attributes.emial=…"#);
     insta::assert_snapshot!(error("customers", "email=nmae"), @r#"error: the file has no column "nmae"; did you mean "name"?; it has customer_id, name"#);
     insta::assert_snapshot!(error("payments", "currency='EURO'"), @r#"error: currency='EURO': unknown currency "EURO"; write an ISO 4217 code such as USD, EUR or JPY; did you mean "EUR"?"#);

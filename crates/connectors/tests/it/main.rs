@@ -1,7 +1,9 @@
 //! Files as they come, from bytes to records and rejects.
 
+mod events;
 mod formats;
 mod guess;
+mod intake;
 mod properties;
 mod shapes;
 mod tricky;

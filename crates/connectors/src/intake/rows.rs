@@ -1,0 +1,372 @@
+//! Rows of `events` on their way out, column by column.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use burgeon_core::records::{ColumnType, Table, content_schema, table};
+
+/// One row of `events`. Empty text is no value.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventRow<'a> {
+    /// Identifier from the client.
+    pub event_id: &'a str,
+    /// Name.
+    pub event: &'a str,
+    /// Identifier under which the event came.
+    pub distinct_id: &'a str,
+    /// When it happened, µs UTC.
+    pub at: i64,
+    /// When it arrived, µs UTC.
+    pub received_at: Option<i64>,
+    /// Account, where the event names one.
+    pub customer_id: &'a str,
+    /// Session, where the client names one.
+    pub session_id: &'a str,
+    /// Full address of the page.
+    pub url: &'a str,
+    /// Host of the page.
+    pub host: &'a str,
+    /// Path of the page.
+    pub path: &'a str,
+    /// Title of the page.
+    pub title: &'a str,
+    /// Address of the page before.
+    pub referrer: &'a str,
+    /// Host of the page before; empty for the own site.
+    pub referrer_host: &'a str,
+    /// Where the visit came from.
+    pub source: &'a str,
+    /// Kind of traffic.
+    pub medium: &'a str,
+    /// Campaign.
+    pub campaign: &'a str,
+    /// Which of several advertisements.
+    pub content: &'a str,
+    /// Search term.
+    pub term: &'a str,
+    /// Channel.
+    pub channel: &'a str,
+    /// ISO 3166 code of two letters.
+    pub country: &'a str,
+    /// desktop, mobile or tablet; bot for programs that call themselves one.
+    pub device: &'a str,
+    /// Name of the browser.
+    pub browser: &'a str,
+    /// Name of the operating system.
+    pub os: &'a str,
+    /// All other properties as a JSON object.
+    pub properties: &'a str,
+}
+
+/// How many columns of `events` are text.
+pub const TEXT_COLUMNS: usize = 22;
+
+/// The text columns of [`EventRow`] in the order of its fields, times left out.
+const TEXTS: [&str; TEXT_COLUMNS] = [
+    "event_id",
+    "event",
+    "distinct_id",
+    "customer_id",
+    "session_id",
+    "url",
+    "host",
+    "path",
+    "title",
+    "referrer",
+    "referrer_host",
+    "source",
+    "medium",
+    "campaign",
+    "content",
+    "term",
+    "channel",
+    "country",
+    "device",
+    "browser",
+    "os",
+    "properties",
+];
+
+impl<'a> EventRow<'a> {
+    /// The place of a text column in [`EventRow::of`]; `None` for times and for what is no column.
+    pub fn place(column: &str) -> Option<usize> {
+        TEXTS.iter().position(|text| *text == column)
+    }
+
+    /// A row of its texts, each at its [`EventRow::place`].
+    pub fn of(texts: [&'a str; TEXT_COLUMNS], at: i64, received_at: Option<i64>) -> Self {
+        let [
+            event_id,
+            event,
+            distinct_id,
+            customer_id,
+            session_id,
+            url,
+            host,
+            path,
+            title,
+            referrer,
+            referrer_host,
+            source,
+            medium,
+            campaign,
+            content,
+            term,
+            channel,
+            country,
+            device,
+            browser,
+            os,
+            properties,
+        ] = texts;
+        Self {
+            event_id,
+            event,
+            distinct_id,
+            at,
+            received_at,
+            customer_id,
+            session_id,
+            url,
+            host,
+            path,
+            title,
+            referrer,
+            referrer_host,
+            source,
+            medium,
+            campaign,
+            content,
+            term,
+            channel,
+            country,
+            device,
+            browser,
+            os,
+            properties,
+        }
+    }
+
+    fn texts(&self) -> [&'a str; TEXT_COLUMNS] {
+        [
+            self.event_id,
+            self.event,
+            self.distinct_id,
+            self.customer_id,
+            self.session_id,
+            self.url,
+            self.host,
+            self.path,
+            self.title,
+            self.referrer,
+            self.referrer_host,
+            self.source,
+            self.medium,
+            self.campaign,
+            self.content,
+            self.term,
+            self.channel,
+            self.country,
+            self.device,
+            self.browser,
+            self.os,
+            self.properties,
+        ]
+    }
+}
+
+/// Collects rows of `events`. Text is copied once, to where it stays.
+#[derive(Debug)]
+pub struct EventRows {
+    texts: [Column; TEXT_COLUMNS],
+    at: Vec<i64>,
+    received_at: Vec<Option<i64>>,
+}
+
+/// A column that costs nearly nothing as long as it has no value.
+#[derive(Debug, Default)]
+struct Column {
+    builder: StringViewBuilder,
+    /// Rows without a value that the builder does not know of yet.
+    nulls: usize,
+}
+
+impl Column {
+    #[inline]
+    fn push(&mut self, text: &str) {
+        if text.is_empty() {
+            self.nulls += 1;
+            return;
+        }
+        self.settle();
+        self.builder.append_value(text);
+    }
+
+    #[inline]
+    fn settle(&mut self) {
+        for _ in 0..std::mem::take(&mut self.nulls) {
+            self.builder.append_null();
+        }
+    }
+
+    fn take(&mut self, rows: usize) -> StringViewArray {
+        if self.nulls == rows {
+            self.nulls = 0;
+            return StringViewArray::new_null(rows);
+        }
+        self.settle();
+        self.builder.finish()
+    }
+}
+
+impl Default for EventRows {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EventRows {
+    /// An empty collection.
+    pub fn new() -> Self {
+        Self { texts: std::array::from_fn(|_| Column::default()), at: Vec::new(), received_at: Vec::new() }
+    }
+
+    /// Rows collected so far.
+    pub fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// Whether nothing was collected.
+    pub fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, row: &EventRow<'_>) {
+        for (column, text) in self.texts.iter_mut().zip(row.texts()) {
+            column.push(text);
+        }
+        self.at.push(row.at);
+        self.received_at.push(row.received_at);
+    }
+
+    /// Changes the times of all rows: is called with the row's place and its time.
+    pub fn retime(&mut self, mut each: impl FnMut(usize, i64) -> i64) {
+        for (row, at) in self.at.iter_mut().enumerate() {
+            *at = each(row, *at);
+        }
+    }
+
+    /// Hands the rows over, in the content schema of `events`, and begins anew.
+    pub fn take(&mut self) -> RecordBatch {
+        let rows = self.at.len();
+        let utc = ColumnType::Timestamp.data_type();
+        let at = TimestampMicrosecondArray::from(std::mem::take(&mut self.at)).with_data_type(utc.clone());
+        let received = std::mem::take(&mut self.received_at);
+        let received = TimestampMicrosecondArray::from(received).with_data_type(utc);
+        let mut texts: Vec<Option<StringViewArray>> =
+            self.texts.iter_mut().map(|column| Some(column.take(rows))).collect();
+        let (schema, columns) = events(|name| match name {
+            "at" => Arc::new(at.clone()),
+            "received_at" => Arc::new(received.clone()),
+            _ => {
+                let text = TEXTS.iter().position(|text| *text == name).and_then(|place| texts[place].take());
+                Arc::new(text.unwrap_or_else(|| StringViewArray::new_null(rows)))
+            }
+        });
+        // The lengths and types agree by construction.
+        RecordBatch::try_new(schema.clone(), columns).unwrap_or_else(|_| RecordBatch::new_empty(schema))
+    }
+}
+
+/// The table of events.
+pub(crate) fn events_table() -> Option<&'static Table> {
+    table("events")
+}
+
+fn events(mut column: impl FnMut(&str) -> ArrayRef) -> (SchemaRef, Vec<ArrayRef>) {
+    // The table is one of the fixed list.
+    events_table().map_or_else(
+        || (Arc::new(Schema::empty()), Vec::new()),
+        |table| (content_schema(table), table.columns.iter().map(|c| column(c.name)).collect()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, AsArray};
+
+    use super::*;
+
+    #[test]
+    fn every_column_of_the_table_has_its_place() {
+        let table = events_table().unwrap();
+        let names: Vec<&str> = table.columns.iter().map(|c| c.name).collect();
+        let mut ours: Vec<&str> = TEXTS.to_vec();
+        ours.extend(["at", "received_at"]);
+        assert_eq!(names.len(), ours.len());
+        assert!(names.iter().all(|name| ours.contains(name)), "{names:?}");
+    }
+
+    #[test]
+    fn texts_land_in_their_columns() {
+        let long = "a long text that is no view of twelve bytes";
+        let mut rows = EventRows::new();
+        rows.push(&EventRow { event_id: "1", event: "a", distinct_id: "d", at: 5, ..EventRow::default() });
+        let all = EventRow {
+            event_id: "event_id",
+            event: "event",
+            distinct_id: "distinct_id",
+            at: 7,
+            received_at: Some(8),
+            customer_id: "customer_id",
+            session_id: "session_id",
+            url: "url",
+            host: "host",
+            path: "path",
+            title: "title",
+            referrer: "referrer",
+            referrer_host: "referrer_host",
+            source: "source",
+            medium: "medium",
+            campaign: "campaign",
+            content: "content",
+            term: "term",
+            channel: "channel",
+            country: "country",
+            device: "device",
+            browser: "browser",
+            os: "os",
+            properties: "properties",
+        };
+        assert_eq!(EventRow::place("at"), None);
+        for (place, name) in TEXTS.iter().enumerate() {
+            assert_eq!((EventRow::place(name), all.texts()[place]), (Some(place), *name));
+        }
+        let again = EventRow::of(all.texts(), all.at, all.received_at);
+        assert_eq!(again.texts(), all.texts());
+        rows.push(&again);
+        rows.push(&EventRow { title: long, ..EventRow::default() });
+        rows.retime(|row, at| at + row as i64);
+        let batch = rows.take();
+        assert_eq!(batch.num_rows(), 3);
+        assert_eq!(batch.schema(), content_schema(events_table().unwrap()));
+        for (index, column) in events_table().unwrap().columns.iter().enumerate() {
+            let array = batch.column(index);
+            if column.ty == ColumnType::Timestamp {
+                continue;
+            }
+            assert_eq!(array.as_string_view().value(1), column.name);
+            assert_eq!(array.is_null(2), column.name != "title", "{}", column.name);
+        }
+        let at = batch.column_by_name("at").unwrap();
+        let at = at.as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
+        assert_eq!(at.values(), &[5, 8, 2]);
+        // What was taken is gone.
+        assert_eq!(rows.take().num_rows(), 0);
+        rows.push(&all);
+        assert_eq!(rows.take().num_rows(), 1);
+    }
+}
