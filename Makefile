@@ -24,14 +24,14 @@ RELEASE := $(CARGO_TARGET_DIR)/release/burgeon
 ROOT := $(filter 0,$(shell id -u))
 
 .PHONY: demo test check bench web fmt clean book build release house lints rust-tests web-checks web-packages browser-tests \
-	tools tools-browser
+	client-tests tools tools-browser
 
 # --- what people run -------------------------------------------------------------------------------------------
 
 demo: release
 	$(RELEASE) --data $(DATA) demo
 
-test: check rust-tests browser-tests
+test: check rust-tests client-tests browser-tests
 	@echo "make test: all of it holds"
 
 check: house web-checks
@@ -56,7 +56,7 @@ book:
 	mdbook build docs
 
 clean:
-	rm -rf web/dist web/node_modules web/test-results web/playwright-report docs/book
+	rm -rf web/dist web/node_modules web/test-results web/playwright-report docs/book tests/clients/node_modules
 	cargo clean
 
 # --- Rust ------------------------------------------------------------------------------------------------------
@@ -109,6 +109,26 @@ browser-tests: export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 browser-tests: export BURGEON_BIN := $(BURGEON)
 browser-tests: build tools-browser
 	cd web && npm run --silent e2e
+
+# --- Official clients of event collectors against a running server ---------------------------------------------------
+
+CLIENTS := $(CARGO_TARGET_DIR)/clients
+
+tests/clients/node_modules/.package-lock.json: tests/clients/package.json tests/clients/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or later" >&2; exit 1; }
+	cd tests/clients && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
+	@touch $@
+
+$(CLIENTS)/python/.installed: tests/clients/requirements.txt
+	$(call debian,python3,python3 python3-venv)
+	python3 -m venv --clear $(CLIENTS)/python
+	$(CLIENTS)/python/bin/pip install -q -r tests/clients/requirements.txt
+	@touch $@
+
+client-tests: export BURGEON_BIN := $(BURGEON)
+client-tests: export CLIENTS_PYTHON := $(CLIENTS)/python/bin/python
+client-tests: build tools-browser tests/clients/node_modules/.package-lock.json $(CLIENTS)/python/.installed
+	cd tests/clients && npm run --silent test
 
 # --- Set-up of a fresh Debian machine --------------------------------------------------------------------------
 

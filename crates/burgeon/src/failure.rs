@@ -24,6 +24,8 @@ pub enum Failure {
     Usage(String),
     /// There is no data directory where one must be.
     NoData(PathBuf),
+    /// The system gives no random bytes.
+    Random(getrandom::Error),
     /// Standard output cannot be written, other than by a reader that left.
     Output(std::io::Error),
 }
@@ -38,7 +40,7 @@ impl Failure {
                 _ => FAILED,
             },
             Self::Usage(_) => USAGE,
-            Self::NoData(_) => FAILED,
+            Self::NoData(_) | Self::Random(_) => FAILED,
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
             Self::Output(_) => FAILED,
         })
@@ -56,6 +58,7 @@ impl fmt::Display for Failure {
                  `burgeon --data {0} import FILE…` or `burgeon --data {0} demo`",
                 path.display()
             ),
+            Self::Random(error) => write!(f, "the system gives no random bytes: {error}"),
             Self::Output(error) => write!(f, "standard output: {error}"),
         }
     }

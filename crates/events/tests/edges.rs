@@ -324,12 +324,88 @@ fn appends_questions_and_upkeep_at_the_same_time() {
             last = rows;
         }
     });
-    store.compact().unwrap();
+    store.checkpoint().unwrap();
     for store in [store.clone(), HotStore::open(dir.path(), options(&["channel"])).unwrap()] {
+        assert_eq!(store.check(), Vec::<String>::new());
         assert_eq!(store.stats().rows, 4000);
         let people = store
             .snapshot()
             .fold(&Question::default(), Vec::new, |people, rows| people.extend_from_slice(rows.persons));
         assert_eq!(people.unwrap().concat().len(), 97);
+    }
+}
+
+#[test]
+fn rows_that_went_to_another_block_and_belong_back_come_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || HotStore::open(dir.path(), HotOptions { recent_rows: 20, ..options(&[]) }).unwrap();
+    let store = open();
+    let rows = |who: u64, from: u64, n: u64| -> Vec<(String, u64)> {
+        (from..from + n).map(|i| (format!("u{who}"), i)).collect()
+    };
+    let put = |store: &HotStore, rows: &[(String, u64)]| {
+        let rows: Vec<(&str, &str, u64, i64)> =
+            rows.iter().map(|(w, i)| (w.as_str(), "view", *i, *i as i64)).collect();
+        append(store, 1, &rows, ("", None))
+    };
+    for who in 0..8 {
+        put(&store, &rows(who, 0, 60));
+    }
+    store.compact().unwrap();
+    assert!(store.stats().blocks >= 4);
+    // u7 becomes u0; only the block of u0 is written anew, and the rows of u7 stay in theirs as left.
+    store.relink(&[vec![0, 7]]).unwrap();
+    put(&store, &rows(0, 100, 30));
+    assert_eq!(store.maintain().unwrap().absorbed, 30);
+    assert_eq!((store.stats().displaced, store.stats().rows), (0, 510));
+    let seen = |store: &HotStore, who: &str| {
+        let now = store.snapshot();
+        let person = now.person(who).unwrap();
+        let rows =
+            now.fold_persons(&Question::default(), &[person], 0, |n, rows| *n += rows.at.len()).unwrap();
+        assert_eq!(now.person_rows(person).unwrap().len(), rows);
+        let all = now.fold(&Question::default(), || 0, |n, rows| *n += rows.at.len()).unwrap();
+        assert_eq!(all.iter().sum::<usize>(), 510);
+        rows
+    };
+    assert_eq!((seen(&store, "u0"), seen(&store, "u7")), (150, 150));
+    // And is u7 again: the rows left behind are still not to be counted beside those that moved.
+    store.relink(&[vec![0], vec![7]]).unwrap();
+    store.checkpoint().unwrap();
+    let again = open();
+    again.relink_all([]).unwrap();
+    for store in [&store, &again] {
+        assert_eq!((seen(store, "u0"), seen(store, "u7")), (90, 60));
+    }
+    again.compact().unwrap();
+    assert_eq!((seen(&again, "u0"), seen(&again, "u7"), again.stats().displaced), (90, 60, 0));
+}
+
+#[test]
+fn rows_that_arrive_while_blocks_are_written_are_durable_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = HotStore::open(dir.path(), options(&["channel"])).unwrap();
+    append(&store, 1, &[("a", "view", 1, 1), ("b", "view", 2, 2)], ("channel", Some("mail")));
+    let mut bulk = store.bulk().unwrap();
+    let rows = NewRows {
+        position: 0,
+        distinct_ids: &["a", "c", "a"],
+        events: &["signup", "view", "view"],
+        ids: &[10, 11, 1],
+        at: &[5, 6, 7],
+        dims: &[("channel", &[Some("search"), None, None])],
+    };
+    bulk.push(&rows).unwrap();
+    let prepared = bulk.prepare().unwrap();
+    append(&store, 2, &[("a", "view", 3, 3), ("d", "pay", 4, 4)], ("channel", Some("direct")));
+    assert_eq!(store.stats().rows, 4);
+    let outcome = prepared.commit(3).unwrap();
+    assert_eq!((outcome.appended.taken, outcome.appended.duplicates), (2, 1));
+    assert!(!outcome.is_dropped(0) && !outcome.is_dropped(1) && outcome.is_dropped(2));
+    for store in [store.clone(), HotStore::open(dir.path(), options(&["channel"])).unwrap()] {
+        assert_eq!((store.complete_through(), store.stats().rows), (3, 6));
+        assert_eq!(values(&store, "a", "channel"), [some("mail"), some("direct"), some("search")]);
+        assert_eq!(values(&store, "d", "channel"), [some("direct")]);
+        assert_eq!(values(&store, "c", "channel"), [None]);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::api::limits::Limits;
 use crate::api::{self, Context};
+use crate::app::secrets::Secrets;
 use crate::app::{Error, Kind, Result, Workspace};
 use crate::auth::Auth;
 use crate::live::Live;
@@ -26,6 +27,8 @@ pub struct ServeOptions {
     pub demo_pace: Option<Duration>,
     /// Whether maintenance (flush, compaction) runs beside.
     pub maintenance: bool,
+    /// Random bytes of the system, from which write keys and salts are drawn.
+    pub seed: [u8; 32],
 }
 
 impl Default for ServeOptions {
@@ -35,6 +38,7 @@ impl Default for ServeOptions {
             token: None,
             demo_pace: None,
             maintenance: true,
+            seed: [0; 32],
         }
     }
 }
@@ -60,8 +64,13 @@ impl Server {
         let address = listener.local_addr().map_err(|error| unbound(options.listen, &error))?;
         let (stop, stopped) = watch::channel(false);
         let live = Live::start(workspace.clone(), stopped);
-        let context =
-            Arc::new(Context { workspace: workspace.clone(), auth, live, limits: Limits::default() });
+        let context = Arc::new(Context {
+            workspace: workspace.clone(),
+            auth,
+            live,
+            limits: Limits::default(),
+            secrets: Secrets::new(options.seed),
+        });
         Ok(Self { workspace, listener, context, stop, address, options: options.clone() })
     }
 
@@ -82,7 +91,7 @@ impl Server {
         }
         tracing::info!(%address, "serving");
         let (asked, mut grace) = (stop.clone(), stop.subscribe());
-        let router = api::router(context);
+        let router = api::router(context).into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(async move {
             shutdown.await;
             // Ends the event streams and the jobs as well.

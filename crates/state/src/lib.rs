@@ -1,5 +1,5 @@
-//! What Burgeon keeps about itself rather than about the customers: API tokens, the ledger of imports, the audit
-//! log with every change of a setting, cursors of jobs, and saved views.
+//! What Burgeon keeps about itself rather than about the customers: API tokens, write keys of event clients, the
+//! ledger of imports, the audit log with every change of a setting, cursors of jobs, and saved views.
 //!
 //! The store is one SQLite file. Every statement is written so that PostgreSQL would take it too (`$1` parameters,
 //! `ON CONFLICT`, no SQLite functions); only the migrations are per store. Times are microseconds since 1970 UTC and
@@ -17,11 +17,13 @@ use sqlx::{Row, SqlSafeStr};
 mod audit;
 mod cursors;
 mod imports;
+mod keys;
 mod saved;
 mod tokens;
 
 pub use audit::{AuditEntry, SettingChange};
 pub use imports::{Import, ImportCounts, ImportState, NewImport};
+pub use keys::{WRITE_KEY_PREFIX, WriteKey};
 pub use saved::SavedView;
 pub use tokens::{ApiToken, NewToken};
 
@@ -70,7 +72,7 @@ pub enum StateError {
     /// Something was asked for that is not there.
     #[error("no {kind} with the id {id}")]
     NotFound {
-        /// `token`, `import` or `saved view`.
+        /// `token`, `write key`, `import` or `saved view`.
         kind: &'static str,
         /// The id that was asked for.
         id: String,
@@ -160,8 +162,10 @@ impl State {
 
 /// All migrations of the SQLite store, in order. A released migration is never changed; a new one is a new line.
 fn migrator() -> Migrator {
-    let list: [(i64, &'static str, &'static str); 1] =
-        [(1, "first", include_str!("../migrations/sqlite/0001_first.sql"))];
+    let list: [(i64, &'static str, &'static str); 2] = [
+        (1, "first", include_str!("../migrations/sqlite/0001_first.sql")),
+        (2, "write keys", include_str!("../migrations/sqlite/0002_write_keys.sql")),
+    ];
     let migrations = list.into_iter().map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });

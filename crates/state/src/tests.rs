@@ -46,6 +46,31 @@ async fn a_token_is_accepted_until_revoked_and_its_secret_is_not_stored() {
 }
 
 #[tokio::test]
+async fn a_write_key_is_listed_used_and_revoked() {
+    let (dir, state) = fresh().await;
+    let domains = ["Shop.Example.com".to_owned()];
+    let site = state.create_write_key("site", &domains, &[0xab; 16], 1_000).await.unwrap();
+    let app = state.create_write_key("app", &[], &[0x01; 16], 2_000).await.unwrap();
+    assert_eq!(site.write_key, format!("wk_{}", "ab".repeat(16)));
+    assert_eq!(site.domains, ["shop.example.com"]);
+    // Keys are unique: the same random bytes twice are an error, not a second owner of one key.
+    assert!(state.create_write_key("again", &[], &[0xab; 16], 3_000).await.is_err());
+    state.touch_write_key(&app.key_id, 4_000).await.unwrap();
+    state.revoke_write_key(&site.key_id, 5_000).await.unwrap();
+    assert_eq!(state.revoke_write_key(&site.write_key, 6_000).await.unwrap().revoked_at, Some(5_000));
+    let unknown = state.revoke_write_key("wk_nobody", 1).await.unwrap_err();
+    assert_eq!(unknown.to_string(), "no write key with the id wk_nobody");
+    state.close().await;
+
+    let state = State::open(dir.path().join("state.db")).await.unwrap();
+    let keys = state.write_keys().await.unwrap();
+    assert_eq!(
+        keys,
+        [WriteKey { last_used_at: Some(4_000), ..app }, WriteKey { revoked_at: Some(5_000), ..site },]
+    );
+}
+
+#[tokio::test]
 async fn the_ledger_keeps_imports_over_a_restart() {
     let (dir, state) = fresh().await;
     let counts = ImportCounts { rows_read: 10, taken: 7, replaced: 1, unchanged: 1, rejected: 1 };

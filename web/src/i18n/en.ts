@@ -383,6 +383,8 @@ export const en = {
   'setting.pause': 'Paused subscriptions',
   'setting.quick_ratio_with_reactivation': 'Quick ratio counts reactivation',
   'setting.reactivation_gap_days': 'Days of absence after which a return is new',
+  'setting.session_minutes': 'Minutes that end a visit',
+  'setting.store_addresses': 'Addresses of visitors are kept',
   'setting.timezone': 'Time zone',
   'setting.usage_in_mrr': 'Metered usage in MRR',
   'setting.week_start': 'First day of the week',

@@ -385,6 +385,8 @@ export const ru: Messages = {
   'setting.pause': 'Подписки на паузе',
   'setting.quick_ratio_with_reactivation': 'Quick ratio учитывает возвраты',
   'setting.reactivation_gap_days': 'Через сколько дней отсутствия возврат считается новым',
+  'setting.session_minutes': 'Минут без событий до конца визита',
+  'setting.store_addresses': 'Хранить адреса посетителей',
   'setting.timezone': 'Часовой пояс',
   'setting.usage_in_mrr': 'Потребление в MRR',
   'setting.week_start': 'Первый день недели',

@@ -385,6 +385,8 @@ export const zh: Messages = {
   'setting.pause': '暂停的订阅',
   'setting.quick_ratio_with_reactivation': '速动比率计入重新激活',
   'setting.reactivation_gap_days': '离开多少天后回归视为新客户',
+  'setting.session_minutes': '结束一次访问的无活动分钟数',
+  'setting.store_addresses': '保存访问者地址',
   'setting.timezone': '时区',
   'setting.usage_in_mrr': '用量计入 MRR',
   'setting.week_start': '一周的第一天',

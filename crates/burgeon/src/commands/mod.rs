@@ -11,10 +11,13 @@ mod compact;
 mod demo;
 mod doctor;
 mod explain;
+mod funnel;
 mod import;
+mod keys;
 mod merge;
 mod metrics;
 mod query;
+mod retention;
 mod rows;
 mod serve;
 mod settings;
@@ -30,8 +33,14 @@ pub enum Command {
     Serve(serve::Serve),
     /// Read records from CSV, JSON lines, Parquet or Excel files
     Import(import::Import),
+    /// Make, list and revoke the write keys of event clients
+    Keys(keys::Keys),
     /// Print metrics by period and dimension
     Query(query::Query),
+    /// Print how far people get in a series of steps, and how long it takes them
+    Funnel(funnel::Funnel),
+    /// Print who comes back: by cohort the people of each period
+    Retention(retention::Retention),
     /// Say why a metric changed: the parts of its formula, and the split by dimension
     Explain(explain::Explain),
     /// Print the rows behind a number
@@ -59,7 +68,10 @@ impl Command {
             Self::Demo(verb) => verb.run(global).await,
             Self::Serve(verb) => verb.run(global).await,
             Self::Import(verb) => verb.run(global).await,
+            Self::Keys(verb) => verb.run(global).await,
             Self::Query(verb) => verb.run(global).await,
+            Self::Funnel(verb) => verb.run(global).await,
+            Self::Retention(verb) => verb.run(global).await,
             Self::Explain(verb) => verb.run(global).await,
             Self::Rows(verb) => verb.run(global).await,
             Self::Sql(verb) => verb.run(global).await,

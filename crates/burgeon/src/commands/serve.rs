@@ -45,8 +45,15 @@ impl Listen {
         workspace: Arc<Workspace>,
         demo_pace: Option<Duration>,
     ) -> Result<ExitCode, Failure> {
-        let options =
-            ServeOptions { listen: self.listen, token: self.token, demo_pace, ..ServeOptions::default() };
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(Failure::Random)?;
+        let options = ServeOptions {
+            listen: self.listen,
+            token: self.token,
+            demo_pace,
+            seed,
+            ..ServeOptions::default()
+        };
         let server = Server::bind(workspace, &options).await?;
         eprintln!("Burgeon is at http://{}  (Ctrl-C stops it)", server.address());
         server.run(stopped()).await?;

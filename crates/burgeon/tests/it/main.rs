@@ -3,6 +3,7 @@
 
 mod book;
 mod disk;
+mod events;
 mod faults;
 mod figures;
 mod kill;

@@ -123,6 +123,11 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// Number of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL, as a power cut or the kernel does it.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

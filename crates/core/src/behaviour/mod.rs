@@ -170,7 +170,7 @@ pub(crate) fn plus(sums: &mut Vec<i64>, parts: &[i64]) {
         sums.resize(parts.len(), 0);
     }
     for (sum, part) in sums.iter_mut().zip(parts) {
-        *sum += part;
+        *sum = sum.wrapping_add(*part);
     }
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn minus(sums: &mut Vec<i64>, parts: &[i64]) {
         sums.resize(parts.len(), 0);
     }
     for (sum, part) in sums.iter_mut().zip(parts) {
-        *sum -= part;
+        *sum = sum.wrapping_sub(*part);
     }
 }
 

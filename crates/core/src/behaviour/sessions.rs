@@ -155,7 +155,7 @@ impl Kernel for Sessions {
                 let figures =
                     [1, i64::from(session.is_first), i64::from(session.bounce), session.pages, duration];
                 for (sum, figure) in out.0[cell..cell + FIGURES].iter_mut().zip(figures) {
-                    *sum += figure;
+                    *sum = sum.wrapping_add(figure);
                 }
             });
         }

@@ -48,6 +48,10 @@ pub struct Settings {
     pub gross_margin: Exact,
     /// Months over which lifetime value averages the churn rate.
     pub ltv_window_months: u32,
+    /// Minutes without an event that end a visit.
+    pub session_minutes: u32,
+    /// Whether the addresses of those who send events are kept.
+    pub store_addresses: bool,
 }
 
 impl Default for Settings {
@@ -64,12 +68,14 @@ impl Default for Settings {
             net_churn_with_reactivation: false,
             gross_margin: Exact::one(),
             ltv_window_months: 6,
+            session_minutes: 30,
+            store_addresses: false,
         }
     }
 }
 
 /// The names of all settings, in the order of the reference.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 19] = [
     "name",
     "timezone",
     "week_start",
@@ -87,10 +93,12 @@ pub const NAMES: [&str; 17] = [
     "net_churn_with_reactivation",
     "gross_margin",
     "ltv_window_months",
+    "session_minutes",
+    "store_addresses",
 ];
 
 /// The settings that say how things are shown and change no figure.
-const NO_RULES: [&str; 2] = ["name", "currency"];
+const NO_RULES: [&str; 3] = ["name", "currency", "store_addresses"];
 
 /// What is wrong with a settings file or a value for a setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -223,6 +231,10 @@ impl Settings {
                 self.gross_margin = margin.ok_or_else(|| wrong("a fraction from 0 to 1, such as 0.8"))?;
             }
             "ltv_window_months" => self.ltv_window_months = value.whole(1, 120).map_err(|e| wrong(&e))?,
+            "session_minutes" => self.session_minutes = value.whole(1, 1_440).map_err(|e| wrong(&e))?,
+            "store_addresses" => {
+                self.store_addresses = value.bool().ok_or_else(|| wrong("true or false"))?;
+            }
             _ => return Err(unknown(name)),
         }
         Ok(())
@@ -262,6 +274,8 @@ impl Settings {
             "net_churn_with_reactivation" => self.net_churn_with_reactivation.to_string(),
             "gross_margin" => self.gross_margin.to_decimal(12),
             "ltv_window_months" => self.ltv_window_months.to_string(),
+            "session_minutes" => self.session_minutes.to_string(),
+            "store_addresses" => self.store_addresses.to_string(),
             _ => return None,
         })
     }
@@ -327,9 +341,10 @@ fn choices(name: &str) -> &'static [&'static str] {
         "one_time_coupons" => &["ignored", "counted"],
         "pause" => &["churn", "keep"],
         "churn_date" => &["period_end", "request"],
-        "usage_in_mrr" | "quick_ratio_with_reactivation" | "net_churn_with_reactivation" => {
-            &["true", "false"]
-        }
+        "usage_in_mrr"
+        | "quick_ratio_with_reactivation"
+        | "net_churn_with_reactivation"
+        | "store_addresses" => &["true", "false"],
         _ => &[],
     }
 }

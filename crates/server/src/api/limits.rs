@@ -18,6 +18,8 @@ pub const RECORDS_BODY: usize = 32 << 20;
 pub const RECORDS_ROWS: usize = 100_000;
 /// The largest file of `POST /imports`, bytes.
 pub const IMPORT_BODY: usize = 8 << 30;
+/// The largest body of a request of an event client as it comes, bytes.
+pub const INTAKE_BODY: usize = 20 << 20;
 /// The largest body of every other request, bytes.
 pub const SMALL_BODY: usize = 1 << 20;
 
@@ -30,6 +32,12 @@ pub struct Limits {
     pub listeners: std::sync::Arc<Semaphore>,
     /// The longest time for an answer.
     pub timeout: Duration,
+    /// KiB of bodies of event clients that are held at one time; more are refused with 429.
+    pub intake_kib: std::sync::Arc<Semaphore>,
+    /// Requests of event clients that are worked on at one time; others wait a moment and are then refused with 429.
+    pub intake_places: Semaphore,
+    /// How long a request of an event client waits for a place.
+    pub intake_wait: Duration,
 }
 
 impl Default for Limits {
@@ -38,6 +46,9 @@ impl Default for Limits {
             places: Semaphore::new(128),
             listeners: std::sync::Arc::new(Semaphore::new(512)),
             timeout: Duration::from_secs(60),
+            intake_kib: std::sync::Arc::new(Semaphore::new(128 << 10)),
+            intake_places: Semaphore::new(512),
+            intake_wait: Duration::from_secs(2),
         }
     }
 }
@@ -45,6 +56,10 @@ impl Default for Limits {
 /// Asks for the token, finds a place, and ends what takes too long.
 pub async fn guard(State(context): State<Shared>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
+    // The intake has rules and limits of its own.
+    if path == "/api/v1/events" && request.method() == Method::POST {
+        return next.run(request).await;
+    }
     // The page must be able to ask whether it needs a token, and to hand one in.
     let open = path == "/api/v1/session";
     let checked = if open {

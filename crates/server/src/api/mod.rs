@@ -5,22 +5,37 @@ pub mod changes;
 pub mod customers;
 pub mod dashboards;
 pub mod error;
+pub mod events;
 pub mod explain;
+pub mod funnel;
 pub mod imports;
+pub mod intake;
+pub mod keys;
+pub mod lifecycle;
 pub mod limits;
 pub mod live;
+pub mod meanings;
 pub mod metrics;
 pub mod params;
+pub mod paths;
+pub mod people;
+pub mod persons;
 pub mod query;
 pub mod records;
 pub mod rejects;
 pub mod releases;
+pub mod retention;
 pub mod rows;
+pub mod segments;
 pub mod session;
 pub mod settings;
+pub mod stickiness;
+pub mod usage;
+pub mod views;
 pub mod workspace;
 
 use crate::app::Workspace;
+use crate::app::secrets::Secrets;
 use crate::auth::Auth;
 use crate::live::Live;
 use axum::routing::{delete, get, post, put};
@@ -41,6 +56,8 @@ pub struct Context {
     pub live: Live,
     /// How much at once.
     pub limits: Limits,
+    /// Random bytes for keys and salts.
+    pub secrets: Secrets,
 }
 
 /// The state of the router.
@@ -93,6 +110,33 @@ routes! {
     get "/dashboards" => dashboards::list;
     get "/dashboards/{name}" => dashboards::get;
     get "/releases" => releases::list;
+    post "/events" => events::write;
+    get "/events/names" => events::names;
+    get "/events/recent" => events::recent;
+    get "/events/live" => events::live;
+    get "/meanings" => meanings::list;
+    put "/meanings/{name}" => meanings::put;
+    delete "/meanings/{name}" => meanings::delete;
+    get "/funnel" => funnel::get;
+    get "/retention" => retention::get;
+    get "/paths" => paths::get;
+    get "/lifecycle" => lifecycle::get;
+    get "/stickiness" => stickiness::get;
+    get "/usage" => usage::get;
+    get "/people" => people::get;
+    get "/persons" => persons::list;
+    get "/persons/{id}" => persons::get;
+    delete "/persons/{id}" => persons::delete;
+    post "/persons/{id}/unlink" => persons::unlink;
+    get "/segments" => segments::list;
+    put "/segments/{name}" => segments::put;
+    delete "/segments/{name}" => segments::delete;
+    get "/views" => views::list;
+    put "/views/{name}" => views::put;
+    delete "/views/{name}" => views::delete;
+    get "/keys" => keys::list;
+    post "/keys" => keys::create;
+    delete "/keys/{id}" => keys::delete;
     get "/live" => live::stream;
     post "/session" => session::create;
     delete "/session" => session::delete;
@@ -106,6 +150,8 @@ pub fn router(context: Shared) -> Router {
         .route("/api/{*rest}", axum::routing::any(unknown))
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(context.clone(), limits::guard))
+        .merge(intake::router())
+        .layer(middleware::from_fn(intake::cors::open))
         .with_state(context);
     api.fallback(crate::web::page).layer(CompressionLayer::new()).layer(middleware::from_fn(limits::catch))
 }

@@ -104,6 +104,11 @@ impl Files {
         Ok(())
     }
 
+    /// A file by its path.
+    pub fn get(&self, path: &str) -> Option<&File> {
+        self.0.get(path)
+    }
+
     /// The files under `folder/` with an extension, by path.
     pub fn under<'a>(&'a self, folder: &'a str, extension: &'a str) -> impl Iterator<Item = &'a File> {
         self.0.values().filter(move |file| {

@@ -136,6 +136,8 @@ impl From<burgeon_engine::lake::LakeError> for Error {
             L::Busy { .. } => Self::new(Kind::Busy, "data_directory_busy", text),
             L::DiskFull { .. } => Self::new(Kind::Full, "disk_full", text),
             L::UnknownTable(_) => Self::not_found("unknown_table", text),
+            L::Pressure { .. } => Self::new(Kind::TooMany, "too_many_events", text)
+                .mend("send the same again after the seconds of Retry-After; nothing is stored twice"),
             L::Rows { .. } => Self::new(Kind::Unprocessable, "bad_rows", text),
             _ => storage(text),
         }

@@ -147,7 +147,8 @@ fn with_raw(batch: &TableBatch, texts: &[String]) -> Result<RecordBatch> {
     with_column(&with_source(&batch.rows, SOURCE)?, system::RAW, raw)
 }
 
-fn with_source(rows: &RecordBatch, source: &str) -> Result<RecordBatch> {
+/// The rows with `_source`.
+pub(super) fn with_source(rows: &RecordBatch, source: &str) -> Result<RecordBatch> {
     let sources: ArrayRef = Arc::new(StringViewArray::from_iter_values((0..rows.num_rows()).map(|_| source)));
     with_column(rows, system::SOURCE, sources)
 }

@@ -2,6 +2,8 @@
 
 use super::definitions::{File, Files};
 use super::{Error, Result};
+use burgeon_core::behaviour::channel::ChannelRules;
+use burgeon_core::behaviour::meaning::Meanings;
 use burgeon_core::settings::Settings;
 use burgeon_core::time::Clock;
 use burgeon_engine::lake::Lake;
@@ -13,10 +15,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What the definitions of a workspace say.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Definitions {
     /// Metrics.
     pub catalog: Arc<Catalog>,
+    /// What events mean.
+    pub meanings: Arc<Meanings>,
+    /// The rules that name the channels of visits.
+    pub channels: Arc<ChannelRules>,
     /// Dashboards by name.
     pub dashboards: BTreeMap<String, super::dashboards::Dashboard>,
 }
@@ -49,7 +55,9 @@ pub(super) async fn load(
         })?;
     let dashboards =
         super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
-    Ok((engine, Definitions { catalog: Arc::new(catalog), dashboards }))
+    let meanings = Arc::new(super::events::meanings::read(&files)?);
+    let channels = Arc::new(super::events::channels::read(&files)?);
+    Ok((engine, Definitions { catalog: Arc::new(catalog), meanings, channels, dashboards }))
 }
 
 fn bad_definition(file: &File, error: &dyn std::fmt::Display) -> Error {

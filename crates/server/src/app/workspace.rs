@@ -1,6 +1,7 @@
 //! A data directory, open: the lake, the state, the definitions and the settings over them.
 
 use super::customers::CustomerIndex;
+use super::events::Intake;
 use super::import::Progress;
 use super::load::{Definitions, load};
 use super::settings::SettingsFile;
@@ -66,6 +67,7 @@ pub struct Workspace {
     through: Mutex<Option<(BTreeMap<&'static str, u64>, Option<i64>)>>,
     running: Mutex<HashMap<String, Arc<Progress>>>,
     import_ids: tokio::sync::Mutex<()>,
+    intake: Intake,
 }
 
 impl std::fmt::Debug for Workspace {
@@ -148,6 +150,7 @@ impl Workspace {
             Err(error) => return Err(error),
         };
         Ok(Arc::new(Self {
+            intake: Intake::new(&lake, state.clone(), clock.clone()),
             folder: folder.to_owned(),
             clock,
             lake,
@@ -217,6 +220,10 @@ impl Workspace {
     /// Tokens, ledgers and the audit log.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    pub(super) fn intake(&self) -> &Intake {
+        &self.intake
     }
 
     pub(super) fn running_imports(&self) -> &Mutex<HashMap<String, Arc<Progress>>> {

@@ -1,9 +1,11 @@
 //! The server from outside, without a port: requests go through the router.
 
 mod auth;
+mod events;
 mod explain;
 mod faults;
 mod imports;
+mod intake;
 mod live;
 mod openapi;
 mod records;

@@ -6,6 +6,7 @@ use axum::http::{Request, Response, StatusCode, header};
 use burgeon_core::time::FixedClock;
 use burgeon_server::api::limits::Limits;
 use burgeon_server::api::{self, Context};
+use burgeon_server::app::secrets::Secrets;
 use burgeon_server::app::{OpenOptions, Workspace};
 use burgeon_server::auth::Auth;
 use burgeon_server::live::Live;
@@ -34,7 +35,15 @@ impl Server {
 
     /// With the token that requests must carry.
     pub async fn with_token(token: Option<&str>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::with(token, Limits::default()).await
+    }
+
+    /// With a token and limits.
+    pub async fn with(token: Option<&str>, limits: Limits) -> Self {
+        Self::on(tempfile::tempdir().unwrap(), token, limits).await
+    }
+
+    async fn on(folder: TempDir, token: Option<&str>, limits: Limits) -> Self {
         let clock = Arc::new(FixedClock(NOW.parse().unwrap()));
         let options = OpenOptions { buckets: Some(4), ..OpenOptions::default() };
         let workspace = Workspace::open(folder.path(), clock, options).await.unwrap();
@@ -44,9 +53,20 @@ impl Server {
             workspace: workspace.clone(),
             auth: Auth::new(token, false),
             live,
-            limits: Limits::default(),
+            limits,
+            secrets: Secrets::new([7; 32]),
         };
         Self { router: api::router(Arc::new(context)), workspace, folder, stop }
+    }
+
+    /// The same data directory in a new process, so to speak: nothing is closed before, as after a power cut.
+    pub async fn reopen(self) -> Self {
+        self.stop.send_replace(true);
+        self.workspace.state().close().await;
+        let folder = tempfile::tempdir().unwrap();
+        copy(self.folder.path(), folder.path());
+        drop(self);
+        Self::on(folder, None, Limits::default()).await
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -110,6 +130,19 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+    }
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use super::rejected::{self, Origin};
 use super::{Counts, ImportOptions, ImportStatus, ImportSummary, Progress, Uploaded};
 use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
+use arrow::array::RecordBatch;
 use burgeon_connectors::{Input, Options, Reader, Reject};
-use burgeon_engine::lake::{BulkWriter, raw};
+use burgeon_engine::events::EventBulk;
+use burgeon_engine::lake::{BulkSummary, BulkWriter, Lake, raw};
 use burgeon_state::NewImport;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -33,10 +35,39 @@ struct Job {
 /// What reading a file gave, before it is committed.
 struct ReadOut {
     shape: String,
-    writers: BTreeMap<&'static str, BulkWriter>,
+    writers: BTreeMap<&'static str, Writer>,
     rejects: BulkWriter,
     counts: Counts,
     shown: Vec<(u64, String)>,
+}
+
+/// What rows of a table are handed to.
+enum Writer {
+    Ledger(BulkWriter),
+    Events(EventBulk),
+}
+
+impl Writer {
+    fn new(lake: &Lake, table: &str) -> Result<Self> {
+        Ok(match table {
+            "events" => Self::Events(lake.events().bulk()?),
+            _ => Self::Ledger(lake.bulk(table)?),
+        })
+    }
+
+    fn write(&self, rows: &RecordBatch) -> Result<()> {
+        Ok(match self {
+            Self::Ledger(writer) => writer.write(rows)?,
+            Self::Events(writer) => writer.write(rows)?,
+        })
+    }
+
+    async fn finish(self) -> Result<BulkSummary> {
+        Ok(match self {
+            Self::Ledger(writer) => writer.finish().await?,
+            Self::Events(writer) => writer.finish().await?,
+        })
+    }
 }
 
 impl Workspace {
@@ -172,7 +203,10 @@ impl Workspace {
         let lake = self.lake().clone();
         let mut out = blocking(move || read(&lake, &job)).await?;
         let mut tables = Vec::new();
-        for (table, writer) in std::mem::take(&mut out.writers) {
+        // Who is whom comes before what they did, so that events join their persons as they are stored.
+        let (events, ledger): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut out.writers).into_iter().partition(|(table, _)| *table == "events");
+        for (table, writer) in ledger.into_iter().chain(events) {
             let summary = writer.finish().await?;
             out.counts.taken += summary.taken;
             out.counts.replaced += summary.replaced;
@@ -193,12 +227,17 @@ impl Workspace {
     /// The reader's options of this workspace.
     pub(in crate::app) fn reader_options(&self) -> Options {
         let settings = self.settings();
-        Options { zone: settings.zone.clone(), currency: Some(settings.currency), ..Options::default() }
+        Options {
+            zone: settings.zone.clone(),
+            currency: Some(settings.currency),
+            channels: Some(self.channels()),
+            ..Options::default()
+        }
     }
 }
 
 /// Reads all rows of the file. Blocking.
-fn read(lake: &burgeon_engine::lake::Lake, job: &Job) -> Result<ReadOut> {
+fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
     let reader = Reader::open(&job.input, &job.options)?;
     let shape = reader.shape().to_owned();
     let origin = Origin {
@@ -224,7 +263,7 @@ fn read(lake: &burgeon_engine::lake::Lake, job: &Job) -> Result<ReadOut> {
             let writer = match out.writers.entry(batch.table.name) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(lake.bulk(batch.table.name)?)
+                    entry.insert(Writer::new(lake, batch.table.name)?)
                 }
             };
             writer.write(&batch.with_origin(&job.source, &job.sha256[..raw::SHORT]))?;

@@ -1,0 +1,6 @@
+//! `/events`.
+
+pub mod live;
+pub mod names;
+pub mod recent;
+pub mod write;

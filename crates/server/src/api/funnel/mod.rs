@@ -1,0 +1,3 @@
+//! `/funnel`.
+
+pub mod get;

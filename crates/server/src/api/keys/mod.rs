@@ -1,0 +1,5 @@
+//! `/keys`.
+
+pub mod create;
+pub mod delete;
+pub mod list;

@@ -1,0 +1,3 @@
+//! `/lifecycle`.
+
+pub mod get;

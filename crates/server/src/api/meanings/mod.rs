@@ -1,0 +1,5 @@
+//! `/meanings`.
+
+pub mod delete;
+pub mod list;
+pub mod put;

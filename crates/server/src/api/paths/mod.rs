@@ -1,0 +1,3 @@
+//! `/paths`.
+
+pub mod get;

@@ -1,0 +1,5 @@
+//! `/segments`.
+
+pub mod delete;
+pub mod list;
+pub mod put;

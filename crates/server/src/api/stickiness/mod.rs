@@ -1,0 +1,3 @@
+//! `/stickiness`.
+
+pub mod get;

@@ -1,0 +1,3 @@
+//! `/usage`.
+
+pub mod get;

@@ -1,0 +1,5 @@
+//! `/views`.
+
+pub mod delete;
+pub mod list;
+pub mod put;

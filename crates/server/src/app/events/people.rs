@@ -1,0 +1,461 @@
+//! The people behind a figure.
+
+use super::ask::{Asked, SCOPE, Scope, Words};
+use super::funnel::{FUNNEL, FunnelRequest};
+use super::retention::{RETENTION, RetentionRequest};
+use crate::app::cells::{Columns, instant};
+use crate::app::workspace::blocking;
+use crate::app::{Error, Result, Workspace};
+use burgeon_core::behaviour::Kernel;
+use burgeon_core::behaviour::bag::Bag;
+use burgeon_core::behaviour::funnel::FunnelPeople;
+use burgeon_core::behaviour::lifecycle::{InStage, Stage};
+use burgeon_core::behaviour::members::{Members, Select};
+use burgeon_core::behaviour::paths::PathPeople;
+use burgeon_core::behaviour::retention::RetentionPeople;
+use burgeon_core::behaviour::rolling::ActiveBetween;
+use burgeon_core::behaviour::step::{ANY_EVENT, Step};
+use burgeon_core::behaviour::stickiness::ActiveDays;
+use burgeon_core::behaviour::usage::UsedBetween;
+use burgeon_core::text::did_you_mean;
+use burgeon_core::time::Period;
+use burgeon_engine::events::Question;
+use serde::Serialize;
+use std::fmt::Debug;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// How long ago counts as now on the live page, µs.
+pub(super) const LIVE_US: i64 = 5 * 60 * 1_000_000;
+
+/// People, those last seen first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PeopleAnswer {
+    /// A part of them.
+    pub people: Vec<PersonHead>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+/// A person in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct PersonHead {
+    /// Main identifier.
+    pub person_id: String,
+    /// Name.
+    pub name: Option<String>,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Customer that the person belongs to.
+    pub customer_id: Option<String>,
+    /// Name of that customer.
+    pub customer_name: Option<String>,
+    /// Country of the newest event that has one.
+    pub country: Option<String>,
+    /// Channel of the first event that has one.
+    pub channel: Option<String>,
+    /// Device of the newest event that has one.
+    pub device: Option<String>,
+    /// Time of the first event, RFC 3339.
+    pub first_at: Option<String>,
+    /// Time of the newest event, RFC 3339.
+    pub last_at: Option<String>,
+    /// Events.
+    pub events: usize,
+}
+
+/// Which people.
+#[derive(Debug, Clone)]
+pub struct PeopleRequest {
+    of: Of,
+    group: GroupWanted,
+    limit: usize,
+    offset: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Of {
+    Funnel {
+        request: FunnelRequest,
+        step: usize,
+        dropped: bool,
+    },
+    Retention {
+        request: RetentionRequest,
+        cohort: String,
+        period: Option<usize>,
+        missing: bool,
+    },
+    Paths {
+        request: super::life::PathsRequest,
+        path: Vec<String>,
+    },
+    Lifecycle {
+        request: super::life::LifeRequest,
+        period: String,
+        stage: Stage,
+    },
+    Stickiness {
+        request: super::life::LifeRequest,
+        days: usize,
+    },
+    Live {
+        product: bool,
+        path: Option<String>,
+        scope: Scope,
+    },
+    /// Whoever took one of the steps in the span, so often.
+    Did {
+        rule: super::life::ActiveRule,
+        span: (i64, i64),
+        scope: Scope,
+    },
+}
+
+/// The group of a breakdown.
+#[derive(Debug, Clone)]
+enum GroupWanted {
+    Any,
+    Without,
+    Value(String),
+}
+
+/// The kinds of figures that people are asked of.
+const KINDS: &[&str] = &[
+    "funnel",
+    "retention",
+    "actives",
+    "event",
+    "meaning",
+    "metric",
+    "paths",
+    "lifecycle",
+    "stickiness",
+    "live",
+];
+
+impl GroupWanted {
+    fn index(&self, asked: &Asked) -> Result<Option<u32>> {
+        let wanted = match self {
+            Self::Any => return Ok(None),
+            Self::Without => None,
+            Self::Value(value) => Some(value),
+        };
+        let found = asked.texts.iter().position(|text| text.as_ref() == wanted);
+        match found.and_then(|place| u32::try_from(place).ok()) {
+            Some(group) => Ok(Some(group)),
+            None => {
+                Err(Error::not_found("unknown_group", "nobody is in a group of that value").param("value"))
+            }
+        }
+    }
+}
+
+/// The step or meaning behind a figure of people, by the metric's name.
+fn meaning_of(metric: &str) -> Option<&'static str> {
+    Some(match metric {
+        "visitors" | "visits" | "page_views" | "pages_per_visit" | "bounce_rate" | "visit_duration"
+        | "returning_visitors" => "page_view",
+        "signups" | "signup_rate" | "new_users" => "signup",
+        "trials" => "trial",
+        "demo_requests" => "demo_request",
+        "activations" | "activation_rate" => "activation",
+        "dau" | "wau" | "mau" | "stickiness" | "active_users" => "active",
+        "content_views" => "content_view",
+        "content_reads" => "content_read",
+        "content_shares" => "content_share",
+        "downloads" | "content_downloads" => "download",
+        "invites" => "invite",
+        "contacts" | "view_to_contact" => "contact",
+        "pqls" => "pql",
+        _ => return None,
+    })
+}
+
+impl Workspace {
+    /// Reads which people are asked for.
+    pub fn parse_people(&self, pairs: &[(String, String)]) -> Result<PeopleRequest> {
+        let words = Words(pairs);
+        let own = [
+            "of", "at", "dropped", "cohort", "period", "missing", "path", "state", "days", "on", "metric",
+            "meaning", "event", "value", "none", "limit", "offset", "start", "end", "steps",
+        ];
+        words.only(&[&own[..], FUNNEL, RETENTION, SCOPE].concat())?;
+        let zone = self.zone();
+        let of = match words.need("of")? {
+            "funnel" => {
+                let request = FunnelRequest::read(words, &zone)?;
+                let step = words.number("at", 1, 1, request.read.len())? - 1;
+                let dropped = words.flag("dropped")?;
+                if dropped && step == 0 {
+                    return Err(Error::invalid("bad_value", "nobody is lost before step 1").param("at"));
+                }
+                Of::Funnel { request, step, dropped }
+            }
+            "retention" => Of::Retention {
+                request: RetentionRequest::read(words, &zone)?,
+                cohort: words.need("cohort")?.to_owned(),
+                period: words.get("period").map(|_| words.number("period", 0, 0, 10_000)).transpose()?,
+                missing: words.flag("missing")?,
+            },
+            "paths" => {
+                let path: Vec<String> = words.all("path").into_iter().map(str::to_owned).collect();
+                if path.is_empty() {
+                    return Err(Error::invalid("missing_parameter", "`path` names no event").param("path"));
+                }
+                Of::Paths { request: self.read_paths(words)?, path }
+            }
+            "lifecycle" => {
+                let state = words.need("state")?;
+                let stage =
+                    Stage::ALL.into_iter().find(|stage| stage.as_str() == state).ok_or_else(|| {
+                        let message =
+                            format!("`state` is {state:?}; it is new, returning, resurrecting or dormant");
+                        Error::invalid("bad_value", message).param("state")
+                    })?;
+                Of::Lifecycle {
+                    request: self.read_life(words)?,
+                    period: words.need("period")?.to_owned(),
+                    stage,
+                }
+            }
+            "stickiness" => {
+                Of::Stickiness { request: self.read_life(words)?, days: words.number("days", 1, 1, 31)? }
+            }
+            "live" => Of::Live {
+                product: words.choice("on", &[("site", false), ("product", true)])?,
+                path: words.get("path").map(str::to_owned),
+                scope: Scope::read(words, &zone)?,
+            },
+            "actives" | "meaning" | "event" | "metric" => self.read_did(words)?,
+            other => {
+                let near = did_you_mean(other, KINDS.iter().copied());
+                let message = format!("`of` is {other:?}{near}; it is one of {}", KINDS.join(", "));
+                return Err(Error::invalid("bad_value", message).param("of"));
+            }
+        };
+        let group = match (words.get("value"), words.flag("none")?) {
+            (_, true) => GroupWanted::Without,
+            (Some(value), false) => GroupWanted::Value(value.to_owned()),
+            (None, false) => GroupWanted::Any,
+        };
+        Ok(PeopleRequest {
+            of,
+            group,
+            limit: words.number("limit", 50, 0, 1_000)?,
+            offset: words.number("offset", 0, 0, usize::MAX)?,
+        })
+    }
+
+    /// Whoever did something in a span: of an event, a meaning, or a metric that counts people.
+    fn read_did(&self, words: Words<'_>) -> Result<Of> {
+        let zone = self.zone();
+        let mut scope = Scope::read(words, &zone)?;
+        let metric = words.get("metric");
+        let rule = match metric {
+            Some(metric) if words.get("event").is_none() && words.get("meaning").is_none() => {
+                match meaning_of(metric) {
+                    Some(meaning) => {
+                        let meaning = self.meaning(meaning)?;
+                        super::life::ActiveRule { steps: meaning.steps, active: meaning.active }
+                    }
+                    None => super::life::ActiveRule {
+                        steps: vec![Step::named(ANY_EVENT)],
+                        active: burgeon_core::behaviour::active::Active::ONCE,
+                    },
+                }
+            }
+            _ => self.active_rule(words)?,
+        };
+        if let Some(text) = words.get("period") {
+            let period = Period::parse(text, &zone)
+                .map_err(|error| Error::invalid("bad_period", error.to_string()).param("period"))?;
+            (scope.first, scope.end) = (Some(period.start), Some(period.end));
+        }
+        let (mut first, end) = self.days_of(&scope);
+        let window = match metric {
+            Some("wau") => Some(7),
+            Some("mau") => Some(30),
+            Some("dau") => Some(1),
+            _ => None,
+        };
+        if let Some(days) = window {
+            // A rolling figure is of the days before its period's end, or before now where that is not over.
+            let today = zone.date_of(self.now().as_microsecond());
+            let end = end.min(today.tomorrow().unwrap_or(today));
+            first = end.checked_sub(jiff::ToSpan::days(days)).unwrap_or(first);
+        }
+        let span = (zone.start_of(first), zone.start_of(end));
+        Ok(Of::Did { rule, span, scope })
+    }
+
+    /// The people behind a figure, those last seen first.
+    pub async fn people(&self, request: &PeopleRequest) -> Result<PeopleAnswer> {
+        let zone = self.zone();
+        let numbers = match &request.of {
+            Of::Funnel { request: funnel, step, dropped } => {
+                let asked = self.asked(funnel.conditions(), &funnel.scope).await?;
+                let kernel = funnel.kernel(asked.groups(), funnel.scope.span(&zone));
+                let group = request.group.index(&asked)?;
+                let who =
+                    FunnelPeople { funnel: kernel, step: *step, dropped: *dropped, group, cohort: None };
+                self.members(asked.question, who).await?
+            }
+            Of::Retention { request: retention, cohort, period, missing } => {
+                let periods = self.event_periods(&retention.scope, retention.grain)?;
+                let Some(place) = periods.iter().position(|period| period.label() == *cohort) else {
+                    let message = format!("there is no cohort {cohort:?} in this table");
+                    return Err(Error::not_found("unknown_cohort", message).param("cohort"));
+                };
+                let asked = self.asked(retention.conditions(), &retention.scope).await?;
+                let kernel = retention.kernel(&zone, &periods, asked.groups());
+                let group = request.group.index(&asked)?;
+                let who = RetentionPeople {
+                    retention: kernel,
+                    cohort: place,
+                    period: *period,
+                    missing: *missing,
+                    group,
+                };
+                self.members(asked.question, who).await?
+            }
+            Of::Paths { request: paths, path } => {
+                let (kernel, asked, names) = self.paths_kernel(paths).await?;
+                let node = |name: &String| {
+                    let place = names.iter().position(|text| text.as_ref() == Some(name));
+                    place.and_then(|place| u32::try_from(place).ok())
+                };
+                match path.iter().map(node).collect::<Option<Vec<u32>>>() {
+                    Some(nodes) => self.members(asked.question, PathPeople { paths: kernel, nodes }).await?,
+                    None => Vec::new(),
+                }
+            }
+            Of::Lifecycle { request: life, period, stage } => {
+                let (lifecycle, periods) = self.lifecycle_kernel(life)?;
+                let Some(place) = periods.iter().position(|known| known.label() == *period) else {
+                    let message = format!("{period:?} is not among the periods asked for");
+                    return Err(Error::not_found("unknown_period", message).param("period"));
+                };
+                let scope = Scope { by: None, ..life.scope.clone() };
+                let asked = self.asked(vec![life.rule.steps.clone()], &scope).await?;
+                let who = InStage { lifecycle, span: place + 1, stage: *stage, group: None };
+                self.members(asked.question, who).await?
+            }
+            Of::Stickiness { request: life, days } => {
+                let (stickiness, _) = self.stickiness_kernel(life);
+                let scope = Scope { by: None, ..life.scope.clone() };
+                let asked = self.asked(vec![life.rule.steps.clone()], &scope).await?;
+                self.members(asked.question, ActiveDays { stickiness, span: 0, days: *days, group: None })
+                    .await?
+            }
+            Of::Live { product, path, scope } => {
+                let now = self.now().as_microsecond();
+                let mut question = self.live_question(*product, scope).await?;
+                if let Some(path) = path {
+                    question.filters.push(super::ask::is("path", path));
+                }
+                self.members(question, UsedBetween { start: now - LIVE_US, end: i64::MAX, group: None })
+                    .await?
+            }
+            Of::Did { rule, span, scope } => {
+                let asked = self.asked(vec![rule.steps.clone()], scope).await?;
+                let group = request.group.index(&asked)?;
+                let who = ActiveBetween { start: span.0, end: span.1, active: rule.active, group };
+                self.members(asked.question, who).await?
+            }
+        };
+        let total = numbers.len();
+        let seen = self.last_seen(self.bits_of(&numbers)).await?;
+        let page = seen.into_iter().skip(request.offset).take(request.limit).map(|(_, person)| person);
+        Ok(PeopleAnswer { people: self.heads(page.collect()).await?, total })
+    }
+
+    /// The numbers of those whom `who` chooses, ascending.
+    pub(super) async fn members<S>(&self, question: Question, who: S) -> Result<Vec<u32>>
+    where
+        S: Select + Debug + Send + 'static,
+        Members<S>: Kernel<Partial = Bag>,
+    {
+        Ok(self.events().ask(question, Members(who)).await?.sorted())
+    }
+
+    /// Bits for these numbers.
+    pub(super) fn bits_of(&self, numbers: &[u32]) -> Arc<[u64]> {
+        let words = numbers.last().map_or(0, |last| *last as usize / 64 + 1);
+        let mut bits = vec![0u64; words];
+        for number in numbers {
+            bits[*number as usize / 64] |= 1 << (number % 64);
+        }
+        bits.into()
+    }
+
+    /// Time of the newest event of each of these people, newest first.
+    pub(super) async fn last_seen(&self, persons: Arc<[u64]>) -> Result<Vec<(i64, u32)>> {
+        let question = Question { persons: Some(persons), ..Question::default() };
+        let store = self.events();
+        let states = store.fold(question, Vec::new, |seen: &mut Vec<(i64, u32)>, rows| {
+            for (person, from, to) in rows.histories() {
+                if to > from {
+                    seen.push((rows.at[to - 1], person));
+                }
+            }
+        });
+        let mut seen: Vec<(i64, u32)> = states.await?.into_iter().flatten().collect();
+        seen.sort_unstable_by(|left, right| right.cmp(left));
+        Ok(seen)
+    }
+
+    /// What lists show of people, in the order of their numbers here.
+    pub(super) async fn heads(&self, numbers: Vec<u32>) -> Result<Vec<PersonHead>> {
+        let index = self.customer_index().await?;
+        let store = self.events();
+        let people = store.people(numbers).await?;
+        let lake = self.lake().clone();
+        blocking(move || {
+            let snapshot = store.snapshot();
+            let dimensions = snapshot.dimensions();
+            let place = |name: &str| dimensions.iter().position(|dimension| dimension == name);
+            let (country, channel, device) = (place("country"), place("channel"), place("device"));
+            let mut heads = Vec::with_capacity(people.len());
+            for person in people {
+                let rows =
+                    snapshot.person_rows(person.number).map_err(burgeon_engine::lake::LakeError::from)?;
+                let value = |row: &burgeon_engine::events::PersonRow, place: Option<usize>| {
+                    place.and_then(|place| row.dims.get(place).cloned().flatten())
+                };
+                let (mut name, mut email) = (None, None);
+                for identifier in &person.identifiers {
+                    for batch in
+                        lake.entity("persons", &identifier.id)?.iter().filter(|batch| batch.num_rows() > 0)
+                    {
+                        let columns = Columns(batch);
+                        name = name.or(columns.text("name", 0)?);
+                        email = email.or(columns.text("email", 0)?);
+                    }
+                    if name.is_some() && email.is_some() {
+                        break;
+                    }
+                }
+                let customer = person.customer_id.as_ref().and_then(|id| {
+                    let found = index.customers.binary_search_by(|known| known.customer_id.cmp(id));
+                    found.ok().and_then(|place| index.customers[place].name.clone())
+                });
+                heads.push(PersonHead {
+                    person_id: person.person_id,
+                    name,
+                    email,
+                    customer_id: person.customer_id,
+                    customer_name: customer,
+                    country: rows.iter().rev().find_map(|row| value(row, country)),
+                    channel: rows.iter().find_map(|row| value(row, channel)),
+                    device: rows.iter().rev().find_map(|row| value(row, device)),
+                    first_at: rows.first().map(|row| instant(row.at)),
+                    last_at: rows.last().map(|row| instant(row.at)),
+                    events: rows.len(),
+                });
+            }
+            Ok(heads)
+        })
+        .await
+    }
+}

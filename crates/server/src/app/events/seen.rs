@@ -1,0 +1,241 @@
+//! What arrived: names of events, their properties, the newest ones.
+
+use crate::app::cells::{Columns, instant};
+use crate::app::sql::literal;
+use crate::app::workspace::blocking;
+use crate::app::{Error, Result, Workspace};
+use arrow::array::RecordBatch;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
+
+/// Newest events that are looked at for the properties that they carry.
+const SAMPLE: usize = 20_000;
+/// Names that are not among them and are looked for one by one; properties of others are not listed.
+const LOOKUPS: usize = 20;
+/// How far back the newest events are told.
+const MOST_BACK: usize = 10_000;
+/// Events that may arrive between two pages of a list without a gap in it.
+const MARGIN: usize = 1_000;
+
+/// The names of events that were seen.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct NameList {
+    /// Most frequent first.
+    pub names: Vec<NameSeen>,
+}
+
+/// The name of an event.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct NameSeen {
+    /// Name.
+    pub event: String,
+    /// How many there are.
+    pub count: u64,
+    /// How many people they are of.
+    pub persons: u64,
+    /// Time of the first, RFC 3339.
+    pub first_at: String,
+    /// Time of the last, RFC 3339.
+    pub last_at: String,
+    /// Names of the properties that newer events of this name carry.
+    pub properties: Vec<String>,
+    /// Meanings that take events of this name.
+    pub meanings: Vec<String>,
+}
+
+/// Which of the newest events.
+#[derive(Debug, Clone, Default)]
+pub struct RecentRequest {
+    /// Most events.
+    pub limit: usize,
+    /// Cursor of an earlier answer.
+    pub after: Option<String>,
+    /// Only of this name.
+    pub event: Option<String>,
+    /// Only of the person of this identifier.
+    pub person: Option<String>,
+    /// Only of this customer.
+    pub customer: Option<String>,
+}
+
+/// The newest events.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RecentEvents {
+    /// Newest arrival first.
+    pub events: Vec<EventSeen>,
+    /// Asked for as `after`, it gives the ones before; none at the end.
+    pub cursor: Option<String>,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EventSeen {
+    /// Identifier from the client.
+    pub event_id: String,
+    /// Name.
+    pub event: String,
+    /// When it happened, RFC 3339.
+    pub at: String,
+    /// When it arrived, RFC 3339.
+    pub received_at: Option<String>,
+    /// Identifier under which it came.
+    pub distinct_id: String,
+    /// Main identifier of the person.
+    pub person_id: String,
+    /// Customer that the event names or the person belongs to.
+    pub customer_id: Option<String>,
+    /// Channel of the visit.
+    pub channel: Option<String>,
+    /// Path of the page.
+    pub path: Option<String>,
+    /// Where the visit came from.
+    pub source: Option<String>,
+    /// ISO 3166 code.
+    pub country: Option<String>,
+    /// desktop, mobile or tablet.
+    pub device: Option<String>,
+    /// Session, where the client names one.
+    pub session_id: Option<String>,
+    /// All other properties.
+    #[schema(value_type = Object)]
+    pub properties: Map<String, Value>,
+}
+
+/// Events of a batch with the columns of SQL, in its order.
+pub(super) fn events_of(batch: &RecordBatch) -> Result<Vec<EventSeen>> {
+    let columns = Columns(batch);
+    let text = |name: &str, row: usize| columns.text(name, row);
+    (0..batch.num_rows())
+        .map(|row| {
+            let distinct_id = text("distinct_id", row)?.unwrap_or_default();
+            let properties = text("properties", row)?;
+            Ok(EventSeen {
+                event_id: text("event_id", row)?.unwrap_or_default(),
+                event: text("event", row)?.unwrap_or_default(),
+                at: columns.int("at", row)?.map(instant).unwrap_or_default(),
+                received_at: columns.int("received_at", row)?.map(instant),
+                person_id: text("person_id", row)?.unwrap_or_else(|| distinct_id.clone()),
+                distinct_id,
+                customer_id: text("customer_id", row)?,
+                channel: text("channel", row)?,
+                path: text("path", row)?,
+                source: text("source", row)?,
+                country: text("country", row)?,
+                device: text("device", row)?,
+                session_id: text("session_id", row)?,
+                properties: properties.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+/// Names of the properties of events, by the event's name.
+fn properties_of(batch: &RecordBatch) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let columns = Columns(batch);
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in 0..batch.num_rows() {
+        let names = found.entry(columns.text("event", row)?.unwrap_or_default()).or_default();
+        let properties = columns.text("properties", row)?.unwrap_or_default();
+        if let Ok(object) = serde_json::from_str::<Map<String, Value>>(&properties) {
+            names.extend(object.into_iter().map(|(name, _)| name));
+        }
+    }
+    Ok(found)
+}
+
+impl Workspace {
+    /// The names of events that were seen, with what they carry and mean.
+    pub async fn event_names(&self) -> Result<NameList> {
+        let store = self.events();
+        let mut all = store.names()?;
+        all.sort_by(|left, right| right.rows.cmp(&left.rows).then_with(|| left.event.cmp(&right.event)));
+        let sample = store.recent(None, SAMPLE).await?;
+        let mut carried = blocking(move || properties_of(&sample)).await?;
+        let mut lookups = LOOKUPS;
+        let mut names = Vec::with_capacity(all.len());
+        for seen in all {
+            let properties = match carried.remove(&seen.event) {
+                Some(properties) => properties.into_iter().collect(),
+                // A name that did not come lately is looked for by itself.
+                None if lookups > 0 => {
+                    lookups -= 1;
+                    store.properties(&seen.event).await?
+                }
+                None => Vec::new(),
+            };
+            names.push(NameSeen {
+                meanings: self.meanings_of(&seen.event),
+                event: seen.event,
+                count: seen.rows,
+                persons: seen.persons,
+                first_at: instant(seen.first_at),
+                last_at: instant(seen.last_at),
+                properties,
+            });
+        }
+        Ok(NameList { names })
+    }
+
+    /// The newest events by arrival; of a person or customer, the newest by time.
+    pub async fn recent_events(&self, request: &RecentRequest) -> Result<RecentEvents> {
+        let (newest, skip) = match &request.after {
+            None => (None, 0),
+            Some(text) => {
+                let parts =
+                    text.split_once('.').and_then(|(at, skip)| Some((at.parse().ok()?, skip.parse().ok()?)));
+                let (at, skip): (i64, usize) =
+                    parts.filter(|(_, skip)| *skip <= MOST_BACK).ok_or_else(|| {
+                        Error::invalid("bad_cursor", "`after` is no cursor of an earlier answer")
+                            .param("after")
+                    })?;
+                (Some(at), skip)
+            }
+        };
+        let wanted = skip + request.limit + 1;
+        let batches = match (&request.person, &request.customer) {
+            (None, None) => vec![self.events().recent(request.event.as_deref(), wanted + MARGIN).await?],
+            (Some(person), None) if request.event.is_none() => {
+                vec![self.events().history(person, None, wanted + MARGIN).await?]
+            }
+            _ => self.events_where(request, wanted + MARGIN).await?,
+        };
+        let by = if request.person.is_none() && request.customer.is_none() { "received_at" } else { "at" };
+        let mut events = Vec::new();
+        let mut first = newest;
+        for batch in &batches {
+            let columns = Columns(batch);
+            for (row, event) in events_of(batch)?.into_iter().enumerate() {
+                let at = columns.int(by, row)?;
+                // What came after the first page does not push the others down.
+                if newest.is_none_or(|newest| at.is_none_or(|at| at <= newest)) {
+                    events.push(event);
+                }
+                first = first.or(at);
+            }
+        }
+        let more = events.len() > skip + request.limit && skip + request.limit <= MOST_BACK;
+        let cursor = more.then(|| format!("{}.{}", first.unwrap_or(i64::MAX), skip + request.limit));
+        let events = events.into_iter().skip(skip).take(request.limit).collect();
+        Ok(RecentEvents { events, cursor })
+    }
+
+    /// The newest events by several conditions, in SQL.
+    async fn events_where(&self, request: &RecentRequest, limit: usize) -> Result<Vec<RecordBatch>> {
+        let mut conditions = Vec::new();
+        if let Some(event) = &request.event {
+            conditions.push(format!("event = {}", literal(event)));
+        }
+        if let Some(person) = &request.person {
+            let known = self.events().person(person).await?;
+            let id = known.map_or_else(|| person.clone(), |known| known.person_id);
+            conditions.push(format!("person_id = {}", literal(&id)));
+        }
+        if let Some(customer) = &request.customer {
+            conditions.push(format!("customer_id = {}", literal(customer)));
+        }
+        let conditions = conditions.join(" AND ");
+        self.select(&format!("SELECT * FROM events WHERE {conditions} ORDER BY at DESC LIMIT {limit}")).await
+    }
+}

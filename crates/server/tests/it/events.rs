@@ -1,0 +1,309 @@
+//! Questions over events, as the page asks them.
+
+use crate::support::{Server, json as read};
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+/// Three people over some days: Ada goes all the way, Ben stops half-way, Cleo only looks.
+async fn filled() -> Server {
+    let server = Server::start().await;
+    let mut events = Vec::new();
+    let mut add = |id: &str, who: &str, event: &str, at: &str, extra: Value| {
+        let mut row = json!({"event_id": id, "event": event, "distinct_id": who, "at": at});
+        row.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        events.push(row);
+    };
+    let page = |path: &str, channel: &str| json!({"path": path, "channel": channel});
+    add("1", "anon-ada", "page_view", "2026-03-02T10:00:00Z", page("/", "organic_search"));
+    add("2", "ada", "signup", "2026-03-02T10:01:00Z", json!({"channel": "organic_search"}));
+    add("3", "ada", "report_created", "2026-03-03T10:01:00Z", json!({"properties": {"kind": "pdf"}}));
+    add("4", "ada", "report_created", "2026-03-12T10:01:00Z", json!({"properties": {"kind": "csv"}}));
+    add("5", "ben", "page_view", "2026-03-02T11:00:00Z", page("/pricing", "email"));
+    add("6", "ben", "signup", "2026-03-04T11:00:00Z", json!({}));
+    add("7", "cleo", "page_view", "2026-03-09T12:00:00Z", page("/", "email"));
+    add("8", "cleo", "page_view", "2026-03-15T11:58:00Z", page("/docs", "direct"));
+    let (status, answer) = server.post("/events", json!({ "events": events })).await;
+    assert_eq!((status.as_u16(), &answer["accepted"]), (200, &json!(8)), "{answer}");
+    let link =
+        json!([{"from_id": "anon-ada", "to_id": "ada", "kind": "identify", "at": "2026-03-02T10:01:00Z"}]);
+    assert_eq!(server.post("/records/identity_links", link).await.0, 200);
+    let person = json!([{"distinct_id": "ada", "email": "ada@acme.test", "name": "Ada", "customer_id": "acme", "traits": {"role": "owner"}}]);
+    assert_eq!(server.post("/records/persons", person).await.0, 200);
+    server
+}
+
+async fn request(server: &Server, method: &str, path: &str, body: Value) -> (u16, Value) {
+    let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+    let (status, body) = read(server.send(request.body(Body::from(body.to_string())).unwrap()).await).await;
+    (status.as_u16(), body)
+}
+
+fn ids(answer: &Value) -> Vec<&str> {
+    let mut ids: Vec<&str> =
+        answer["people"].as_array().unwrap().iter().map(|one| one["person_id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_funnel_opens_its_people() {
+    let server = filled().await;
+    let steps = "step=page_view&step=signup&step=report_created";
+    let answer = server.get(&format!("/funnel?{steps}&within=7d")).await;
+    let group = &answer["groups"][0];
+    // By hand: Ada 1 minute and then a day; Ben two days and no report; Cleo only looked.
+    assert_eq!(group["people"], json!([3, 2, 1]), "{answer:#}");
+    assert_eq!(group["median_seconds"], json!([null, 86_430.0, 86_460.0]), "{answer:#}");
+    let previous = server.get(&format!("/funnel?{steps}&within=7d&times=previous")).await;
+    assert_eq!(previous["groups"][0]["median_seconds"], json!([null, 86_430.0, 86_400.0]));
+
+    let divided = server.get(&format!("/funnel?{steps}&within=7d&by=channel")).await;
+    let by: Vec<(&Value, &Value)> = divided["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| (&group["value"], &group["people"]))
+        .collect();
+    assert_eq!(
+        by,
+        [(&json!("email"), &json!([2, 1, 0])), (&json!("organic_search"), &json!([1, 1, 1]))],
+        "{divided:#}"
+    );
+    let short = server.get(&format!("/funnel?{steps}&within=1h&where=channel:organic_search")).await;
+    assert_eq!(short["groups"][0]["people"], json!([1, 1, 0]), "{short:#}");
+    let pdf = server.get("/funnel?step=signup&step=report_created[kind=pdf]&within=7d").await;
+    assert_eq!(pdf["groups"][0]["people"], json!([2, 1]), "{pdf:#}");
+    let ranged = server.get(&format!("/funnel?{steps}&from=2026-03-09&to=2026-03-15&compare=previous")).await;
+    assert_eq!(ranged["groups"][0]["people"], json!([1, 0, 0]), "{ranged:#}");
+    assert_eq!(ranged["groups"][0]["previous"]["people"], json!([2, 2, 1]), "{ranged:#}");
+
+    let people = server.get(&format!("/people?of=funnel&{steps}&within=7d&at=2")).await;
+    assert_eq!((ids(&people), &people["total"]), (vec!["ada", "ben"], &json!(2)), "{people:#}");
+    let lost = server.get(&format!("/people?of=funnel&{steps}&within=7d&at=3&dropped=true")).await;
+    assert_eq!(ids(&lost), ["ben"], "{lost:#}");
+    let email = server.get(&format!("/people?of=funnel&{steps}&within=7d&at=1&by=channel&value=email")).await;
+    assert_eq!(ids(&email), ["ben", "cleo"], "{email:#}");
+    for wrong in [
+        "/funnel",
+        "/funnel?step=a&within=soon",
+        "/funnel?step=a&order=sorted",
+        "/funnel?step=[",
+        "/funnel?stop=a",
+    ] {
+        assert_eq!(server.try_get(wrong).await.0, 400, "{wrong}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_opens_its_people() {
+    let server = filled().await;
+    let answer = server.get("/retention?first=signup&return=report_created&grain=week&to=2026-03-15").await;
+    // Both signed up in week 10; Ada made a report in that week and in the next.
+    assert_eq!(
+        answer["cohorts"],
+        json!([{"cohort": "2026-W10", "value": null, "size": 2, "people": [1, 1]}]),
+        "{answer:#}"
+    );
+    let back = server
+        .get("/people?of=retention&first=signup&return=report_created&grain=week&cohort=2026-W10&period=1")
+        .await;
+    assert_eq!(ids(&back), ["ada"], "{back:#}");
+    let away = server
+        .get("/people?of=retention&first=signup&return=report_created&grain=week&cohort=2026-W10&period=1&missing=true")
+        .await;
+    assert_eq!(ids(&away), ["ben"], "{away:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ways_days_and_stages() {
+    let server = filled().await;
+    let paths = server.get("/paths?start=page_view&steps=3").await;
+    let first = &paths["paths"][0];
+    assert_eq!((&first["events"], &first["people"]), (&json!(["page_view"]), &json!(2)), "{paths:#}");
+    assert_eq!(paths["paths"][1]["events"], json!(["page_view", "signup"]), "{paths:#}");
+    let people = server.get("/people?of=paths&start=page_view&steps=3&path=page_view&path=signup").await;
+    assert_eq!(ids(&people), ["ada"], "{people:#}");
+    let pages = server.get("/paths?start=page_view&by=path").await;
+    assert!(
+        pages["paths"].as_array().unwrap().iter().any(|path| path["events"] == json!(["/pricing"])),
+        "{pages:#}"
+    );
+
+    let life = server.get("/lifecycle?event=page_view&grain=week&from=2026-03-02&to=2026-03-15").await;
+    let values = |state: &str| {
+        let found =
+            life["series"].as_array().unwrap().iter().find(|series| series["state"] == state).unwrap();
+        found["values"].clone()
+    };
+    assert_eq!(life["periods"].as_array().unwrap().len(), 2, "{life:#}");
+    assert_eq!((values("new"), values("dormant")), (json!([2, 1]), json!([0, 2])), "{life:#}");
+    let new = server.get("/people?of=lifecycle&event=page_view&grain=week&from=2026-03-02&to=2026-03-15&state=new&period=2026-W11").await;
+    assert_eq!(ids(&new), ["cleo"], "{new:#}");
+
+    let sticky = server.get("/stickiness?event=page_view&grain=week&to=2026-03-15").await;
+    assert_eq!(sticky["span"], json!(7));
+    assert_eq!(sticky["days"][1], json!({"days": 2, "people": 1}), "{sticky:#}");
+    let two = server.get("/people?of=stickiness&event=page_view&grain=week&to=2026-03-15&days=2").await;
+    assert_eq!(ids(&two), ["cleo"], "{two:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrives_is_seen() {
+    let server = filled().await;
+    let names = server.get("/events/names").await;
+    assert_eq!(names["names"][0]["event"], "page_view", "{names:#}");
+    assert_eq!(
+        (&names["names"][0]["count"], &names["names"][0]["persons"]),
+        (&json!(4), &json!(3)),
+        "{names:#}"
+    );
+    let report =
+        names["names"].as_array().unwrap().iter().find(|name| name["event"] == "report_created").unwrap();
+    assert_eq!(report["properties"], json!(["kind"]));
+    let signup = names["names"].as_array().unwrap().iter().find(|name| name["event"] == "signup").unwrap();
+    assert!(signup["meanings"].as_array().unwrap().contains(&json!("signup")), "{signup:#}");
+
+    let mut seen = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = server.get(&format!("/events/recent?limit=3{after}")).await;
+        seen.extend(
+            page["events"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|event| event["event_id"].as_str().unwrap().to_owned()),
+        );
+        match page["cursor"].as_str() {
+            Some(cursor) => after = format!("&after={cursor}"),
+            None => break,
+        }
+    }
+    seen.sort();
+    assert_eq!(seen, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    let of_ada = server.get("/events/recent?person=anon-ada").await;
+    assert_eq!(of_ada["events"].as_array().unwrap().len(), 4, "{of_ada:#}");
+    assert_eq!(of_ada["events"][0]["customer_id"], "acme");
+    let reports = server.get("/events/recent?event=report_created&customer=acme").await;
+    assert_eq!(reports["events"].as_array().unwrap().len(), 2, "{reports:#}");
+
+    let live = server.get("/events/live").await;
+    assert_eq!(live["now"], json!({"on_site": 1, "in_product": 0}), "{live:#}");
+    assert_eq!(live["pages"], json!([{"path": "/docs", "persons": 1}]));
+    let minutes = live["minutes"].as_array().unwrap();
+    assert_eq!((minutes.len(), minutes.iter().map(|m| m["events"].as_i64().unwrap()).sum::<i64>()), (30, 1));
+    let here = server.get("/people?of=live&on=site").await;
+    assert_eq!(ids(&here), ["cleo"], "{here:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn persons_are_found_opened_unlinked_and_removed() {
+    let server = filled().await;
+    let all = server.get("/persons").await;
+    assert_eq!(all["total"], json!(3), "{all:#}");
+    // Last seen first.
+    assert_eq!(all["persons"][0]["person_id"], "cleo", "{all:#}");
+    let found = server.get("/persons?search=ACME.test").await;
+    assert_eq!((&found["total"], &found["persons"][0]["name"]), (&json!(1), &json!("Ada")), "{found:#}");
+    let theirs = server.get("/persons?customer=acme").await;
+    assert_eq!(theirs["persons"][0]["person_id"], "ada", "{theirs:#}");
+
+    let page = server.get("/persons/anon-ada").await;
+    assert_eq!(page["person"]["person_id"], "ada", "{page:#}");
+    assert_eq!(page["person"]["traits"]["role"], "owner");
+    assert_eq!(
+        (&page["person"]["events"], &page["person"]["channel"]),
+        (&json!(4), &json!("organic_search"))
+    );
+    assert_eq!(page["person"]["identifiers"][1]["kind"], "identify", "{page:#}");
+    assert_eq!(page["timeline"][0]["event"], "report_created");
+    assert_eq!(page["timeline"].as_array().unwrap().len(), 4);
+
+    let (status, page) =
+        request(&server, "POST", "/persons/ada/unlink", json!({"identifier": "anon-ada"})).await;
+    assert_eq!(status, 200, "{page:#}");
+    assert_eq!(page["timeline"].as_array().unwrap().len(), 3, "{page:#}");
+    assert_eq!(server.get("/persons").await["total"], json!(4));
+
+    let (status, gone) = request(&server, "DELETE", "/persons/ada", json!(null)).await;
+    assert_eq!((status, &gone["events"]), (200, &json!(3)), "{gone:#}");
+    assert_eq!(server.try_get("/persons/ada").await.0, 404);
+    assert_eq!(request(&server, "DELETE", "/persons/ada", json!(null)).await.0, 404);
+    let audit = server.workspace.state().audit_log(Some("delete_person"), 5).await.unwrap();
+    assert_eq!(audit.len(), 1);
+    assert!(!serde_json::to_string(&audit).unwrap().contains("ada"), "who it was is not kept: {audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn meanings_are_set_and_reset() {
+    let server = filled().await;
+    let (status, set) = request(
+        &server,
+        "PUT",
+        "/meanings/active",
+        json!({"steps": ["report_created[kind=pdf]"], "at_least": 1}),
+    )
+    .await;
+    assert_eq!((status, &set["builtin"]), (200, &json!(false)), "{set:#}");
+    let people = server.get("/people?of=meaning&meaning=active&from=2026-03-01&to=2026-03-15").await;
+    assert_eq!(ids(&people), ["ada"], "{people:#}");
+    let listed = server.get("/meanings").await;
+    let active =
+        listed["meanings"].as_array().unwrap().iter().find(|meaning| meaning["name"] == "active").unwrap();
+    assert_eq!(active["steps"], json!(["report_created[kind=pdf]"]));
+    assert!(active["label"]["ru"].is_string(), "the label stays: {active:#}");
+    let (status, back) = request(&server, "DELETE", "/meanings/active", json!(null)).await;
+    assert_eq!((status, &back["builtin"]), (200, &json!(true)), "{back:#}");
+    assert_eq!(request(&server, "PUT", "/meanings/active", json!({"steps": ["["]})).await.0, 400);
+    assert_eq!(request(&server, "PUT", "/meanings/No Name", json!({"steps": []})).await.0, 400);
+    assert_eq!(request(&server, "DELETE", "/meanings/nothing", json!(null)).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_are_saved_and_used() {
+    let server = filled().await;
+    let new = json!({"of": "persons", "filter": ["did:signup", "person.role:owner"]});
+    let (status, saved) = request(&server, "PUT", "/segments/Owners", new).await;
+    assert_eq!((status, &saved["name"]), (200, &json!("Owners")), "{saved:#}");
+    let answer = server.get("/funnel?step=page_view&step=signup&segment=Owners").await;
+    assert_eq!(answer["groups"][0]["people"], json!([1, 1]), "{answer:#}");
+    let others = server.get("/funnel?step=page_view&where=did!:signup").await;
+    assert_eq!(others["groups"][0]["people"], json!([1]), "{others:#}");
+    let listed = server.get("/persons?segment=Owners").await;
+    assert_eq!(listed["total"], json!(1), "{listed:#}");
+    let (status, error) = server.try_get("/funnel?step=page_view&segment=Owner").await;
+    assert_eq!(status, 400);
+    assert!(error["error"]["message"].as_str().unwrap().contains("Owners"), "{error:#}");
+    assert_eq!(request(&server, "DELETE", "/segments/Owners", json!(null)).await.0, 204);
+    assert_eq!(request(&server, "DELETE", "/segments/Owners", json!(null)).await.0, 404);
+    assert_eq!(
+        request(&server, "PUT", "/segments/x", json!({"of": "persons", "filter": ["nonsense"]})).await.0,
+        400
+    );
+
+    let view = json!({"page": "/funnels", "query": "?step=a"});
+    assert_eq!(request(&server, "PUT", "/views/Mine", view).await.0, 200);
+    assert_eq!(
+        server.get("/views").await["views"],
+        json!([{"name": "Mine", "page": "/funnels", "query": "?step=a"}])
+    );
+    assert_eq!(request(&server, "DELETE", "/views/Mine", json!(null)).await.0, 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn use_by_customer_and_its_fall() {
+    let server = filled().await;
+    let answer = server.get("/usage?by=customer&event=report_created&from=2026-03-09&to=2026-03-15").await;
+    assert_eq!(
+        answer["customers"],
+        json!([{"customer_id": "acme", "name": null, "now": 1, "before": 1, "change": 0.0}]),
+        "{answer:#}"
+    );
+    let fell = server.get("/usage?from=2026-03-09&to=2026-03-15&fell=0.5&at_least=1").await;
+    assert_eq!(fell["customers"][0]["before"], json!(3), "{fell:#}");
+    assert_eq!(
+        server.get("/usage?from=2026-03-09&to=2026-03-15&fell=0.9&at_least=1").await["total"],
+        json!(0)
+    );
+}
