@@ -4,16 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
+import { eventMetrics, eventsRoute, isEventMetric, queryEvents, startEvents, tablesOfEvents } from './events.ts';
+import { DAY, date, grainOf, iso, label, nextOf, NOW, parse, periodOf, START } from './time.ts';
 
-const DAY = 86_400_000;
-const NOW = Date.parse('2026-11-20T09:41:00Z');
-const START = Date.parse('2023-11-20T00:00:00Z');
 
 let seed = 42;
 const rnd = () => ((seed = (seed * 1_664_525 + 1_013_904_223) >>> 0) / 2 ** 32);
 const pick = <T>(list: readonly T[]): T => list[Math.floor(rnd() * list.length)]!;
-const iso = (t: number) => new Date(t).toISOString();
-const date = (t: number) => iso(t).slice(0, 10);
 
 type Kind = 'new' | 'expansion' | 'contraction' | 'churn' | 'reactivation';
 interface Event { t: number; id: string; kind: Kind; amount: number; dims: Record<string, string>; reason: string | null }
@@ -55,6 +52,8 @@ for (let i = 0; i < 900; i++) {
 }
 events.sort((a, b) => a.t - b.t);
 
+startEvents(customers, events);
+
 interface Def { label: [string, string, string]; area: string; unit: string; better: string; type: string; additive?: boolean; formula: string; needs: string[] }
 const D: Record<string, Def> = {};
 const def = (name: string, label: [string, string, string], area: string, unit: string, better: string, type: string, formula: string, needs: string[], additive = false) => {
@@ -94,42 +93,6 @@ const describe = (name: string) => {
     bands: name === 'quick_ratio' ? [{ above: 4, label: { en: 'healthy' }, tone: 'good' }, { below: 1, label: { en: 'shrinking' }, tone: 'bad' }] : name === 'nrr' ? [{ above: 1, label: { en: 'growing on its own' }, tone: 'good' }] : [],
   };
 };
-
-function periodOf(t: number, grain: string): number {
-  const d = new Date(t);
-  const [y, m] = [d.getUTCFullYear(), d.getUTCMonth()];
-  if (grain === 'year') return Date.UTC(y, 0, 1);
-  if (grain === 'quarter') return Date.UTC(y, m - (m % 3), 1);
-  if (grain === 'month') return Date.UTC(y, m, 1);
-  const day = Date.UTC(y, m, d.getUTCDate());
-  return grain === 'week' ? day - ((d.getUTCDay() + 6) % 7) * DAY : day;
-}
-function nextOf(t: number, grain: string): number {
-  const d = new Date(t);
-  if (grain === 'day') return t + DAY;
-  if (grain === 'week') return t + 7 * DAY;
-  return Date.UTC(d.getUTCFullYear(), d.getUTCMonth() + { month: 1, quarter: 3, year: 12 }[grain as 'month']!, 1);
-}
-function label(t: number, grain: string): string {
-  const s = date(t);
-  if (grain === 'year') return s.slice(0, 4);
-  if (grain === 'quarter') return `${s.slice(0, 4)}-Q${Math.floor(new Date(t).getUTCMonth() / 3) + 1}`;
-  if (grain === 'month') return s.slice(0, 7);
-  if (grain === 'week') {
-    const th = new Date(t + 3 * DAY);
-    const w = Math.floor((th.getTime() - Date.UTC(th.getUTCFullYear(), 0, 1)) / (7 * DAY)) + 1;
-    return `${th.getUTCFullYear()}-W${String(w).padStart(2, '0')}`;
-  }
-  return s;
-}
-function parse(text: string): number {
-  const q = /^(\d{4})-Q(\d)$/.exec(text);
-  if (q) return Date.UTC(+q[1]!, (+q[2]! - 1) * 3, 1);
-  const w = /^(\d{4})-W(\d\d)$/.exec(text);
-  if (w) return periodOf(Date.UTC(+w[1]!, 0, 4), 'week') + (+w[2]! - 1) * 7 * DAY;
-  return Date.parse(text.length === 4 ? `${text}-01-01` : text.length === 7 ? `${text}-01` : text);
-}
-const grainOf = (p: string) => (p.length === 4 ? 'year' : p.includes('Q') ? 'quarter' : p.includes('W') ? 'week' : p.length === 7 ? 'month' : 'day');
 
 type Filter = (e: Event) => boolean;
 function filters(where: string[]): Filter {
@@ -172,6 +135,7 @@ function value(metric: string, from: number, to: number, keep: Filter): number |
 }
 
 function query(p: URLSearchParams) {
+  if ((p.get('metrics') ?? '').split(',').every(isEventMetric)) return queryEvents(p);
   const grain = p.get('grain') ?? 'month';
   const periods = [] as { label: string; start: string; end: string; complete: boolean; a: number; b: number }[];
   const last = Math.min(NOW, p.get('to') ? nextOf(periodOf(parse(p.get('to')!), grainOf(p.get('to')!)), grainOf(p.get('to')!)) - 1 : NOW);
@@ -235,7 +199,7 @@ function rows(p: URLSearchParams) {
 }
 
 const imports: Record<string, unknown>[] = [{ import_id: 'imp_1', file: 'stripe-subscriptions.csv', shape: 'stripe_subscriptions', bytes_read: null, bytes_total: null, table: 'subscription_changes', state: 'done', rows_read: 18_204, taken: 18_190, replaced: 2, unchanged: 0, rejected: 12, error: null, started_at: iso(NOW - 3 * DAY), finished_at: iso(NOW - 3 * DAY + 4000) }];
-const tables = { customers: 900, plans: 4, subscription_changes: events.length, cancellations: 214, invoices: 18_204, invoice_lines: 21_930, payments: 17_800, refunds: 140, credit_notes: 22, discounts: 64, fx_rates: 1090, costs: 0, releases: 3 };
+const tables = { customers: 900, plans: 4, subscription_changes: events.length, cancellations: 214, invoices: 18_204, invoice_lines: 21_930, payments: 17_800, refunds: 140, credit_notes: 22, discounts: 64, fx_rates: 1090, costs: 0, releases: 3, ...tablesOfEvents };
 
 function customer(c: Cust) {
   return { customer_id: c.id, name: c.name, email: `billing@${c.name.toLowerCase().replace(/\W+/g, '-')}.example`, country: c.country, channel: c.channel, plan: c.plan, mrr: c.mrr / 100, currency: 'USD', since: iso(c.since), status: c.mrr > 0 ? 'active' : 'canceled', ltv: events.filter((e) => e.id === c.id).length * 431.5 };
@@ -243,7 +207,9 @@ function customer(c: Cust) {
 
 function route(method: string, path: string, p: URLSearchParams, body: string): unknown {
   if (path === '/workspace') return { name: 'Fernwood', timezone: 'Europe/Berlin', week_start: 'monday', currency: 'USD', currencies: ['USD', 'EUR', 'GBP', 'JPY'], version: '0.1.0', now: iso(NOW), data_through: iso(NOW - 60_000), demo: true, rule_version: 'r1', token_required: false, tables };
-  if (path === '/metrics') return { metrics: Object.keys(D).map(describe) };
+  if (path === '/metrics') return { metrics: [...Object.keys(D).map(describe), ...eventMetrics()] };
+  const of = eventsRoute(method, path, p, body);
+  if (of !== undefined) return of;
   let m = /^\/metrics\/(\w+)$/.exec(path);
   if (m) {
     const d = D[m[1]!];
@@ -323,8 +289,9 @@ function serve(req: IncomingMessage, res: ServerResponse): void {
   if (url.pathname === '/live') {
     res.writeHead(200, { 'content-type': 'text/event-stream' });
     res.write('event: hello\ndata: {}\n\n');
+    const beat = setInterval(() => res.write(`event: change\ndata: ${JSON.stringify({ metrics: [], tables: ['events'], position: 1, at: iso(Date.now()) })}\n\n`), 4000);
     const timer = setInterval(() => res.write(`event: change\ndata: ${JSON.stringify({ metrics: ['mrr', 'new_mrr'], tables: ['subscription_changes'], position: 1, at: iso(NOW) })}\n\n`), 15_000);
-    req.on('close', () => clearInterval(timer));
+    req.on('close', () => { clearInterval(timer); clearInterval(beat); });
     return;
   }
   let body = '';

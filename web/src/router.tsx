@@ -4,6 +4,7 @@ import { useWorkspace } from './api/hooks';
 import { Frame } from './components/Frame';
 import { Empty, ErrorBox } from './components/states';
 import { I18nProvider, useI18n, useLanguage } from './i18n/context';
+import { withEvents } from './i18n/store';
 import { Pulse } from './pages/Pulse';
 import { useView } from './state/useView';
 import { parseAddress, readSearch, writeAddress, type Search } from './state/view';
@@ -33,6 +34,15 @@ const tree = root.addChildren([
   route('/retention', lazyRouteComponent(() => import('./pages/Retention'), 'Retention')),
   route('/customers', lazyRouteComponent(() => import('./pages/Customers'), 'Customers')),
   route('/customers/$id', lazyRouteComponent(() => import('./pages/Customer'), 'Customer')),
+  route('/live', lazyRouteComponent(() => withEvents(import('./pages/Live')), 'Live')),
+  route('/traffic', lazyRouteComponent(() => withEvents(import('./pages/Traffic')), 'Traffic')),
+  route('/product', lazyRouteComponent(() => withEvents(import('./pages/Product')), 'Product')),
+  route('/funnels', lazyRouteComponent(() => withEvents(import('./pages/Funnels')), 'Funnels')),
+  route('/user-retention', lazyRouteComponent(() => withEvents(import('./pages/UserRetention')), 'UserRetention')),
+  route('/paths', lazyRouteComponent(() => withEvents(import('./pages/Paths')), 'Paths')),
+  route('/events', lazyRouteComponent(() => withEvents(import('./pages/Events')), 'Events')),
+  route('/persons', lazyRouteComponent(() => withEvents(import('./pages/Persons')), 'Persons')),
+  route('/persons/$id', lazyRouteComponent(() => withEvents(import('./pages/Person')), 'Person')),
   route('/metrics/$name', lazyRouteComponent(() => import('./pages/Metric'), 'MetricPage')),
   route('/records/$table/$entity/$key', lazyRouteComponent(() => import('./pages/Record'), 'RecordPage')),
   route('/definitions', lazyRouteComponent(() => import('./pages/Definitions'), 'Definitions')),

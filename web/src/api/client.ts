@@ -30,7 +30,7 @@ export function search(params: Params): string {
     else out.append(key, String(value));
   }
   // Commas and colons stay readable: these addresses are read and sent by people.
-  const text = out.toString().replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%21', '!');
+  const text = out.toString().replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%21', '!').replaceAll('%2F', '/').replaceAll('%7E', '~');
   return text ? `?${text}` : '';
 }
 
@@ -52,12 +52,12 @@ export async function get<T>(path: string, params: Params = {}, signal?: AbortSi
   return (await response.json()) as T;
 }
 
-export async function send<T>(method: 'POST' | 'PUT', path: string, body: unknown, params: Params = {}): Promise<T> {
+export async function send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: unknown, params: Params = {}): Promise<T> {
   const form = body instanceof FormData;
   const response = await fetch(BASE + path + search(params), {
     method,
     headers: form ? { accept: 'application/json' } : { accept: 'application/json', 'content-type': 'application/json' },
-    body: form ? body : JSON.stringify(body),
+    body: form ? body : body === undefined ? null : JSON.stringify(body),
   });
   if (!response.ok) await fail(response);
   const text = await response.text();

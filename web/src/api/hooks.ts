@@ -2,7 +2,7 @@
 import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { ApiError, get, type Params } from './client';
 import type {
-  Changes, CustomerList, CustomerPage, Dashboard, Explain, ImportRun, Metric, MetricDetail, QueryResult, RecordPage, Reject, Release, Rows, Setting, Workspace,
+  Changes, CustomerList, CustomerPage, Dashboard, Explain, ImportRun, Metric, MetricDetail, QueryResult, RecordPage, Reject, Release, Rows, Segment, Setting, Workspace,
 } from './types';
 
 const slow = 5 * 60_000;
@@ -117,3 +117,18 @@ export const useSettings = () => useQuery({ queryKey: ['settings'], queryFn: ({ 
 
 export const useDashboard = (name: string) =>
   useQuery({ queryKey: ['dashboard', name], queryFn: ({ signal }) => get<Dashboard>(`/dashboards/${name}`, {}, signal), staleTime: slow });
+
+/** Saved segments; a server without them has none. */
+export const useSegments = (enabled = true) =>
+  useQuery({
+    queryKey: ['segments'],
+    queryFn: ({ signal }) =>
+      get<{ segments: Segment[] }>('/segments', {}, signal)
+        .then((r) => r.segments)
+        .catch((error: unknown) => {
+          if (error instanceof ApiError && error.status === 404) return [] as Segment[];
+          throw error;
+        }),
+    staleTime: slow,
+    enabled,
+  });

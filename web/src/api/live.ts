@@ -43,12 +43,19 @@ export function touches(key: readonly unknown[], metrics: ReadonlySet<string>, t
       return tables.has('releases');
     case 'rejects':
       return tables.has('rejects');
+    // Questions about events follow them; recent ones at once, the rest when asked anew or after a pause.
+    case 'live':
+      return tables.has('events');
+    case 'events':
+      return tables.has('events') || tables.has('persons') || tables.has('identity_links');
     default:
       return false;
   }
 }
 
 const GATHER = 1200;
+/** Answers about events are asked again at most this often while events stream in. */
+const CALM = 10_000;
 
 export function startLive(client: QueryClient): () => void {
   let source: EventSource | null = null;
@@ -58,7 +65,14 @@ export function startLive(client: QueryClient): () => void {
   let metrics = new Set<string>();
   let tables = new Set<string>();
   let stopped = false;
+  let calm = 0;
+  let later: ReturnType<typeof setTimeout> | undefined;
 
+  const followEvents = () => {
+    later = undefined;
+    calm = Date.now();
+    void client.invalidateQueries({ predicate: (q) => q.queryKey[0] === 'events' });
+  };
   const flush = () => {
     timer = undefined;
     const [m, t] = [metrics, tables];
@@ -68,7 +82,8 @@ export function startLive(client: QueryClient): () => void {
     const changed = new Map(current.changed);
     for (const name of m) changed.set(name, now);
     publish({ changed });
-    void client.invalidateQueries({ predicate: (q) => touches(q.queryKey, m, t) });
+    void client.invalidateQueries({ predicate: (q) => q.queryKey[0] !== 'events' && touches(q.queryKey, m, t) });
+    if (touches(['events'], m, t)) later ??= setTimeout(followEvents, Math.max(0, calm + CALM - now));
   };
   const open = () => {
     source = new EventSource(`${BASE}/live`);
@@ -97,5 +112,6 @@ export function startLive(client: QueryClient): () => void {
     source?.close();
     clearTimeout(retry);
     clearTimeout(timer);
+    clearTimeout(later);
   };
 }

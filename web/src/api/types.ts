@@ -1,6 +1,6 @@
 /** Shapes of `/api/v1` as the pages use them. */
 
-export type Unit = 'money' | 'count' | 'percent' | 'ratio' | 'months' | 'years' | 'days';
+export type Unit = 'money' | 'count' | 'percent' | 'ratio' | 'months' | 'years' | 'days' | 'seconds';
 export type Better = 'higher' | 'lower' | 'neutral';
 export type Grain = 'day' | 'week' | 'month' | 'quarter' | 'year';
 export type Text = string | { en: string; ru?: string; zh?: string };
@@ -295,4 +295,11 @@ export interface Dashboard {
   name: string;
   label: Record<string, string>;
   sections: { name: string; label: Record<string, string>; items: { chart: string; metrics: string[]; by: string[]; grain?: string; label?: Record<string, string> }[] }[];
+}
+
+/** Saved filters of persons or customers, in the form of `where`. */
+export interface Segment {
+  name: string;
+  of: 'persons' | 'customers';
+  filter: string[];
 }

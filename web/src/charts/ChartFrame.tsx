@@ -11,6 +11,7 @@ import { Chart, picture, type Click } from './Chart';
 import { colourOf, type Words } from './options';
 import { colours, type Colours } from './colours';
 import type { Figure } from './figure';
+import type { Sheet } from './sheet';
 
 export interface TableModel {
   head: string[];
@@ -21,6 +22,15 @@ export interface LegendItem {
   name: string;
   colour: string;
   dashed?: boolean;
+}
+
+export const fileName = (name: string, ending: string): string => `${name.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').toLowerCase()}.${ending}`;
+
+export function download(url: string, name: string): void {
+  const a = document.createElement('a');
+  a.href = url;
+  a.download = name;
+  a.click();
 }
 
 export function useWords(): Words {
@@ -98,13 +108,15 @@ interface Props {
   vertical?: boolean;
   /** What CSV and XLSX ask the server for. */
   query?: { metrics: string[]; params: Params } | undefined;
+  /** The figures as they are, where the browser itself writes CSV and XLSX. */
+  sheet?: (() => Sheet) | undefined;
   origin?: string;
   children?: ReactNode;
   stale?: boolean;
   className?: string;
 }
 
-export function ChartFrame({ title, name, note, controls, legend = [], option, pictureOption, table, height = 280, onClick, vertical, query, origin, children, stale, className }: Props) {
+export function ChartFrame({ title, name, note, controls, legend = [], option, pictureOption, table, height = 280, onClick, vertical, query, sheet, origin, children, stale, className }: Props) {
   const { t } = useI18n();
   const c = useColours();
   const [asTable, setAsTable] = useState(false);
@@ -113,10 +125,16 @@ export function ChartFrame({ title, name, note, controls, legend = [], option, p
     const drawn = pictureOption ? pictureOption() : option;
     if (!drawn) return;
     const url = await picture(drawn, { title: name, note: origin ?? '', background: c.surface, text: c.text, muted: c.muted, names: pictureOption ? [] : legend.filter((item) => !item.dashed).map((item) => item.name), height: pictureOption ? Math.max(420, table.rows.length * 24 + 140) : 560 });
-    const a = document.createElement('a');
-    a.href = url;
-    a.download = `${name.replace(/[^\p{L}\p{N}]+/gu, '-').toLowerCase()}.png`;
-    a.click();
+    download(url, fileName(name, 'png'));
+  };
+  const file = async (form: 'csv' | 'xlsx') => {
+    if (!sheet) return;
+    const { toCsv, toXlsx } = await import('./sheet');
+    const content = sheet();
+    const blob = form === 'csv' ? new Blob([toCsv(content)], { type: 'text/csv;charset=utf-8' }) : new Blob([toXlsx(content) as BlobPart], { type: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' });
+    const url = URL.createObjectURL(blob);
+    download(url, fileName(name, form));
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
   return (
     <section className={`panel ${className ?? ''}`} aria-label={name}>
@@ -143,6 +161,12 @@ export function ChartFrame({ title, name, note, controls, legend = [], option, p
                 <>
                   <Menu.Item component="a" href={`${BASE}/query.csv${address}`} download leftSection={<Icon name="download" />}>{t('export.csv')}</Menu.Item>
                   <Menu.Item component="a" href={`${BASE}/query.xlsx${address}`} download leftSection={<Icon name="download" />}>{t('export.xlsx')}</Menu.Item>
+                </>
+              ) : null}
+              {sheet && !query ? (
+                <>
+                  <Menu.Item leftSection={<Icon name="download" />} onClick={() => void file('csv')}>{t('export.csv')}</Menu.Item>
+                  <Menu.Item leftSection={<Icon name="download" />} onClick={() => void file('xlsx')}>{t('export.xlsx')}</Menu.Item>
                 </>
               ) : null}
               {option || pictureOption ? <Menu.Item leftSection={<Icon name="download" />} onClick={() => void save()}>{t('export.png')}</Menu.Item> : null}

@@ -83,16 +83,16 @@ export interface Reading {
 
 /**
  * What a card shows: a balance as of now, a flow or a rate of the last complete period, beside what it is compared with:
- * the period before it, or the same period a year ago.
+ * the period before it, the same period a year ago, or the same of another segment.
  */
-export function reading(result: QueryResult, series: Series, balance: boolean, compare: 'none' | 'previous' | 'year_ago'): Reading | null {
+export function reading(result: QueryResult, series: Series, balance: boolean, compare: 'none' | 'previous' | 'year_ago' | 'segment'): Reading | null {
   const last = result.periods.length - 1;
   if (last < 0) return null;
   const complete = lastComplete(result.periods);
   const index = balance || complete < 0 ? last : complete;
   const value = series.values[index] ?? null;
   const reason = series.reasons[index] ?? null;
-  if (compare === 'year_ago') return { index, value, before: series.compare?.[index] ?? null, against: result.compare_periods?.[index]?.label ?? null, reason };
+  if (compare === 'year_ago' || compare === 'segment') return { index, value, before: series.compare?.[index] ?? null, against: result.compare_periods?.[index]?.label ?? null, reason };
   if (compare === 'previous') return { index, value, before: series.values[index - 1] ?? null, against: result.periods[index - 1]?.label ?? null, reason };
   return { index, value, before: null, against: null, reason };
 }

@@ -1,16 +1,20 @@
 /** The sticky bar: range, grain, comparison, filters, currency, freshness. On a phone it is one button. */
 import { ActionIcon, Button, Drawer, Menu, MultiSelect, Popover, SegmentedControl, Select, TextInput, Tooltip } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { useState, useSyncExternalStore } from 'react';
-import { useFigures, useMetrics, useWorkspace } from '../api/hooks';
+import { lazy, Suspense, useState, useSyncExternalStore } from 'react';
+import { useFigures, useMetrics, useSegments, useWorkspace } from '../api/hooks';
 import { liveStore } from '../api/live';
-import type { Dimension } from '../api/types';
+import type { Dimension, Metric } from '../api/types';
 import { useI18n } from '../i18n/context';
+import { withEvents } from '../i18n/store';
 import { useIsNarrow } from '../state/useIsNarrow';
 import { isIdentity } from '../state/splits';
+import { useSegmentName } from '../state/useBeside';
 import { useView } from '../state/useView';
-import { COMPARISONS, GRAINS, RANGES, readFilter, writeFilter, type Comparison, type Range } from '../state/view';
+import { COMPARISONS, GRAINS, RANGES, readFilter, writeFilter, type Range } from '../state/view';
 import { Icon } from './Icon';
+
+const SegmentMenu = lazy(() => withEvents(import('./SegmentMenu')).then((m) => ({ default: m.SegmentMenu })));
 
 export function LiveDot() {
   const { t, time, date, moment } = useI18n();
@@ -89,8 +93,11 @@ function AddFilter() {
   const [not, setNot] = useState('is');
   const [values, setValues] = useState<string[]>([]);
   const [typed, setTyped] = useState('');
-  // The values that exist, from the newest period's customers.
-  const known = useFigures({ metrics: ['customers'], params: { grain: 'year', from: view.today.slice(0, 4), to: view.today.slice(0, 4), by: dimension }, enabled: open && Boolean(dimension) });
+  // The values that exist, from the newest period of a figure that has them.
+  const catalog = useMetrics().data ?? [];
+  const has = (m: Metric | undefined): boolean => m?.dimensions.some((d) => d.name === dimension) ?? false;
+  const source = ['customers', 'visitors', 'events'].map((name) => catalog.find((m) => m.name === name)).find(has) ?? catalog.find(has);
+  const known = useFigures({ metrics: [source?.name ?? 'customers'], params: { grain: 'year', from: view.today.slice(0, 4), to: view.today.slice(0, 4), by: dimension }, enabled: open && Boolean(dimension) && Boolean(source) });
   const options = [...new Set([...(known.data?.series ?? []).map((s) => s.dimensions[dimension ?? ''] ?? '').filter(Boolean), ...values, ...(typed.trim() ? [typed.trim()] : [])])];
   const apply = () => {
     if (!dimension || !values.length) return;
@@ -142,19 +149,26 @@ function Chips() {
 
 function Controls() {
   const { t } = useI18n();
-  const { span, compare, currency, set, search } = useView();
+  const { span, compare, currency, set, search, versus } = useView();
+  const segment = useSegmentName(versus);
+  const segments = useSegments().data ?? [];
+  // Saved segments stand under the earlier periods; one from a link stands there too.
+  const others = segments.map((s) => ({ value: `segment:${s.filter.join('|')}`, label: t('compare.with', { name: s.name }) }));
+  if (versus.length && !others.some((o) => o.value === `segment:${versus.join('|')}`)) others.push({ value: `segment:${versus.join('|')}`, label: t('compare.with', { name: segment }) });
+  const choose = (v: string) => (v.startsWith('segment:') ? set({ compare: undefined, versus: v.slice(8).split('|') }) : set({ versus: undefined, compare: v === 'previous' ? undefined : (v as 'none' | 'year_ago') }));
   const workspace = useWorkspace().data;
   const currencies = [...new Set([...(workspace?.currencies ?? []), currency])];
   return (
     <>
       <RangePicker />
       <Select aria-label={t('grain.label')} w={112} data={GRAINS.map((g) => ({ value: g, label: t(`grain.${g}`) }))} value={span.grain} onChange={(v) => v && set({ grain: v as (typeof GRAINS)[number] })} allowDeselect={false} withCheckIcon={false} data-grain={span.grain} />
-      <Select aria-label={t('compare.label')} w={178} data={COMPARISONS.map((x) => ({ value: x, label: t(`compare.${x}`) }))} value={compare} onChange={(v) => v && set({ compare: v === 'previous' ? undefined : (v as Comparison) })} allowDeselect={false} withCheckIcon={false} data-compare={compare} />
+      <Select aria-label={t('compare.label')} w={178} data={[...COMPARISONS.map((x) => ({ value: x as string, label: t(`compare.${x}`) })), ...others]} value={compare === 'segment' ? `segment:${versus.join('|')}` : compare} onChange={(v) => v && choose(v)} allowDeselect={false} withCheckIcon={false} data-compare={compare} />
       <Chips />
       <AddFilter />
+      <Suspense fallback={null}><SegmentMenu /></Suspense>
       {currencies.length > 1 ? <Select aria-label={t('currency.label')} w={84} data={currencies} value={currency} onChange={(v) => v && set({ currency: v === workspace?.currency ? undefined : v })} allowDeselect={false} withCheckIcon={false} className="push" /> : <span className="push" />}
-      {search.where || search.range || search.from || search.grain || search.compare || search.currency ? (
-        <Button variant="subtle" color="gray" onClick={() => set({ where: undefined, range: undefined, from: undefined, to: undefined, grain: undefined, compare: undefined, currency: undefined })}>{t('filter.reset')}</Button>
+      {search.where || search.range || search.from || search.grain || search.compare || search.versus || search.currency ? (
+        <Button variant="subtle" color="gray" onClick={() => set({ where: undefined, range: undefined, from: undefined, to: undefined, grain: undefined, compare: undefined, versus: undefined, currency: undefined })}>{t('filter.reset')}</Button>
       ) : null}
     </>
   );

@@ -8,6 +8,7 @@ import { isBalance, reading } from '../charts/figure';
 import { Spark } from '../charts/Spark';
 import { useI18n } from '../i18n/context';
 import { useOpenPanel } from '../state/panel';
+import { useSegmentName } from '../state/useBeside';
 import { useView } from '../state/useView';
 import { Delta } from './Delta';
 
@@ -59,10 +60,13 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
   const open = useOpenPanel();
   const balance = isBalance(metric);
   const r = reading(result, series, balance, view.compare);
+  const segment = useSegmentName(view.versus);
   const fresh = useFresh(metric.name, r?.value);
   const at = r ? result.periods[r.index] : undefined;
   const band = r ? bandOf(metric, r.value, result.grain) : null;
   const name = text(metric.label);
+  // "Week of Nov 9, 2026" leaves no room for what it is compared with.
+  const style = result.grain === 'week' || result.grain === 'day' ? 'short' : 'full';
   const unfinished = result.periods.findIndex((p) => !p.complete);
   return (
     <article className="card" aria-label={name} data-metric={metric.name} data-fresh={fresh || undefined}>
@@ -95,16 +99,16 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
         {r && r.value === null ? (
           <span className="muted reason" title={r.reason ?? undefined}>{r.reason ?? t('value.none')}</span>
         ) : r && r.before !== null && r.against ? (
-          <button type="button" className="change" onClick={() => open({ metric: metric.name, period: at?.label, against: r.against ?? undefined })} aria-label={t('card.explain', { name })}>
+          <button type="button" className="change" onClick={() => open({ metric: metric.name, period: at?.label, against: view.compare === 'segment' ? undefined : (r.against ?? undefined) })} aria-label={t('card.explain', { name })}>
             <Delta before={r.before} after={r.value} unit={metric.unit} better={metric.better} />
           </button>
         ) : null}
         <span className="muted when">
-          {balance && at && !at.complete ? t('card.now') : at ? period(at.label) : ''}
-          {r?.against && r.value !== null ? ` · ${t('card.against', { period: period(r.against) })}` : ''}
+          {balance && at && !at.complete ? t('card.now') : at ? period(at.label, style) : ''}
+          {r?.against && r.value !== null ? ` · ${t('card.against', { period: view.compare === 'segment' ? segment : period(r.against, style) })}` : ''}
         </span>
       </div>
-      <Spark values={series.values} compare={view.compare === 'year_ago' ? series.compare : null} open={unfinished} />
+      <Spark values={series.values} compare={view.compare === 'year_ago' || view.compare === 'segment' ? series.compare : null} open={unfinished} />
     </article>
   );
 }

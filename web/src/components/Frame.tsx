@@ -77,7 +77,7 @@ function TokenPrompt() {
 }
 
 /** Pages that have no range: the bar shows only where it acts. */
-const ANALYTIC = /^\/($|revenue|retention|metrics)/;
+const ANALYTIC = /^\/($|revenue|retention|metrics|traffic|product|funnels|user-retention|paths|events)/;
 
 export function Frame() {
   const { t, lang, setLang } = useI18n();
@@ -92,7 +92,7 @@ export function Frame() {
   const { search } = useView();
   useEffect(() => startLive(client), [client]);
   useEffect(() => {
-    const place = PLACES.find((p) => (p.to === '/' ? path === '/' : path.startsWith(p.to)));
+    const place = PLACES.find((p) => (p.to === '/' ? path === '/' : path === p.to || path.startsWith(`${p.to}/`)));
     document.title = [place ? t(place.key) : null, workspace?.name, 'Burgeon'].filter(Boolean).join(' · ');
   }, [path, t, workspace?.name]);
 
@@ -129,7 +129,7 @@ export function Frame() {
     </Link>
   );
   return (
-    <div className={`app ${narrow ? 'narrow' : ''} ${search.open ? 'with-side' : ''}`}>
+    <div className={`app ${narrow ? 'narrow' : ''} ${search.open || search.people || (search.event && path === '/events') ? 'with-side' : ''}`}>
       <a className="skip" href="#main">{t('action.skip')}</a>
       {narrow ? (
         <header className="top">
@@ -150,7 +150,7 @@ export function Frame() {
         </div>
       )}
       <div className="body">
-        {ANALYTIC.test(path) ? <Bar /> : null}
+        {ANALYTIC.test(path) && !(path === '/events' && /\b(keys|meanings)\b/.test(search.view ?? '')) ? <Bar /> : null}
         <main id="main" tabIndex={-1}><Outlet /></main>
       </div>
       <Suspense fallback={null}>

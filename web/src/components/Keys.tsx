@@ -40,9 +40,9 @@ export function Keys({ onPalette }: { onPalette: () => void }) {
         return;
       }
       const next = (): void => {
-        const i = COMPARISONS.indexOf(s.view.compare);
+        const i = (COMPARISONS as readonly string[]).indexOf(s.view.compare);
         const c = COMPARISONS[(i + 1) % COMPARISONS.length]!;
-        s.view.set({ compare: c === 'previous' ? undefined : c });
+        s.view.set({ compare: c === 'previous' ? undefined : c, versus: undefined });
       };
       const acts: Record<string, () => void> = {
         g: () => (s.going = Date.now()),
@@ -58,7 +58,7 @@ export function Keys({ onPalette }: { onPalette: () => void }) {
         d: toggleScheme,
         '?': () => setHelp(true),
         Escape: () => {
-          if (s.view.search.open && !document.querySelector('[role=dialog][aria-modal=true], [role=listbox]')) s.view.set({ open: undefined, period: undefined, against: undefined, tab: undefined, only: undefined, split: undefined });
+          if ((s.view.search.open || s.view.search.people) && !document.querySelector('[role=dialog][aria-modal=true], [role=listbox]')) s.view.set({ open: undefined, period: undefined, against: undefined, tab: undefined, only: undefined, split: undefined, people: undefined });
         },
       };
       const act = acts[e.key];

@@ -1,13 +1,15 @@
 /** One or several metrics over the range of the bar, with comparison, division, flags and the way to the panel. */
 import { useCallback, useMemo, type ReactNode } from 'react';
-import { useFigures, useMetrics, useReleases } from '../api/hooks';
+import { useMetrics, useReleases } from '../api/hooks';
 import type { QueryResult, Series } from '../api/types';
 import { ChartFrame, figureLegend, useColours, useFigureTable, useWords } from '../charts/ChartFrame';
 import { figureOf, type Figure } from '../charts/figure';
 import { bars, lines } from '../charts/options';
 import { useI18n } from '../i18n/context';
 import { useOpenPanel } from '../state/panel';
+import { useFiguresBeside, useSegmentName } from '../state/useBeside';
 import { useView } from '../state/useView';
+import type { Tab } from '../state/view';
 import { Loaded } from './states';
 
 interface Props {
@@ -22,6 +24,10 @@ interface Props {
   compare?: boolean;
   className?: string;
   zero?: boolean;
+  /** Conditions beside those of the bar. */
+  where?: string[];
+  /** The tab that a click opens. */
+  tab?: Tab;
 }
 
 export function useOrigin(): (result: QueryResult | undefined) => string {
@@ -30,7 +36,7 @@ export function useOrigin(): (result: QueryResult | undefined) => string {
   return (result) => (result ? [t('origin.asOf', { at: moment(result.as_of) }), result.timezone, result.currency, ...where].join(' · ') : '');
 }
 
-export function MetricChart({ metrics, title, name, note, controls, by, kind = 'line', height = 260, compare = true, className, zero }: Props) {
+export function MetricChart({ metrics, title, name, note, controls, by, kind = 'line', height = 260, compare = true, className, zero, tab, where }: Props) {
   const i18n = useI18n();
   const { t, text, dim } = i18n;
   const c = useColours();
@@ -40,8 +46,9 @@ export function MetricChart({ metrics, title, name, note, controls, by, kind = '
   const releases = useReleases().data;
   const open = useOpenPanel();
   const origin = useOrigin();
-  const params = { ...view.params, by, compare: compare && !by && view.compare !== 'none' ? view.compare : undefined };
-  const query = useFigures({ metrics, params });
+  const params = { ...view.params, ...(where ? { where: [...view.where, ...where] } : {}), by, compare: compare && !by ? view.compareParam : undefined };
+  const query = useFiguresBeside({ metrics, params });
+  const segment = useSegmentName(view.versus);
 
   const nameOf = useCallback(
     (s: Series): string => {
@@ -60,9 +67,9 @@ export function MetricChart({ metrics, title, name, note, controls, by, kind = '
     (index: number, at: number) => {
       const period = figure?.periods[index]?.label;
       const line = figure?.lines[at] ?? figure?.lines[0];
-      if (period && line) open({ metric: line.metric, period, dimensions: line.dimensions });
+      if (period && line) open({ metric: line.metric, period, dimensions: line.dimensions, ...(tab ? { tab } : {}) });
     },
-    [figure, open],
+    [figure, open, tab],
   );
   const table = useFigureTable(figure, show);
   const option = useMemo(
@@ -77,7 +84,7 @@ export function MetricChart({ metrics, title, name, note, controls, by, kind = '
           name={name}
           note={note}
           controls={controls}
-          legend={figureLegend(figure, c, i18n.t(`compare.${view.compare}`))}
+          legend={figureLegend(figure, c, view.compare === 'segment' ? segment : t(`compare.${view.compare}`))}
           option={option}
           table={table}
           height={height}

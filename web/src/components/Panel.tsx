@@ -1,33 +1,29 @@
 /** The side panel of a figure: Why, Rows, Definition. It does not cover what was clicked, and the address knows it. */
-import { ActionIcon, CloseButton, Tabs, Tooltip } from '@mantine/core';
+import { Tabs } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
+import { lazy, Suspense } from 'react';
 import { useMetrics } from '../api/hooks';
 import { useI18n } from '../i18n/context';
+import { withEvents } from '../i18n/store';
 import { usePeriodDefault } from '../state/usePeriodDefault';
 import { useView } from '../state/useView';
 import { readFilter, type Tab } from '../state/view';
 import { Definition } from './Definition';
-import { Icon } from './Icon';
 import { RowsTable } from './RowsTable';
+import { Side } from './Side';
 import { Why } from './Why';
+
+const PeopleList = lazy(() => withEvents(import('./People')).then((m) => ({ default: m.PeopleList })));
+/** Areas whose figures count persons. */
+const PERSONAL = new Set(['acquisition', 'product']);
 
 export function Panel() {
   const { t, text, period, dim } = useI18n();
   const view = useView();
   const { search, set } = view;
   const metric = search.open;
-  const box = useRef<HTMLElement>(null);
   const catalog = useMetrics().data;
   const fallback = usePeriodDefault();
-  const [copied, setCopied] = useState(false);
-
-  useEffect(() => {
-    if (!metric) return;
-    const before = document.activeElement instanceof HTMLElement ? document.activeElement : null;
-    box.current?.focus();
-    return () => before?.focus();
-  }, [metric]);
 
   if (!metric) return null;
   const about = catalog?.find((m) => m.name === metric);
@@ -37,41 +33,25 @@ export function Panel() {
   const params = { period: at, against: search.against, where: [...view.where, ...only], currency: search.currency };
   const close = () => set({ open: undefined, period: undefined, against: undefined, tab: undefined, only: undefined, split: undefined });
   const tab: Tab = search.tab ?? 'why';
+  const persons = PERSONAL.has(about?.area ?? '');
   return (
-    <aside
-      ref={box}
-      className="side"
-      role="dialog"
-      aria-label={t('panel.label', { name })}
-      tabIndex={-1}
-      onKeyDown={(e) => {
-        if (e.key === 'Escape' && !e.defaultPrevented) {
-          e.stopPropagation();
-          close();
-        }
-      }}
+    <Side
+      label={t('panel.label', { name })}
+      title={<Link to="/metrics/$name" params={{ name: metric }} search={view.carry as never}>{name}</Link>}
+      note={
+        <>
+          {period(at)}
+          {only.map((o) => readFilter(o)).map((f) => (f ? ` · ${f.values.map((v) => dim(f.dim, v)).join(', ')}` : ''))}
+        </>
+      }
+      of={metric}
+      onClose={close}
     >
-      <header>
-        <div>
-          <h2><Link to="/metrics/$name" params={{ name: metric }} search={view.carry as never}>{name}</Link></h2>
-          <p className="muted">
-            {period(at)}
-            {only.map((o) => readFilter(o)).map((f) => (f ? ` · ${f.values.map((v) => dim(f.dim, v)).join(', ')}` : ''))}
-          </p>
-        </div>
-        <span className="side-tools">
-          <Tooltip label={copied ? t('action.copied') : t('action.copyLink')}>
-            <ActionIcon variant="subtle" color="gray" aria-label={t('action.copyLink')} onClick={() => void navigator.clipboard?.writeText(location.href).then(() => { setCopied(true); setTimeout(() => setCopied(false), 1500); })}>
-              <Icon name={copied ? 'check' : 'link'} />
-            </ActionIcon>
-          </Tooltip>
-          <CloseButton aria-label={t('action.close')} onClick={close} />
-        </span>
-      </header>
       <Tabs value={tab} onChange={(v) => set({ tab: v === 'why' ? undefined : (v as Tab) }, { replace: true })} keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="why">{t('panel.why')}</Tabs.Tab>
           <Tabs.Tab value="rows">{t('panel.rows')}</Tabs.Tab>
+          {persons ? <Tabs.Tab value="people">{t('panel.people')}</Tabs.Tab> : null}
           <Tabs.Tab value="definition">{t('panel.definition')}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="why">
@@ -80,10 +60,15 @@ export function Panel() {
         <Tabs.Panel value="rows">
           <RowsTable key={`${metric}${at}${only.join()}`} metric={metric} params={{ period: at, where: params.where, currency: undefined }} />
         </Tabs.Panel>
+        {persons ? (
+          <Tabs.Panel value="people">
+            <Suspense fallback={null}><PeopleList params={{ of: 'metric', metric, period: at, where: params.where }} /></Suspense>
+          </Tabs.Panel>
+        ) : null}
         <Tabs.Panel value="definition">
           <Definition metric={metric} params={params} compact />
         </Tabs.Panel>
       </Tabs>
-    </aside>
+    </Side>
   );
 }

@@ -1,8 +1,9 @@
-import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react';
+import { createContext, use, useCallback, useMemo, useSyncExternalStore, type ReactNode } from 'react';
 import type { Text, Unit } from '../api/types';
-import { fill, load, LOCALE, preferred, type Key, type Lang, type Messages, type Values } from './core';
+import { fill, LOCALE, type Key, type Lang, type Values, type Words } from './core';
 import { en } from './en';
 import { formatAgo, formatAxis, formatDate, formatDelta, formatDimension, formatMoment, formatPeriod, formatTime, formatValue, type Delta, type Style } from './format';
+import { setLang, spoken, startLanguage } from './store';
 
 export interface I18n {
   lang: Lang;
@@ -27,8 +28,8 @@ export interface I18n {
 const Context = createContext<I18n | null>(null);
 
 /** Currency and time zone come from the view and the workspace; the provider is placed beneath them. */
-export function I18nProvider({ lang, setLang, messages, currency, zone, children }: { lang: Lang; setLang: (lang: Lang) => void; messages: Messages; currency: string; zone: string; children: ReactNode }) {
-  const t = useCallback((key: Key, values?: Values) => fill(lang, messages[key] ?? en[key] ?? key, values), [lang, messages]);
+export function I18nProvider({ lang, setLang, messages, currency, zone, children }: { lang: Lang; setLang: (lang: Lang) => void; messages: Words; currency: string; zone: string; children: ReactNode }) {
+  const t = useCallback((key: Key, values?: Values) => fill(lang, messages[key] ?? (en as Words)[key] ?? key, values), [lang, messages]);
   const value = useMemo<I18n>(
     () => ({
       lang,
@@ -59,26 +60,9 @@ export function useI18n(): I18n {
   return value;
 }
 
-const STORE = 'burgeon.lang';
-
 /** The language chosen before, else the browser's; its words arrive in their own file. */
-export function useLanguage(): { lang: Lang; setLang: (lang: Lang) => void; messages: Messages } {
-  const [wanted, setWanted] = useState<Lang>(() => preferred(localStorage.getItem(STORE), navigator.languages));
-  const [ready, setReady] = useState<{ lang: Lang; messages: Messages }>({ lang: 'en', messages: en });
-  useEffect(() => {
-    let current = true;
-    void load(wanted).then((messages) => {
-      if (!current) return;
-      setReady({ lang: wanted, messages });
-      document.documentElement.lang = LOCALE[wanted];
-    });
-    return () => {
-      current = false;
-    };
-  }, [wanted]);
-  const setLang = useCallback((lang: Lang) => {
-    localStorage.setItem(STORE, lang);
-    setWanted(lang);
-  }, []);
-  return { lang: ready.lang, setLang, messages: ready.messages };
+export function useLanguage(): { lang: Lang; setLang: (lang: Lang) => void; messages: Words } {
+  startLanguage();
+  const { lang, messages } = useSyncExternalStore(spoken.subscribe, spoken.get);
+  return { lang, setLang, messages };
 }

@@ -1,19 +1,25 @@
-/** Words of the interface: one flat list of keys per language, plural forms by `Intl.PluralRules`. */
+/** Words of the interface: flat lists of keys per language, plural forms by `Intl.PluralRules`. */
 import { en } from './en';
+import type { events } from './events/en';
 
 export const LANGUAGES = ['en', 'ru', 'zh'] as const;
 export type Lang = (typeof LANGUAGES)[number];
 
 export type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
 export type Message = string | Plural;
-export type Key = keyof typeof en;
-export type Messages = Record<Key, Message>;
+/** Words that every page may need, and those of the pages of events, which load later. */
+export type CommonKey = keyof typeof en;
+export type EventsKey = keyof typeof events;
+export type Key = CommonKey | EventsKey;
+export type Messages = Record<CommonKey, Message>;
+export type EventsMessages = Record<EventsKey, Message>;
+export type Words = Partial<Record<Key, Message>>;
 export type Values = Record<string, string | number | null | undefined>;
 
 /** The locale for `Intl`. */
 export const LOCALE: Record<Lang, string> = { en: 'en', ru: 'ru', zh: 'zh-CN' };
 
-export async function load(lang: Lang): Promise<Messages> {
+async function common(lang: Lang): Promise<Messages> {
   switch (lang) {
     case 'ru':
       return (await import('./ru')).ru;
@@ -22,6 +28,22 @@ export async function load(lang: Lang): Promise<Messages> {
     default:
       return en;
   }
+}
+
+async function ofEvents(lang: Lang): Promise<EventsMessages> {
+  switch (lang) {
+    case 'ru':
+      return (await import('./events/ru')).events;
+    case 'zh':
+      return (await import('./events/zh')).events;
+    default:
+      return (await import('./events/en')).events;
+  }
+}
+
+export async function load(lang: Lang, events = false): Promise<Words> {
+  const [words, more] = await Promise.all([common(lang), events ? ofEvents(lang) : {}]);
+  return { ...words, ...more };
 }
 
 const rules = new Map<Lang, Intl.PluralRules>();

@@ -44,6 +44,8 @@ export function formatValue(lang: Lang, value: number | null | undefined, unit: 
     case 'years':
     case 'days':
       return minus(number(lang, { style: 'unit', unit: unit.slice(0, -1), unitDisplay: 'long', maximumFractionDigits: 1, signDisplay }).format(value));
+    case 'seconds':
+      return minus(formatDuration(lang, value, style));
     case 'count':
       return minus(number(lang, style === 'short' && Math.abs(value) >= 100_000 ? { notation: 'compact', maximumFractionDigits: 1, signDisplay } : { maximumFractionDigits: 1, signDisplay }).format(value));
     default:
@@ -51,9 +53,18 @@ export function formatValue(lang: Lang, value: number | null | undefined, unit: 
   }
 }
 
+/** Seconds in the unit that people would say: "45 s", "12 min", "3.5 h", "2.1 days". */
+export function formatDuration(lang: Lang, seconds: number, style: Style = 'full'): string {
+  const size = Math.abs(seconds);
+  const [unit, length] = size < 60 ? (['second', 1] as const) : size < 3600 ? (['minute', 60] as const) : size < 86_400 ? (['hour', 3600] as const) : (['day', 86_400] as const);
+  const amount = seconds / length;
+  return number(lang, { style: 'unit', unit, unitDisplay: unit === 'day' || style === 'full' ? 'short' : 'narrow', maximumFractionDigits: Math.abs(amount) < 10 && unit !== 'second' ? 1 : 0 }).format(amount);
+}
+
 /** A figure on an axis: short, no pence. */
 export function formatAxis(lang: Lang, value: number, unit: Unit | string, currency: string): string {
   if (unit === 'money') return number(lang, { style: 'currency', currency, currencyDisplay: 'narrowSymbol', notation: 'compact', maximumFractionDigits: lang === 'zh' && Math.abs(value) >= 1000 && Math.abs(value) < 10_000 ? 0 : 1, minimumFractionDigits: 0 }).format(value).replace('-', '−');
+  if (unit === 'seconds') return formatDuration(lang, value, 'short').replace('-', '−');
   if (unit === 'percent') return number(lang, { style: 'percent', maximumFractionDigits: 1 }).format(value).replace('-', '−');
   return number(lang, { notation: 'compact', maximumFractionDigits: 1 }).format(value).replace('-', '−');
 }
@@ -82,6 +93,8 @@ export function formatDelta(lang: Lang, t: T, before: number | null | undefined,
     return { text: formatValue(lang, change, 'ratio', 'USD', 'short', true), direction };
   }
   const ratio = change / Math.abs(before);
+  // Beyond tenfold nobody reads per cent.
+  if (ratio >= 9) return { text: `×${number(lang, { maximumFractionDigits: 0 }).format(after / before)}`, direction };
   return { text: number(lang, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: 'exceptZero' }).format(ratio).replace('-', '−'), direction };
 }
 
@@ -160,6 +173,12 @@ export function formatDimension(lang: Lang, t: T, dimension: string, value: stri
   if (dimension === 'movement') return t(`movement.${value}` as Key) || value;
   if (dimension === 'interval' && (value === 'month' || value === 'year')) return t(`interval.${value}`);
   if (dimension === 'cohort') return formatPeriod(lang, t, value);
+  if (dimension === 'channel' || dimension === 'device') {
+    // Built-in channels have words; those of an own rule file are shown as they are called.
+    const key = `${dimension}.${value}`;
+    const words = t(key as Key);
+    if (words !== key) return words;
+  }
   // Codes such as `seats_added` are read more easily with spaces; the filter keeps the code.
-  return dimension === 'reason' || dimension === 'channel' ? value.replaceAll('_', ' ') : value;
+  return dimension === 'reason' || dimension === 'channel' || dimension === 'event' ? value.replaceAll('_', ' ') : value;
 }

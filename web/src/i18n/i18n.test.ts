@@ -2,11 +2,17 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fill, preferred, type Key, type Lang, type Message } from './core';
-import { en } from './en';
+import { en as common } from './en';
+import { events as eventsEn } from './events/en';
+import { events as eventsRu } from './events/ru';
+import { events as eventsZh } from './events/zh';
 import { EMPTY, formatDelta, formatPeriod, formatValue } from './format';
-import { ru } from './ru';
-import { zh } from './zh';
+import { ru as commonRu } from './ru';
+import { zh as commonZh } from './zh';
 
+const en = { ...common, ...eventsEn };
+const ru = { ...commonRu, ...eventsRu };
+const zh = { ...commonZh, ...eventsZh };
 const all: Record<Lang, Record<string, Message>> = { en, ru, zh };
 const forms = (m: Message): string[] => (typeof m === 'string' ? [m] : Object.values(m).filter((v): v is string => typeof v === 'string'));
 const holes = (m: Message): string[] => [...new Set(forms(m).flatMap((f) => [...f.matchAll(/\{(\w+)\}/g)].map((x) => x[1]!)))].sort();
@@ -21,6 +27,9 @@ describe('languages', () => {
       }
     });
   }
+  it('no key is both common and of events', () => {
+    expect(Object.keys(common).filter((key) => key in eventsEn)).toEqual([]);
+  });
   it('Russian plurals have all forms', () => {
     for (const [key, message] of Object.entries(ru)) if (typeof message !== 'string') expect(Object.keys(message).sort(), key).toEqual(['few', 'many', 'one', 'other']);
     expect(fill('ru', ru['rows.count'], { n: 1 })).toBe('1 строка');
@@ -48,6 +57,11 @@ describe('code', () => {
     }
     expect(found).toEqual([]);
   });
+  it('uses the words of events only where they are loaded', () => {
+    const first = ['Pulse.tsx', 'Frame.tsx', 'Bar.tsx', 'Card.tsx', 'Strip.tsx', 'MetricChart.tsx', 'Keys.tsx', 'Panel.tsx', 'Palette.tsx', 'Customer.tsx', 'Customers.tsx'];
+    const found = sources.filter(([file]) => first.some((name) => file.endsWith(`/${name}`))).flatMap(([file, text]) => [...text.matchAll(/\bt\('([\w.]+)'/g)].filter((m) => m[1]! in eventsEn).map((m) => `${file}: ${m[1]}`));
+    expect(found).toEqual([]);
+  });
   it('names only keys that exist', () => {
     const missing: string[] = [];
     for (const [file, text] of sources) for (const m of text.matchAll(/\bt\('([\w.]+)'/g)) if (!(m[1]! in en)) missing.push(`${file}: ${m[1]}`);
@@ -66,6 +80,8 @@ describe('figures', () => {
     expect(formatValue('en', 20, 'months', 'USD')).toBe('20 months');
     expect(formatValue('ru', 4, 'years', 'USD')).toBe('4 года');
     expect(formatValue('en', -5, 'money', 'USD')).toBe('−$5.00');
+    expect([42, 90, 5400, 20 * 3600, 3 * 86_400].map((s) => formatValue('en', s, 'seconds', 'USD'))).toEqual(['42 sec', '1.5 min', '1.5 hr', '20 hr', '3 days']);
+    expect(formatValue('ru', 90, 'seconds', 'USD')).toBe('1,5 мин');
   });
   it('are never NaN and never a false zero', () => {
     for (const v of [null, undefined, Number.NaN, Infinity]) expect(formatValue('en', v, 'money', 'USD')).toBe(EMPTY);
@@ -75,6 +91,7 @@ describe('figures', () => {
     expect(formatDelta('en', t, 0.05, 0.054, 'percent')).toEqual({ text: '+0.4 pt', direction: 'up' });
     expect(formatDelta('en', t, 100, 96.8, 'money')).toEqual({ text: '−3.2%', direction: 'down' });
     expect(formatDelta('en', t, 100, 100.01, 'money')).toEqual({ text: '', direction: 'flat' });
+    expect(formatDelta('en', t, 2, 182, 'count')).toEqual({ text: '×91', direction: 'up' });
     expect(formatDelta('en', t, 0, 7, 'count')).toEqual({ text: '', direction: 'up' });
   });
   it('periods are worded', () => {

@@ -1,15 +1,16 @@
 /** One customer: who, what they pay, and everything that happened, back to the records. */
 import { Link, useParams } from '@tanstack/react-router';
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import { useCustomer, useWorkspace } from '../api/hooks';
 import type { CustomerPage, TimelineItem } from '../api/types';
 import { Chart } from '../charts/Chart';
 import { useColours } from '../charts/ChartFrame';
 import { FONT, escape } from '../charts/options';
 import { Icon } from '../components/Icon';
-import { Loaded } from '../components/states';
+import { Loaded, Waiting } from '../components/states';
 import { Status } from '../components/Status';
 import { useI18n } from '../i18n/context';
+import { withEvents } from '../i18n/store';
 import type { Values } from '../i18n/core';
 import { useView } from '../state/useView';
 import type { EChartsOption } from 'echarts';
@@ -44,6 +45,8 @@ function MrrSteps({ page }: { page: CustomerPage }) {
     </>
   );
 }
+
+const CustomerPeople = lazy(() => withEvents(import('../components/CustomerPeople')).then((m) => ({ default: m.CustomerPeople })));
 
 const MARK: Record<string, string> = { new: 'new', expansion: 'expansion', reactivation: 'reactivation', contraction: 'contraction', churn: 'churn' };
 
@@ -82,6 +85,7 @@ export function Customer() {
   const { t, maybe, money, date, dim } = useI18n();
   const { carry } = useView();
   const query = useCustomer(id);
+  const events = useWorkspace().data?.tables['events'] ?? 0;
   return (
     <div className="page" data-page="customer">
       <nav className="crumbs" aria-label={t('crumbs.label')}><Link to="/customers" search={carry as never}>{t('page.customers')}</Link></nav>
@@ -104,6 +108,7 @@ export function Customer() {
                 <header className="panel-head"><h2>{t('customer.mrr')}</h2></header>
                 <MrrSteps page={page} />
               </section>
+              {events ? <Suspense fallback={<Waiting height={220} />}><CustomerPeople customer={c.customer_id} /></Suspense> : null}
               <div className="grid two-one">
                 <section className="panel" aria-label={t('customer.timeline')}>
                   <header className="panel-head"><h2>{t('customer.timeline')}</h2></header>

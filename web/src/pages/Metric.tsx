@@ -18,7 +18,7 @@ import { labelOf, startOf, step } from '../state/dates';
 function Extremes({ name }: { name: string }) {
   const { t, value, period } = useI18n();
   const view = useView();
-  const query = useFigures({ metrics: [name], params: { ...view.params, compare: view.compare === 'none' ? undefined : view.compare } });
+  const query = useFigures({ metrics: [name], params: { ...view.params, compare: view.compareParam } });
   const result = query.data;
   const series = result?.series[0];
   if (!result || !series) return null;

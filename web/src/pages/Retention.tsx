@@ -3,8 +3,9 @@ import { SegmentedControl } from '@mantine/core';
 import { useMemo } from 'react';
 import { useFigures, useMetrics } from '../api/hooks';
 import { ChartFrame, useColours, useWords, type TableModel } from '../charts/ChartFrame';
-import { cohortRows, lastComplete, type CohortRow } from '../charts/figure';
+import { cohortRows, lastComplete } from '../charts/figure';
 import { cohorts, ranks } from '../charts/options';
+import { Heat } from '../components/Heat';
 import { MetricChart, useOrigin } from '../components/MetricChart';
 import { Strip } from '../components/Strip';
 import { Empty, Loaded } from '../components/states';
@@ -12,56 +13,6 @@ import { useI18n } from '../i18n/context';
 import { periodsBetween } from '../state/dates';
 import { useOpenPanel } from '../state/panel';
 import { useView } from '../state/useView';
-
-function Heat({ rows, unit, onOpen }: { rows: CohortRow[]; unit: 'count' | 'money'; onOpen: (cohort: string, age: number) => void }) {
-  const { t, value, period } = useI18n();
-  const widest = Math.max(0, ...rows.map((r) => r.shares.length));
-  const average = Array.from({ length: widest }, (_, k) => {
-    const have = rows.filter((r) => r.shares[k] !== undefined && !r.running[k]);
-    const size = have.reduce((s, r) => s + r.size, 0);
-    return size ? have.reduce((s, r) => s + (r.amounts[k] ?? 0), 0) / size : null;
-  });
-  const cell = (v: number | null, running: boolean, title: string, key: number, act?: () => void) => {
-    // Full retention is the deepest colour; above 100 % the accent grows no further, the number tells.
-    const depth = v === null ? 0 : Math.max(0.04, Math.min(1, v)) ** 1.6;
-    const body = v === null ? '' : value(v, 'percent').replace(/([.,]\d)/, (m) => (v >= 1 ? '' : m));
-    return (
-      <td key={key} className={running ? 'running' : undefined} style={v === null ? undefined : { background: `color-mix(in srgb, var(--accent) calc(var(--heat) * ${depth.toFixed(3)}), var(--surface))` }}>
-        {act && v !== null ? <button type="button" title={title} onClick={act}>{body}</button> : body}
-      </td>
-    );
-  };
-  return (
-    <div className="scroll heat" tabIndex={0}>
-      <table>
-        <caption className="sr-only">{t('cohorts.title')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('cohorts.cohort')}</th>
-            <th scope="col" className="num">{t(unit === 'count' ? 'cohorts.joined' : 'cohorts.amount')}</th>
-            {Array.from({ length: widest }, (_, k) => <th key={k} scope="col">{k}</th>)}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((r) => (
-            <tr key={r.cohort}>
-              <th scope="row">{period(r.cohort)}</th>
-              <td className="num size">{value(r.size, unit, 'short')}</td>
-              {r.shares.map((v, k) => cell(v, r.running[k] ?? false, `${period(r.cohort)} · ${k}: ${value(v, 'percent')} (${value(r.amounts[k] ?? null, unit)})`, k, () => onOpen(r.cohort, k)))}
-            </tr>
-          ))}
-        </tbody>
-        <tfoot>
-          <tr>
-            <th scope="row">{t('cohorts.average')}</th>
-            <td />
-            {average.map((v, k) => cell(v, false, '', k))}
-          </tr>
-        </tfoot>
-      </table>
-    </div>
-  );
-}
 
 function Cohorts() {
   const { t, value, period } = useI18n();
@@ -97,6 +48,8 @@ function Cohorts() {
             <Heat
               rows={rows}
               unit={revenue ? 'money' : 'count'}
+              title={t('cohorts.title')}
+              heads={[t('cohorts.cohort'), t(revenue ? 'cohorts.amount' : 'cohorts.joined')]}
               onOpen={(cohort, age) => {
                 const first = result.periods.findIndex((p) => periodsBetween(cohort, p.label, grain) === 0);
                 const p = result.periods[first + age];

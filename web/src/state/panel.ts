@@ -19,7 +19,7 @@ export function useOpenPanel(): (target: Target) => void {
       const only = Object.entries(dimensions ?? {})
         .filter((pair): pair is [string, string] => typeof pair[1] === 'string' && pair[1] !== '')
         .map(([dim, value]) => writeFilter({ dim, not: false, values: [value] }));
-      set({ open: metric, period, against, tab: tab === 'why' ? undefined : tab, only: only.length ? only : undefined, split, page: undefined });
+      set({ open: metric, period, against, tab: tab === 'why' ? undefined : tab, only: only.length ? only : undefined, split, page: undefined, people: undefined });
     },
     [set],
   );

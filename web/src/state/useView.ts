@@ -12,6 +12,10 @@ export interface View {
   today: Day;
   weekStart: 0 | 1;
   compare: Comparison;
+  /** What `/query` understands as a comparison; another segment is a second question. */
+  compareParam: 'previous' | 'year_ago' | undefined;
+  /** The filters of the segment that is compared with. */
+  versus: string[];
   currency: string;
   where: string[];
   /** Parameters of `/query` for this view. */
@@ -50,12 +54,13 @@ export function useView(): View {
     const first = workspace?.data_from ? dayIn(workspace.data_from, workspace.timezone) : null;
     const weekStart = workspace && SUNDAY.test(workspace.week_start) ? 0 : 1;
     const span = spanOf(search, today, first, weekStart);
-    const compare = search.compare ?? 'previous';
+    const versus = search.versus ?? [];
+    const compare: Comparison = versus.length ? 'segment' : (search.compare ?? 'previous');
     const currency = search.currency ?? workspace?.currency ?? 'USD';
     const where = search.where ?? [];
     const params: Params = { grain: span.grain, from: span.from, to: span.to, where, currency: search.currency };
     return {
-      search, span, today, weekStart, compare, currency, where, params, set, carry: carried(search),
+      search, span, today, weekStart, compare, compareParam: compare === 'previous' || compare === 'year_ago' ? compare : undefined, versus, currency, where, params, set, carry: carried(search),
       shift: (direction: -1 | 1) => {
         const next = shifted(span, direction, today);
         if (next) set({ ...next, grain: span.grain });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { grainOf, labelOf, periodsBetween, startOf, startOfLabel } from './dates';
-import { carried, parseAddress, readFilter, readSearch, shifted, spanOf, writeAddress, writeFilter } from './view';
+import { toggled } from './filters';
+import { carried, earlier, parseAddress, readFilter, readSearch, shifted, spanOf, writeAddress, writeFilter } from './view';
 
 describe('addresses', () => {
   it('are read and written without loss', () => {
@@ -13,6 +14,12 @@ describe('addresses', () => {
   it('take an own range only when it is in order', () => {
     expect(readSearch({ from: '2025-02-01', to: '2025-01-01' })).toEqual({});
     expect(readSearch({ from: '2025-01-01', to: '2025-02-01' }).range).toBe('own');
+  });
+  it('hold the questions about events', () => {
+    const text = '?versus=plan:Pro&step=page_view%5Bpath~/blog%5D&step=signup&exclude=refund&within=30d&mode=strict&people=step%3D2';
+    expect(writeAddress(readSearch(parseAddress(text)) as Record<string, unknown>)).toBe(text);
+    expect(readSearch({ step: 'one', within: '7y', mode: 'loose', kind: 'x', count: 'bounded', length: '99' })).toEqual({ step: ['one'] });
+    expect(readSearch({ step: Array.from({ length: 80 }, () => 'x') }).step).toHaveLength(64);
   });
   it('leave what was open behind when the page changes', () => {
     expect(carried({ range: '30d', open: 'mrr', period: '2026-01' })).toEqual({ range: '30d' });
@@ -37,7 +44,28 @@ describe('ranges', () => {
   });
 });
 
+describe('what a range is compared with', () => {
+  const today = '2026-11-20';
+  it('is as long, just before it, on the same weekdays for days and weeks', () => {
+    expect(earlier(spanOf({ range: '7d' }, today, null), 'previous')).toEqual({ from: '2026-11-07', to: '2026-11-13' });
+    expect(earlier(spanOf({ range: '30d' }, today, null), 'year_ago')).toEqual({ from: '2025-10-23', to: '2025-11-21' });
+  });
+  it('is as many whole periods, as far as the running one has come', () => {
+    expect(earlier(spanOf({ range: 'mtd', grain: 'month' }, today, null), 'previous')).toEqual({ from: '2026-10-01', to: '2026-10-20' });
+    expect(earlier({ range: 'own', from: '2026-02-01', to: '2026-02-28', grain: 'month' }, 'previous')).toEqual({ from: '2026-01-01', to: '2026-01-28' });
+    expect(earlier({ range: 'own', from: '2026-03-01', to: '2026-03-31', grain: 'month' }, 'previous')).toEqual({ from: '2026-02-01', to: '2026-02-28' });
+    expect(earlier(spanOf({ range: 'ytd' }, today, null), 'year_ago')).toEqual({ from: '2025-01-01', to: '2025-11-20' });
+  });
+});
+
 describe('filters', () => {
+  it('are set by a click and taken away by the next', () => {
+    expect(toggled(['plan:Pro'], 'channel', 'direct')).toEqual(['plan:Pro', 'channel:direct']);
+    expect(toggled(['plan:Pro', 'channel:direct'], 'channel', 'direct')).toEqual(['plan:Pro']);
+    expect(toggled(['channel:direct,email'], 'channel', 'direct')).toEqual(['channel:direct']);
+    expect(toggled(['channel!:direct'], 'channel', 'direct')).toEqual(['channel:direct']);
+    expect(toggled(['channel:direct'], 'channel', 'direct')).toBeUndefined();
+  });
   it('are read and written', () => {
     expect(readFilter('country!:US,DE')).toEqual({ dim: 'country', not: true, values: ['US', 'DE'] });
     expect(writeFilter({ dim: 'plan', not: false, values: ['Pro'] })).toBe('plan:Pro');

@@ -1,0 +1,42 @@
+/** One event in a list: when, who, what, where; its properties on demand. */
+import { useState } from 'react';
+import type { EventRow } from '../api/events';
+import { useI18n } from '../i18n/context';
+import { eventLabel } from '../state/step';
+import { usePersonName } from './People';
+import { Link } from '@tanstack/react-router';
+import { useView } from '../state/useView';
+import { Icon } from './Icon';
+
+/** Properties as pairs; objects as JSON, nothing empty. */
+export function Properties({ of }: { of: Record<string, unknown> | null }) {
+  const { t } = useI18n();
+  const list = Object.entries(of ?? {}).filter(([, v]) => v !== null && v !== undefined && v !== '');
+  if (!list.length) return <p className="muted small">{t('event.noProperties')}</p>;
+  return (
+    <dl className="pairs compact">
+      {list.map(([k, v]) => <div key={k}><dt><code>{k}</code></dt><dd>{typeof v === 'object' ? <code>{JSON.stringify(v)}</code> : String(v)}</dd></div>)}
+    </dl>
+  );
+}
+
+export function EventLine({ event, seconds = true, who = true, fresh = false }: { event: EventRow; seconds?: boolean; who?: boolean; fresh?: boolean }) {
+  const { t, moment, dim } = useI18n();
+  const { carry } = useView();
+  const name = usePersonName();
+  const [open, setOpen] = useState(false);
+  const about = [event.path, event.channel ? dim('channel', event.channel) : null, event.country ? dim('country', event.country) : null, event.device ? dim('device', event.device) : null].filter(Boolean);
+  const when = moment(event.at, seconds);
+  return (
+    <li className={fresh ? 'event-line arrived' : 'event-line'}>
+      <time className="muted small" dateTime={event.at} title={when}>{when.replace(/^.*?(\d\d:\d\d(?::\d\d)?)$/, '$1')}</time>
+      <button type="button" className="event-what" aria-expanded={open} onClick={() => setOpen(!open)}>
+        <strong>{eventLabel(event.event)}</strong>
+        <span className="muted small">{about.join(' · ')}</span>
+      </button>
+      {who ? <span className="event-who"><Link to="/persons/$id" params={{ id: event.person_id }} search={carry as never}>{name({ person_id: event.person_id })}</Link></span> : null}
+      {event.customer_id && who ? <Link className="event-customer" to="/customers/$id" params={{ id: event.customer_id }} search={carry as never} aria-label={t('event.customer', { id: event.customer_id })} title={event.customer_id}><Icon name="customers" size={14} /></Link> : <span />}
+      {open ? <div className="event-more"><Properties of={event.properties} /></div> : null}
+    </li>
+  );
+}
