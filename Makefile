@@ -1,7 +1,7 @@
 # make demo    build everything, fill a company with three years of records, serve its figures on this machine
 # make test    everything that must hold before a change is merged
 # make check   formatting, house rules, types of the page; make lints adds clippy
-# make bench   benchmarks against DuckDB, Polars and chDB (CUSTOMERS=20000 for a quick look)
+# make bench   benchmarks against DuckDB, Polars and chDB (CUSTOMERS=20000 for a quick look); make bench-events: of events (ROWS=200000)
 # make web     the user interface alone (web/dist)
 # make fmt     format all sources          make book    the book (needs mdbook)
 # make clean   remove what was built
@@ -23,7 +23,7 @@ BURGEON := $(CARGO_TARGET_DIR)/debug/burgeon
 RELEASE := $(CARGO_TARGET_DIR)/release/burgeon
 ROOT := $(filter 0,$(shell id -u))
 
-.PHONY: demo test check bench web fmt clean book build release house lints rust-tests web-checks web-packages browser-tests \
+.PHONY: demo test check bench bench-events web fmt clean book build release house lints rust-tests web-checks web-packages browser-tests \
 	client-tests tools tools-browser
 
 # --- what people run -------------------------------------------------------------------------------------------
@@ -45,6 +45,13 @@ bench: release
 	test -x $(BENCH)/python/bin/python || python3 -m venv $(BENCH)/python
 	$(BENCH)/python/bin/pip install -q -r bench/requirements.txt
 	$(BENCH)/python/bin/python bench/run.py --binary $(RELEASE) --work $(BENCH) --customers $(CUSTOMERS)
+
+ROWS ?= 20000000
+bench-events: release
+	$(call debian,python3,python3 python3-venv)
+	test -x $(BENCH)/python/bin/python || python3 -m venv $(BENCH)/python
+	$(BENCH)/python/bin/pip install -q -r bench/requirements.txt
+	$(BENCH)/python/bin/python bench/run_events.py --binary $(RELEASE) --work $(BENCH) --rows $(ROWS)
 
 web: web/dist/index.html
 
@@ -97,7 +104,7 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
 	@touch $@
 
-WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/*.mjs web/tsconfig.json openapi.json -type f 2>/dev/null)
+WEB_SOURCES := $(shell find web/src web/tracker web/public web/index.html web/*.ts web/*.mjs web/tsconfig.json openapi.json -type f 2>/dev/null)
 
 web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	cd web && npm run --silent build

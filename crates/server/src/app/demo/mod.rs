@@ -11,6 +11,7 @@
 
 mod company;
 mod dice;
+pub mod events;
 mod life;
 mod live;
 mod names;

@@ -7,7 +7,10 @@ use arrow::array::{
     TimestampMicrosecondBuilder, UInt64Builder,
 };
 
-use burgeon_core::records::{ColumnType, KeyHasher, KeyPart, Table, arrow_schema};
+use arrow::datatypes::{DataType, Field, Schema};
+use burgeon_core::records::{
+    ColumnType, KeyHasher, KeyPart, Storage, Table, arrow_schema, content_schema, system,
+};
 
 /// One value of a row.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +139,12 @@ impl Rows {
         for (builder, cell) in self.columns.iter_mut().zip(cells) {
             builder.push(*cell);
         }
+        self.source.append_value("demo");
+        self.rows += 1;
+        // Events happen once: they have no versions.
+        if self.table.storage == Storage::Events {
+            return;
+        }
         let parts = self.key_columns.iter().map(|&index| match cells[index] {
             Cell::Text(text) => KeyPart::Text(text),
             Cell::Int(value) => KeyPart::Int(value),
@@ -143,12 +152,10 @@ impl Rows {
             _ => KeyPart::Null,
         });
         self.key.append_value(self.hasher.hash(parts));
-        self.source.append_value("demo");
         self.nothing.iter_mut().for_each(StringViewBuilder::append_null);
         self.seq.append_value(self.next_seq);
         self.deleted.append_value(false);
         self.next_seq += 1;
-        self.rows += 1;
     }
 
     /// The rows as a batch; `None` when there are none. The next rows begin another batch.
@@ -159,11 +166,16 @@ impl Rows {
         self.rows = 0;
         let mut arrays: Vec<ArrayRef> = self.columns.iter_mut().map(Builder::finish).collect();
         arrays.push(Arc::new(self.source.finish()));
+        // The builders come from the same list of columns as the schema.
+        if self.table.storage == Storage::Events {
+            let mut fields = content_schema(self.table).fields().to_vec();
+            fields.push(Arc::new(Field::new(system::SOURCE, DataType::Utf8View, false)));
+            return RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).ok();
+        }
         arrays.extend(self.nothing.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
         arrays.push(Arc::new(self.key.finish()));
         arrays.push(Arc::new(self.seq.finish()));
         arrays.push(Arc::new(self.deleted.finish()));
-        // The builders come from the same list of columns as the schema.
         RecordBatch::try_new(arrow_schema(self.table), arrays).ok()
     }
 }
