@@ -75,7 +75,7 @@ export interface Series {
   unit: Unit;
   dimensions: Record<string, string | null>;
   values: (number | null)[];
-  reasons: (string | null)[];
+  reasons: (Text | null)[];
   compare: (number | null)[] | null;
 }
 

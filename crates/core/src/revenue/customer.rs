@@ -139,6 +139,8 @@ struct Total {
 pub(super) struct Customer {
     pub(super) rules: RevenueRules,
     pub(super) zone: Zone,
+    /// See [`Fold::nearest`](super::Fold::nearest).
+    pub(super) nearest: (i64, i64),
     now: i64,
     id: String,
     hash: u64,
@@ -156,6 +158,7 @@ impl Customer {
         Customer {
             rules,
             zone: Zone::utc(),
+            nearest: (i64::MIN, i64::MAX),
             now,
             id: String::new(),
             hash: 0,
@@ -378,6 +381,7 @@ impl Customer {
             }
             let reason = self.text("coupon", Text::default());
             for (at, begins) in [(begins, true), (ends, false)] {
+                note(&mut self.nearest, at, self.now);
                 let kind = Kind::Coupon { coupon: number as u32, begins };
                 self.events.push(Event { at, kind, reason, key: coupon.held.key, ..event });
             }
@@ -404,7 +408,11 @@ impl Customer {
             let id = if named.is_empty() { reason } else { series.subscription };
             let number = self.subscriptions.len() as u32;
             self.subscriptions.push(Subscription::new(id, gate));
-            for step in series.steps(&self.zone).into_iter().take_while(|step| step.at <= self.now) {
+            for step in series.steps(&self.zone) {
+                note(&mut self.nearest, step.at, self.now);
+                if step.at > self.now {
+                    break;
+                }
                 self.events.push(Event {
                     at: step.at,
                     subscription: number,
@@ -737,6 +745,14 @@ fn counted(event: &Event, old: &Counted, rules: &RevenueRules) -> Counted {
         currency: event.currency,
         term: event.term,
         plan: event.plan,
+    }
+}
+
+fn note(nearest: &mut (i64, i64), at: i64, now: i64) {
+    if at <= now {
+        nearest.0 = nearest.0.max(at);
+    } else {
+        nearest.1 = nearest.1.min(at);
     }
 }
 

@@ -205,6 +205,13 @@ impl Fold {
         self
     }
 
+    /// The instants nearest to now among those that the fold came to by itself (ends of coupons, beginnings of months
+    /// with usage), over all customers so far: the latest up to now and the earliest after it. While now passes neither
+    /// of them, nor any row, the same rows give the same movements.
+    pub fn nearest(&self) -> (i64, i64) {
+        self.customer.nearest
+    }
+
     /// Takes a coupon of the customer at hand or of the next one. Without its rule it does nothing.
     pub fn coupon<S: Sink>(&mut self, customer_id: &str, coupon: &Coupon<'_>, sink: &mut S) {
         if self.customer.rules.one_time_coupons {

@@ -14,6 +14,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
+use jiff::civil::Date;
 
 use super::error::EngineError;
 use super::{cohort, single, sums};
@@ -33,6 +34,8 @@ pub struct EngineOptions {
     pub display: Currency,
     /// The rules of recurring revenue.
     pub rules: RevenueRules,
+    /// The day whose rates convert everything; `None`: each row has the rate of its own day.
+    pub constant_rates: Option<Date>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// The facts.
@@ -60,6 +63,7 @@ impl EngineOptions {
             zone,
             display,
             rules,
+            constant_rates: None,
             clock,
             facts,
             cache_bytes: 256 << 20,
@@ -96,7 +100,8 @@ impl Engine {
     /// When a record table cannot be opened or a fact does not plan.
     pub async fn new(source: Arc<dyn RecordSource>, options: EngineOptions) -> Result<Engine, EngineError> {
         let cache = Arc::new(PartialCache::new(options.cache_bytes));
-        let rates = Arc::new(RateBook::new(Rates::new(options.zone.clone(), 0, [])));
+        let none = Rates::new(options.zone.clone(), 0, []).constant(options.constant_rates);
+        let rates = Arc::new(RateBook::new(none));
         let context = SessionContext::new_with_state(state(&options, &cache)?);
         // Twice: as `payments` and as `records.payments`, since a fact may take the plain name.
         let catalog = context.catalog("datafusion");
@@ -114,7 +119,11 @@ impl Engine {
         }
         context.register_udtf(
             functions::movements_fold::NAME,
-            Arc::new(functions::movements_fold::MovementsFold::new(Arc::clone(&source), options.rules)),
+            Arc::new(functions::movements_fold::MovementsFold::new(
+                Arc::clone(&source),
+                options.rules,
+                options.zone.clone(),
+            )),
         );
         let facts = facts::register(&context, &options.facts).await?;
         Ok(Engine { source, options, rates, cache, context, facts })
@@ -179,7 +188,8 @@ impl Engine {
                 }
             }
         }
-        self.rates.replace(Rates::new(self.options.zone.clone(), version, rows));
+        let rates = Rates::new(self.options.zone.clone(), version, rows);
+        self.rates.replace(rates.constant(self.options.constant_rates));
         Ok(self.rates.current())
     }
 

@@ -145,10 +145,10 @@ fn json_form() {
         "reasons": [
           null,
           {
-        "en": "Customers is zero",
-        "ru": "Клиенты = 0",
-        "zh": "客户数为零"
-      }
+            "en": "Customers is zero",
+            "ru": "Клиенты = 0",
+            "zh": "客户数为零"
+          }
         ],
         "compare": null
       },
@@ -182,10 +182,10 @@ fn json_form() {
         ],
         "reasons": [
           {
-        "en": "nothing was lost in the period, so there is nothing to divide by",
-        "ru": "в периоде ничего не потеряно, делить не на что",
-        "zh": "该期间没有损失，无法相除"
-      },
+            "en": "nothing was lost in the period, so there is nothing to divide by",
+            "ru": "в периоде ничего не потеряно, делить не на что",
+            "zh": "该期间没有损失，无法相除"
+          },
           null
         ],
         "compare": null
