@@ -188,6 +188,9 @@ impl Catalog {
                 found.extend(expr.settings());
                 found.extend(chosen_by.iter().map(String::as_str));
             }
+            if let Kind::Model { .. } = metric.kind {
+                found.insert("ltv_horizon_months");
+            }
             open.extend(metric.kind.parts());
         }
         found.into_iter().collect()

@@ -2,7 +2,8 @@
 //!
 //! `default.toml` beside this file is the reference: it is what a new workspace gets, its comments are the
 //! documentation of the settings everywhere, and a test holds it equal to [`Settings::default`]. To add a
-//! setting: a field, an arm in `set_raw` and in `get`, a name in [`NAMES`], and its lines in `default.toml`.
+//! setting: a field, an arm in `set_raw` and in `get`, a name in [`NAMES`], its lines in `default.toml`, and its meaning in
+//! the other languages in `docs.toml`.
 
 mod file;
 
@@ -355,6 +356,18 @@ pub fn choices(name: &str) -> &'static [&'static str] {
             &["true", "false"]
         }
         _ => &[],
+    }
+}
+
+/// What a setting means in a language (`en`, `ru`, `zh`); `None` when there is no such setting or language.
+pub fn doc_in(name: &str, language: &str) -> Option<&'static str> {
+    type Docs = std::collections::HashMap<String, std::collections::HashMap<String, String>>;
+    // A test holds the file readable and whole.
+    static DOCS: LazyLock<Docs> =
+        LazyLock::new(|| toml::from_str(include_str!("docs.toml")).unwrap_or_default());
+    match language {
+        "en" => doc(name),
+        _ => DOCS.get(name)?.get(language).map(String::as_str),
     }
 }
 

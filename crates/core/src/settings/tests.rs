@@ -124,6 +124,17 @@ fn editing_keeps_comments() {
 }
 
 #[test]
+fn every_setting_is_explained_in_every_language() {
+    for name in NAMES {
+        for language in ["en", "ru", "zh"] {
+            let text = doc_in(name, language).unwrap_or_default();
+            assert!(text.ends_with(['.', '。']), "{name} in {language}: {text}");
+        }
+    }
+    assert_eq!((doc_in("pause", "de"), doc_in("paws", "ru")), (None, None));
+}
+
+#[test]
 fn words_are_what_the_choices_say() {
     let mut settings = Settings::default();
     assert_eq!(settings.word("ltv_formula"), Some("churn"));

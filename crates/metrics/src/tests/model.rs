@@ -107,7 +107,7 @@ fn the_setting_chooses_the_formula_and_nothing_else_is_asked_for() {
     assert_eq!(bases(&context), only("mrr_movements"));
     let catalog = catalog_under(&context.settings);
     assert_eq!(catalog.depends_on("ltv"), ["ltv_predicted"]);
-    assert_eq!(catalog.settings("ltv"), ["gross_margin", "ltv_formula"]);
+    assert_eq!(catalog.settings("ltv"), ["gross_margin", "ltv_formula", "ltv_horizon_months"]);
     assert!(catalog.divisible("ltv", "country", &[]));
 }
 
