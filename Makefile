@@ -7,7 +7,8 @@
 # make clean   remove what was built
 #
 # Build artefacts lie in one folder outside the checkout, so that all worktrees and CI share one compiled DataFusion.
-# CARGO_TARGET_DIR=... puts them elsewhere, DATA=... puts the demo company elsewhere.
+# CARGO_TARGET_DIR=... puts them elsewhere, DATA=... puts the demo company elsewhere. Only one checkout at a time may
+# build there.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -124,6 +125,17 @@ tools:
 	$(call debian,cc,build-essential)
 	$(call debian,pkg-config,pkg-config)
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later from rustup.rs" >&2; exit 1; }
+	@$(own-artefacts)
+
+# Cargo takes the crates of two checkouts for the same and tells them apart by the time of their files alone, so that one
+# could get what the other built. Whoever comes after another checkout begins without its crates; dependencies stay.
+define own-artefacts
+	stamp="$(CARGO_TARGET_DIR)/checkout"; \
+	if [ -e "$$stamp" ] && [ "$$(cat "$$stamp")" != "$(CURDIR)" ]; then \
+	  echo "$$stamp: $$(cat "$$stamp") built here before; our crates are built anew"; \
+	  cargo clean -q --workspace; cargo clean -q --workspace --release; fi; \
+	mkdir -p "$(CARGO_TARGET_DIR)"; echo "$(CURDIR)" > "$$stamp"
+endef
 
 tools-browser:
 	$(call debian,chromium,chromium fonts-noto-core fonts-noto-cjk)

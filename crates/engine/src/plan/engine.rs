@@ -1,5 +1,6 @@
 //! The engine: a DataFusion session over the records of a workspace.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 use jiff::civil::Date;
+use parking_lot::Mutex;
 
 use super::error::EngineError;
 use super::{cohort, single, sums};
@@ -81,6 +83,8 @@ pub struct Engine {
     pub(super) rates: Arc<RateBook>,
     cache: Arc<PartialCache>,
     pub(super) context: SessionContext,
+    /// Facts (with or without their customer) whose plans mix entities between partitions.
+    pub(super) mixing: Mutex<HashSet<(String, bool)>>,
     facts: Vec<FactSchema>,
 }
 
@@ -126,7 +130,7 @@ impl Engine {
             )),
         );
         let facts = facts::register(&context, &options.facts).await?;
-        Ok(Engine { source, options, rates, cache, context, facts })
+        Ok(Engine { source, options, rates, cache, context, mixing: Mutex::default(), facts })
     }
 
     /// The facts with their columns, for the metrics catalog.
