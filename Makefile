@@ -4,6 +4,7 @@
 # make bench   benchmarks against DuckDB, Polars and chDB (CUSTOMERS=20000 for a quick look)
 # make web     the user interface alone (web/dist)
 # make fmt     format all sources          make book    the book (needs mdbook)
+# make delta   reads the lake with deltalake and DuckDB from PyPI and compares
 # make clean   remove what was built
 #
 # Build artefacts lie in one folder outside the checkout, so that all worktrees and CI share one compiled DataFusion.
@@ -24,7 +25,7 @@ BURGEON := $(CARGO_TARGET_DIR)/debug/burgeon
 RELEASE := $(CARGO_TARGET_DIR)/release/burgeon
 ROOT := $(filter 0,$(shell id -u))
 
-.PHONY: demo test check bench web fmt clean book build release house lints rust-tests web-checks web-packages browser-tests \
+.PHONY: demo test check bench delta web fmt clean book build release house lints rust-tests web-checks web-packages browser-tests \
 	tools tools-browser
 
 # --- what people run -------------------------------------------------------------------------------------------
@@ -46,6 +47,13 @@ bench: release
 	test -x $(BENCH)/python/bin/python || python3 -m venv $(BENCH)/python
 	$(BENCH)/python/bin/pip install -q -r bench/requirements.txt
 	$(BENCH)/python/bin/python bench/run.py --binary $(RELEASE) --work $(BENCH) --customers $(CUSTOMERS)
+
+# Other readers of the lake, in an environment of their own; apart from the tests, since it needs PyPI.
+delta: build
+	$(call debian,python3,python3 python3-venv)
+	test -x $(BENCH)/delta/bin/python || python3 -m venv $(BENCH)/delta
+	$(BENCH)/delta/bin/pip install -q deltalake duckdb pyarrow
+	$(BENCH)/delta/bin/python bench/outside_reader.py --binary $(BURGEON)
 
 web: web/dist/index.html
 
