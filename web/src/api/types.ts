@@ -233,6 +233,8 @@ export interface ImportRun {
   replaced: number;
   unchanged: number;
   rejected: number;
+  missing: number;
+  removed: number;
   bytes_read: number | null;
   bytes_total: number | null;
   error: string | null;
