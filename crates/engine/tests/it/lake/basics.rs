@@ -141,15 +141,24 @@ async fn the_same_import_again_makes_no_new_version_and_a_corrected_one_corrects
             writer.finish().await.expect("finish")
         }
     };
-    assert_eq!(import(all.clone()).await, BulkSummary { taken: 500, replaced: 0, unchanged: 0 });
+    assert_eq!(
+        import(all.clone()).await,
+        BulkSummary { taken: 500, replaced: 0, unchanged: 0, ..BulkSummary::default() }
+    );
     let (before, log) = (versions(&lake), commits(dir.path(), TABLE));
-    assert_eq!(import(all.clone()).await, BulkSummary { taken: 0, replaced: 0, unchanged: 500 });
+    assert_eq!(
+        import(all.clone()).await,
+        BulkSummary { taken: 0, replaced: 0, unchanged: 500, ..BulkSummary::default() }
+    );
     assert_eq!((versions(&lake), commits(dir.path(), TABLE)), (before.clone(), log));
 
     let mut corrected = all.clone();
     corrected[3].amount += 1000;
     corrected.push(row("cus_new", "sub_new", 5, 5));
-    assert_eq!(import(corrected.clone()).await, BulkSummary { taken: 1, replaced: 1, unchanged: 499 });
+    assert_eq!(
+        import(corrected.clone()).await,
+        BulkSummary { taken: 1, replaced: 1, unchanged: 499, ..BulkSummary::default() }
+    );
     assert_eq!(content(&lake).await, sorted(corrected.clone()));
     // A few rows beside a large table: no base is rewritten.
     assert_eq!(
