@@ -4,10 +4,12 @@
 # make bench   benchmarks against DuckDB, Polars and chDB (CUSTOMERS=20000 for a quick look); make bench-events: of events (ROWS=200000)
 # make web     the user interface alone (web/dist)
 # make fmt     format all sources          make book    the book (needs mdbook)
+# make delta   reads the lake with deltalake and DuckDB from PyPI and compares
 # make clean   remove what was built
 #
 # Build artefacts lie in one folder outside the checkout, so that all worktrees and CI share one compiled DataFusion.
-# CARGO_TARGET_DIR=... puts them elsewhere, DATA=... puts the demo company elsewhere.
+# CARGO_TARGET_DIR=... puts them elsewhere, DATA=... puts the demo company elsewhere. Only one checkout at a time may
+# build there.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -23,8 +25,8 @@ BURGEON := $(CARGO_TARGET_DIR)/debug/burgeon
 RELEASE := $(CARGO_TARGET_DIR)/release/burgeon
 ROOT := $(filter 0,$(shell id -u))
 
-.PHONY: demo test check bench bench-events web fmt clean book build release house lints rust-tests web-checks web-packages browser-tests \
-	client-tests tools tools-browser
+.PHONY: demo test check bench bench-events delta web fmt clean book build release house lints rust-tests web-checks \
+	web-packages browser-tests client-tests tools tools-browser
 
 # --- what people run -------------------------------------------------------------------------------------------
 
@@ -52,6 +54,13 @@ bench-events: release
 	test -x $(BENCH)/python/bin/python || python3 -m venv $(BENCH)/python
 	$(BENCH)/python/bin/pip install -q -r bench/requirements.txt
 	$(BENCH)/python/bin/python bench/run_events.py --binary $(RELEASE) --work $(BENCH) --rows $(ROWS)
+
+# Other readers of the lake, in an environment of their own; apart from the tests, since it needs PyPI.
+delta: build
+	$(call debian,python3,python3 python3-venv)
+	test -x $(BENCH)/delta/bin/python || python3 -m venv $(BENCH)/delta
+	$(BENCH)/delta/bin/pip install -q deltalake duckdb pyarrow
+	$(BENCH)/delta/bin/python bench/outside_reader.py --binary $(BURGEON)
 
 web: web/dist/index.html
 
@@ -151,6 +160,17 @@ tools:
 	$(call debian,cc,build-essential)
 	$(call debian,pkg-config,pkg-config)
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later from rustup.rs" >&2; exit 1; }
+	@$(own-artefacts)
+
+# Cargo takes the crates of two checkouts for the same and tells them apart by the time of their files alone, so that one
+# could get what the other built. Whoever comes after another checkout begins without its crates; dependencies stay.
+define own-artefacts
+	stamp="$(CARGO_TARGET_DIR)/checkout"; \
+	if [ -e "$$stamp" ] && [ "$$(cat "$$stamp")" != "$(CURDIR)" ]; then \
+	  echo "$$stamp: $$(cat "$$stamp") built here before; our crates are built anew"; \
+	  cargo clean -q --workspace; cargo clean -q --workspace --release; fi; \
+	mkdir -p "$(CARGO_TARGET_DIR)"; echo "$(CURDIR)" > "$$stamp"
+endef
 
 tools-browser:
 	$(call debian,chromium,chromium fonts-noto-core fonts-noto-cjk)

@@ -198,8 +198,8 @@ function rows(p: URLSearchParams) {
   };
 }
 
-const imports: Record<string, unknown>[] = [{ import_id: 'imp_1', file: 'stripe-subscriptions.csv', shape: 'stripe_subscriptions', bytes_read: null, bytes_total: null, table: 'subscription_changes', state: 'done', rows_read: 18_204, taken: 18_190, replaced: 2, unchanged: 0, rejected: 12, error: null, started_at: iso(NOW - 3 * DAY), finished_at: iso(NOW - 3 * DAY + 4000) }];
 const tables = { customers: 900, plans: 4, subscription_changes: events.length, cancellations: 214, invoices: 18_204, invoice_lines: 21_930, payments: 17_800, refunds: 140, credit_notes: 22, discounts: 64, fx_rates: 1090, costs: 0, releases: 3, ...tablesOfEvents };
+const imports: Record<string, unknown>[] = [{ import_id: 'imp_1', file: 'stripe-subscriptions.csv', shape: 'stripe_subscriptions', bytes_read: null, bytes_total: null, table: 'subscription_changes', state: 'done', rows_read: 18_204, taken: 18_190, replaced: 2, unchanged: 0, rejected: 12, missing: 0, removed: 0, error: null, started_at: iso(NOW - 3 * DAY), finished_at: iso(NOW - 3 * DAY + 4000) }];
 
 function customer(c: Cust) {
   return { customer_id: c.id, name: c.name, email: `billing@${c.name.toLowerCase().replace(/\W+/g, '-')}.example`, country: c.country, channel: c.channel, plan: c.plan, mrr: c.mrr / 100, currency: 'USD', since: iso(c.since), status: c.mrr > 0 ? 'active' : 'canceled', ltv: events.filter((e) => e.id === c.id).length * 431.5 };
@@ -254,7 +254,7 @@ function route(method: string, path: string, p: URLSearchParams, body: string): 
   if (path === '/imports' && method === 'GET') return { imports };
   if (path === '/imports') {
     if (/name="dry_run"\s+true/.test(body) || p.get('dry_run') === 'true') return { shape: 'subscription_periods', table: 'subscription_changes', tables: ['subscription_changes'], mapping: [{ field: 'customer_id', column: 'Customer', confidence: 0.98, required: true, doc: 'Customer in the billing system.' }, { field: 'start', column: 'Start', confidence: 0.9, required: true, doc: 'First day.' }, { field: 'end', column: 'End', confidence: 0.9, required: false, doc: 'First day without service.' }, { field: 'amount', column: 'Price', confidence: 0.62, required: true, doc: 'Price of one unit for one interval.' }, { field: 'currency', column: null, confidence: 0, required: true, doc: 'ISO 4217 code.' }], columns: ['Customer', 'Start', 'End', 'Price', 'Note'].map((name) => ({ name, type: 'text', examples: ['a', 'b'] })), sample: [{ customer_id: 'a', start: '2025-01-01', end: null, amount: '120.00' }, { customer_id: 'b', start: '2025-02-01', end: '2025-05-01', amount: '80.00' }], rejects: [{ line: 14, reason: 'start “31.02.2025” is not a date', bytes: 'q,31.02.2025,,12' }], rows_seen: 200, rejected: 1, undecided: ['currency: no column holds a currency; say map currency="EUR"'], notes: ['Price: the comma is read as the decimal sign'] };
-    const run = { import_id: `imp_${imports.length + 1}`, file: 'upload.csv', shape: null, bytes_read: null, bytes_total: null, table: 'subscription_changes', state: 'done', rows_read: 200, taken: 199, replaced: 0, unchanged: 0, rejected: 1, error: null, started_at: iso(Date.now()), finished_at: iso(Date.now()) };
+    const run = { import_id: `imp_${imports.length + 1}`, file: 'upload.csv', shape: null, bytes_read: null, bytes_total: null, table: 'subscription_changes', state: 'done', rows_read: 200, taken: 199, replaced: 0, unchanged: 0, rejected: 1, missing: 0, removed: 0, error: null, started_at: iso(Date.now()), finished_at: iso(Date.now()) };
     imports.unshift(run);
     return run;
   }

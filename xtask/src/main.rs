@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 mod book;
+mod links;
 mod tidy;
 
 const USAGE: &str =
     "usage: xtask tidy          check the dependency rule, module borders, file lengths, left-overs
        xtask book          write the generated pages of the book
-       xtask book --check  fail when the generated pages are stale";
+       xtask book --check  fail when the generated pages are stale or a link leads nowhere";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -19,7 +20,10 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["tidy"] => tidy::run(&root),
         ["book"] => book::write(&root),
-        ["book", "--check"] => book::check(&root),
+        ["book", "--check"] => book::check(&root).and_then(|mut findings| {
+            findings.extend(links::check(&root)?);
+            Ok(findings)
+        }),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

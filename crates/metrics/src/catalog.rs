@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use burgeon_core::settings::Settings;
 use burgeon_core::text::did_you_mean;
 use burgeon_core::time::Grain;
 
@@ -95,6 +96,24 @@ impl Catalog {
         (catalog, errors)
     }
 
+    /// The catalog under settings: where a setting chooses between formulas, the chosen one stands alone, so that the
+    /// dimensions, the lineage and the explanation of a metric are those of what is computed.
+    #[must_use]
+    pub fn under(mut self, settings: &Settings) -> Catalog {
+        for metric in self.metrics.values_mut() {
+            let Kind::Formula { expr, .. } = &metric.kind else { continue };
+            let choices: Vec<String> = expr.choices().into_iter().map(str::to_owned).collect();
+            if choices.is_empty() {
+                continue;
+            }
+            let chosen = expr.under(settings);
+            if let Kind::Formula { expr, chosen_by, .. } = &mut Arc::make_mut(metric).kind {
+                (*expr, *chosen_by) = (chosen, choices);
+            }
+        }
+        self
+    }
+
     /// All metrics by name.
     pub fn metrics(&self) -> impl Iterator<Item = &Metric> {
         self.metrics.values().map(Arc::as_ref)
@@ -165,8 +184,12 @@ impl Catalog {
         let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![name]);
         while let Some(name) = open.pop() {
             let Some(metric) = self.metric(name).filter(|_| seen.insert(name)) else { continue };
-            if let Kind::Formula { expr, .. } = &metric.kind {
+            if let Kind::Formula { expr, chosen_by, .. } = &metric.kind {
                 found.extend(expr.settings());
+                found.extend(chosen_by.iter().map(String::as_str));
+            }
+            if let Kind::Model { .. } = metric.kind {
+                found.insert("ltv_horizon_months");
             }
             open.extend(metric.kind.parts());
         }
@@ -232,7 +255,7 @@ impl Catalog {
             },
             Kind::Cumulative { aggregate, .. } => *aggregate == CumulativeAggregate::Sum || of_entity,
             Kind::Cohort { take, .. } => take.is_amount() || of_entity,
-            Kind::Ratio { .. } => false,
+            Kind::Ratio { .. } | Kind::Model { .. } => false,
             Kind::Revaluation { .. } => true,
             Kind::Formula { expr, .. } => self.additive_expr(expr, of_entity),
         }
@@ -241,7 +264,9 @@ impl Catalog {
     /// Whether an expression is linear in additive metrics without a constant.
     pub(crate) fn additive_expr(&self, expr: &Expr, of_entity: bool) -> bool {
         match expr {
-            Expr::Number(_) | Expr::Setting(_) | Expr::NullIf(..) | Expr::Coalesce(_) => false,
+            Expr::Number(_) | Expr::Setting(_) | Expr::NullIf(..) | Expr::Coalesce(_) | Expr::Choose(..) => {
+                false
+            }
             Expr::Metric(name) => self.additive(name, of_entity),
             Expr::Negate(a) | Expr::Opening(a) | Expr::Shift(a, _) | Expr::Share(a) => {
                 self.additive_expr(a, of_entity)
@@ -267,7 +292,7 @@ impl Catalog {
         };
         let names: &[&str] = match &metric.kind {
             Kind::Ratio { .. } => &["numerator", "denominator"],
-            Kind::Revaluation { .. } => &["of"],
+            Kind::Revaluation { .. } | Kind::Model { .. } => &["of"],
             _ => &["formula"],
         };
         for part in metric.kind.parts() {
@@ -300,6 +325,27 @@ impl Catalog {
                 match flows.iter().chain(less).find(|n| !flow(n)) {
                     Some(other) => fail("flows", format!("{other} is no flow; name simple metrics")),
                     None => Ok(()),
+                }
+            }
+            Kind::Model { of, .. } => {
+                let counts = match self.metric(of).map(|m| &m.kind) {
+                    Some(Kind::Cumulative {
+                        aggregate: CumulativeAggregate::PositiveEntities, fact, ..
+                    }) => self.facts.get(fact).is_some_and(|fact| fact.column("first_paid_at").is_some()),
+                    _ => false,
+                };
+                if !counts {
+                    let message = format!(
+                        "{of} has no cohorts to look at; name a metric of positive_entities over a fact with first_paid_at, such as customers"
+                    );
+                    return fail("of", message);
+                }
+                match metric.unit {
+                    Unit::Months => Ok(()),
+                    other => fail(
+                        "unit",
+                        format!("a model counts months, not {}; write unit: months", other.as_str()),
+                    ),
                 }
             }
             Kind::Ratio { .. } => Ok(()),
@@ -377,7 +423,7 @@ impl Catalog {
     }
 
     fn check_formula(&self, expr: &Expr) -> Result<(), String> {
-        let defaults = burgeon_core::settings::Settings::default();
+        let defaults = Settings::default();
         let mut wrong = None;
         expr.walk(&mut |e| match e {
             Expr::Opening(inner) => {
@@ -385,6 +431,23 @@ impl Catalog {
                     wrong.get_or_insert(format!(
                         "opening({flow}) has no meaning: {flow} is no balance; use previous({flow})"
                     ));
+                }
+            }
+            Expr::Choose(setting, arms) => {
+                let known = burgeon_core::settings::choices(setting);
+                if known.is_empty() || defaults.word(setting).is_none() {
+                    let words = defaults.list().into_iter().filter(|s| !s.choices.is_empty()).map(|s| s.name);
+                    wrong.get_or_insert(format!(
+                        "there is no setting \"{setting}\" to choose by{}",
+                        did_you_mean(setting, words.collect::<Vec<_>>())
+                    ));
+                } else if let Some((word, _)) = arms.iter().find(|(word, _)| !known.contains(&word.as_str()))
+                {
+                    let hint = did_you_mean(word, known.iter().copied());
+                    wrong.get_or_insert(format!("{setting} is never \"{word}\"{hint}"));
+                } else if let Some(word) = known.iter().find(|word| !arms.iter().any(|(arm, _)| arm == *word))
+                {
+                    wrong.get_or_insert(format!("{setting} may be {word}; say what holds then"));
                 }
             }
             Expr::Setting(name) if defaults.number(name).is_none() => {

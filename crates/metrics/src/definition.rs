@@ -18,6 +18,11 @@ impl Label {
         Label(BTreeMap::from([("en".to_owned(), text.to_owned())]))
     }
 
+    /// A label in all three languages.
+    pub fn of(en: &str, ru: &str, zh: &str) -> Label {
+        Label([("en", en), ("ru", ru), ("zh", zh)].map(|(k, v)| (k.to_owned(), v.to_owned())).into())
+    }
+
     /// The text in a language (`en`, `ru`, `zh`), else in English.
     pub fn get(&self, language: &str) -> &str {
         self.0.get(language).or_else(|| self.0.get("en")).map_or("", String::as_str)
@@ -187,6 +192,22 @@ pub enum Window {
     Days(i32),
 }
 
+/// A figure of a fitted model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelTake {
+    /// The expected value.
+    Expected,
+    /// Lower end of the interval of 95 %.
+    Low,
+    /// Upper end of the interval.
+    High,
+}
+
+impl ModelTake {
+    pub(crate) const NAMES: [(&'static str, ModelTake); 3] =
+        [("expected", ModelTake::Expected), ("low", ModelTake::Low), ("high", ModelTake::High)];
+}
+
 /// A metric's type, with exactly its own fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -248,6 +269,18 @@ pub enum Kind {
         text: String,
         /// The parsed expression.
         expr: Expr,
+        /// The settings that chose it ([`Catalog::under`](crate::Catalog::under)).
+        chosen_by: Vec<String>,
+    },
+    /// Months that a customer stays, predicted by a curve that is fitted to how many stayed so far
+    /// ([`lifetime`](crate::insight::lifetime)). Always computed by month.
+    Model {
+        /// A metric that counts entities with a balance, each of which has a first payment.
+        of: String,
+        /// Months up to the period's end whose losses are looked at.
+        window_months: i32,
+        /// Which figure of the prediction.
+        take: ModelTake,
     },
     /// What exchange rates alone did to a balance: closing − opening − flows + less, each flow converted at its
     /// own date.
@@ -270,6 +303,7 @@ impl Kind {
             Kind::Cohort { .. } => "cohort",
             Kind::Ratio { .. } => "ratio",
             Kind::Formula { .. } => "formula",
+            Kind::Model { .. } => "model",
             Kind::Revaluation { .. } => "revaluation",
         }
     }
@@ -289,6 +323,7 @@ impl Kind {
         let mut names: Vec<&str> = match self {
             Kind::Ratio { numerator, denominator } => vec![numerator, denominator],
             Kind::Formula { expr, .. } => expr.metrics(),
+            Kind::Model { of, .. } => vec![of],
             Kind::Revaluation { of, flows, less } => {
                 std::iter::once(of).chain(flows).chain(less).map(String::as_str).collect()
             }
@@ -386,7 +421,20 @@ impl Metric {
                 )
             }
             Kind::Ratio { numerator, denominator } => format!("{numerator} ÷ {denominator}"),
+            Kind::Formula { expr, chosen_by, .. } if !chosen_by.is_empty() => {
+                format!("{expr} (chosen by {})", chosen_by.join(", "))
+            }
             Kind::Formula { text, .. } => text.clone(),
+            Kind::Model { of, window_months, take } => {
+                let what = match take {
+                    ModelTake::Expected => "expected lifetime",
+                    ModelTake::Low => "lower end of the expected lifetime's interval of 95 %",
+                    ModelTake::High => "upper end of the expected lifetime's interval of 95 %",
+                };
+                format!(
+                    "{what}, from the retention curve fitted to {of} in the trailing {window_months} months"
+                )
+            }
             Kind::Revaluation { of, flows, less } => {
                 let minus: String = flows.iter().map(|f| format!(" − {f}")).collect();
                 let plus: String = less.iter().map(|f| format!(" + {f}")).collect();

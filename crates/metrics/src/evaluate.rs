@@ -11,13 +11,15 @@ use burgeon_core::time::{Grain, Period};
 use jiff::civil::Date;
 
 use crate::base::{BaseRow, BaseSeries, MissingRate, MoneyUnit, RateSource};
-use crate::definition::{Kind, Metric};
+use crate::curve::Curves;
+use crate::definition::{Kind, Label, Metric};
 use crate::formula::{Expr, Operator};
+use crate::insight::lifetime::NoLifetime;
 use crate::plan::{Leaf, LeafKey, Plan, Shape, effective_end, fixed_grain, whole};
 use crate::result::{QueryResult, assemble};
 
-/// A figure, or why there is none.
-pub type Cell = Result<Exact, String>;
+/// A figure, or why there is none, in the languages of the product.
+pub type Cell = Result<Exact, Label>;
 
 /// The answers cannot be put together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,8 +85,10 @@ impl<'a> Evaluator<'a> {
         let divided = plan.leaves.iter().filter(|(key, _)| !key.total);
         let bases: BTreeSet<usize> = divided.flat_map(|(_, leaf)| leaf.shape.bases()).collect();
         let mut found: BTreeSet<&[Option<String>]> = BTreeSet::new();
+        let divisions = plan.query.by.len();
         for base in bases {
-            found.extend(answers[base].rows.iter().map(|row| row.dims.as_slice()));
+            // A curve's rows carry their cohort behind the dimensions.
+            found.extend(answers[base].rows.iter().map(|row| &row.dims[..row.dims.len().min(divisions)]));
         }
         if plan.query.by.is_empty() {
             found.insert(&[]);
@@ -105,7 +109,7 @@ impl<'a> Evaluator<'a> {
     /// The value of a metric in a period.
     pub fn metric(&self, name: &str, period: &Period, group: Group) -> Cell {
         let Some(metric) = self.plan.catalog.metric(name) else {
-            return Err(format!("there is no metric {name}"));
+            return Err(Label::english(&format!("there is no metric {name}")));
         };
         let period = match metric.grain {
             Some(grain) if grain != period.grain => {
@@ -113,7 +117,7 @@ impl<'a> Evaluator<'a> {
             }
             _ => period,
         };
-        if metric.kind.fact().is_some() {
+        if metric.kind.fact().is_some() || matches!(metric.kind, Kind::Model { .. }) {
             return self.leaf(name, period, group);
         }
         let id = self.ids.get(name).copied().unwrap_or(usize::MAX);
@@ -132,9 +136,8 @@ impl<'a> Evaluator<'a> {
                 let above = self.metric(numerator, period, group)?;
                 let below = self.metric(denominator, period, group)?;
                 above.checked_div(&below).ok_or_else(|| {
-                    let label =
-                        self.plan.catalog.metric(denominator).map_or(&**denominator, |m| m.label.en());
-                    reason(metric, label)
+                    let below = self.plan.catalog.metric(denominator).map(|m| m.label.clone());
+                    reason(metric, &below.unwrap_or_else(|| Label::english(denominator)))
                 })
             }
             Kind::Revaluation { of, flows, less } => {
@@ -158,9 +161,7 @@ impl<'a> Evaluator<'a> {
         let context = &self.plan.context;
         match expr {
             Expr::Number(n) => Ok(n.clone()),
-            Expr::Setting(name) => {
-                context.settings.number(name).ok_or_else(|| format!("the setting {name} is not set"))
-            }
+            Expr::Setting(name) => context.settings.number(name).ok_or_else(|| not_set(name)),
             Expr::Metric(name) => self.metric(name, period, group),
             Expr::Negate(a) => Ok(-self.expr(a, metric, period, group)?),
             Expr::Binary(a, op, b) => {
@@ -171,17 +172,17 @@ impl<'a> Evaluator<'a> {
                     Operator::Subtract => Ok(left - right),
                     Operator::Multiply => Ok(left * right),
                     Operator::Divide => {
-                        left.checked_div(&right).ok_or_else(|| reason(metric, &b.to_string()))
+                        left.checked_div(&right).ok_or_else(|| reason(metric, &self.label(b)))
                     }
                 }
             }
             Expr::Opening(a) => self.expr(a, metric, &period.previous(), group),
             Expr::Shift(a, n) => {
-                let n = whole(n, context).map_err(|e| e.to_string())?;
+                let n = whole(n, context).map_err(|e| Label::english(&e.to_string()))?;
                 self.expr(a, metric, &period.shift(-n), group)
             }
             Expr::TrailingAvg(a, n) => {
-                let n = whole(n, context).map_err(|e| e.to_string())?.max(1);
+                let n = whole(n, context).map_err(|e| Label::english(&e.to_string()))?.max(1);
                 let (mut sum, mut count, mut why) = (Exact::zero(), 0i64, None);
                 for i in 0..n {
                     match self.expr(a, metric, &period.shift(-i), group) {
@@ -193,12 +194,12 @@ impl<'a> Evaluator<'a> {
                     }
                 }
                 sum.checked_div(&Exact::from_int(count))
-                    .ok_or_else(|| why.unwrap_or_else(|| reason(metric, &a.to_string())))
+                    .ok_or_else(|| why.unwrap_or_else(|| reason(metric, &self.label(a))))
             }
             Expr::NullIf(a, b) => {
                 let left = self.expr(a, metric, period, group)?;
                 match self.expr(b, metric, period, group) {
-                    Ok(right) if right == left => Err(reason(metric, &a.to_string())),
+                    Ok(right) if right == left => Err(reason(metric, &self.label(a))),
                     _ => Ok(left),
                 }
             }
@@ -210,14 +211,24 @@ impl<'a> Evaluator<'a> {
                         Err(e) => why = why.or(Some(e)),
                     }
                 }
-                Err(why.unwrap_or_default())
+                Err(why.unwrap_or_else(|| Label::english("")))
             }
+            Expr::Choose(..) => self.expr(&expr.under(&context.settings), metric, period, group),
             Expr::Share(a) => {
                 let part = self.expr(a, metric, period, group)?;
                 let whole = self.expr(a, metric, period, None)?;
-                part.checked_div(&whole).ok_or_else(|| reason(metric, &a.to_string()))
+                part.checked_div(&whole).ok_or_else(|| reason(metric, &self.label(a)))
             }
         }
+    }
+
+    /// How a part of a formula is called: a metric by its name for people, anything else as it is written.
+    fn label(&self, expr: &Expr) -> Label {
+        let metric = match expr {
+            Expr::Metric(name) => self.plan.catalog.metric(name),
+            _ => None,
+        };
+        metric.map_or_else(|| Label::english(&expr.to_string()), |m| m.label.clone())
     }
 
     fn leaf(&self, name: &str, period: &Period, group: Group) -> Cell {
@@ -228,9 +239,9 @@ impl<'a> Evaluator<'a> {
             Some(_) => self.leaves.get(&key(false)),
             None => self.leaves.get(&key(true)).or(whole),
         };
-        let Some(leaf) = leaf else { return Err(format!("{name} was not planned")) };
+        let Some(leaf) = leaf else { return Err(Label::english(&format!("{name} was not planned"))) };
         let Ok(i) = leaf.starts.binary_search(&period.start) else {
-            return Err(format!("{name} was not planned for {period}"));
+            return Err(Label::english(&format!("{name} was not planned for {period}")));
         };
         let values = leaf.values.get(&group.unwrap_or(0));
         values.and_then(|v| v.get(i)).unwrap_or(&leaf.empty).clone()
@@ -238,17 +249,36 @@ impl<'a> Evaluator<'a> {
 }
 
 /// Why a value is empty: the metric's own words, or what is zero.
-fn reason(metric: &Metric, below: &str) -> String {
+fn reason(metric: &Metric, below: &Label) -> Label {
     match &metric.null_reason {
-        Some(reason) => reason.en().to_owned(),
-        None => format!("{below} is zero"),
+        Some(reason) => reason.clone(),
+        None => Label::of(
+            &format!("{} is zero", below.en()),
+            &format!("{} = 0", below.get("ru")),
+            &format!("{}为零", below.get("zh")),
+        ),
     }
+}
+
+fn not_set(setting: &str) -> Label {
+    Label::of(
+        &format!("the setting {setting} is not set"),
+        &format!("настройка {setting} не задана"),
+        &format!("未设置 {setting}"),
+    )
+}
+
+fn no_rows() -> Cell {
+    Err(Label::of("there is no row in the period", "в периоде нет записей", "该期间没有记录"))
 }
 
 impl Shape {
     fn bases(&self) -> Vec<usize> {
         match self {
-            Shape::Plain { base, .. } | Shape::Balance { base } | Shape::Trailing { base, .. } => vec![*base],
+            Shape::Plain { base, .. }
+            | Shape::Balance { base }
+            | Shape::Curve { base, .. }
+            | Shape::Trailing { base, .. } => vec![*base],
             Shape::Average { sum, count } => vec![*sum, *count],
         }
     }
@@ -331,7 +361,6 @@ fn leaf_values(
     let n = leaf.periods.len();
     let mut values: HashMap<usize, Vec<Cell>> = HashMap::new();
     let mut empty = Ok(Exact::zero());
-    let no_rows = || Err("there is no row in the period".to_owned());
     match &leaf.shape {
         Shape::Plain { base, zero } => {
             if !zero {
@@ -376,6 +405,18 @@ fn leaf_values(
                     }
                 }
                 values.insert(group, cells);
+            }
+        }
+        Shape::Curve { base, months, window, take } => {
+            empty = Err(NoLifetime::NobodyAtRisk.label());
+            let plan = converter.plan;
+            let curves = Curves { plan, months, window: *window, take: *take };
+            let divisions = if key.total { 0 } else { plan.query.by.len() };
+            for (dims, counts) in curves.counts(&answers[*base].rows, divisions, &overflow)? {
+                let group = if key.total { Some(0) } else { number.get(dims).copied() };
+                if let Some(group) = group {
+                    values.insert(group, leaf.periods.iter().map(|p| curves.value(&counts, p)).collect());
+                }
             }
         }
         Shape::Trailing { base, ranges } => {

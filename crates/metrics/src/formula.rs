@@ -1,14 +1,15 @@
 //! Formulas over metrics: a small expression tree, parsed from SQL expression syntax.
 
 use burgeon_core::exact::Exact;
+use burgeon_core::settings::Settings;
 use burgeon_core::text::did_you_mean;
 use sqlparser::ast;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
 /// The functions that a formula may call.
-pub const FUNCTIONS: [&str; 8] =
-    ["opening", "previous", "shift", "trailing_avg", "nullif", "coalesce", "setting", "share"];
+pub const FUNCTIONS: [&str; 9] =
+    ["opening", "previous", "shift", "trailing_avg", "nullif", "coalesce", "setting", "choose", "share"];
 
 /// A formula. Names are those of metrics and settings, not yet resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,6 +36,8 @@ pub enum Expr {
     Coalesce(Vec<Expr>),
     /// `share(m)`: the group's value ÷ the undivided value.
     Share(Box<Expr>),
+    /// `choose(s, word, a, word, b, …)`: the value whose word the setting `s` says.
+    Choose(String, Vec<(String, Expr)>),
 }
 
 /// Arithmetic of formulas.
@@ -155,7 +158,41 @@ impl Expr {
                 b.walk(f);
             }
             Expr::Coalesce(all) => all.iter().for_each(|e| e.walk(f)),
+            Expr::Choose(_, arms) => arms.iter().for_each(|(_, e)| e.walk(f)),
         }
+    }
+
+    /// The formula under settings: every choice is replaced by what is chosen. What the settings do not say is the
+    /// first of a choice.
+    pub fn under(&self, settings: &Settings) -> Expr {
+        let inner = |e: &Expr| Box::new(e.under(settings));
+        match self {
+            Expr::Number(_) | Expr::Metric(_) | Expr::Setting(_) => self.clone(),
+            Expr::Negate(a) => Expr::Negate(inner(a)),
+            Expr::Opening(a) => Expr::Opening(inner(a)),
+            Expr::Share(a) => Expr::Share(inner(a)),
+            Expr::Binary(a, op, b) => Expr::Binary(inner(a), *op, inner(b)),
+            Expr::Shift(a, n) => Expr::Shift(inner(a), inner(n)),
+            Expr::TrailingAvg(a, n) => Expr::TrailingAvg(inner(a), inner(n)),
+            Expr::NullIf(a, b) => Expr::NullIf(inner(a), inner(b)),
+            Expr::Coalesce(all) => Expr::Coalesce(all.iter().map(|e| e.under(settings)).collect()),
+            Expr::Choose(setting, arms) => {
+                let word = settings.word(setting);
+                let arm = arms.iter().find(|(name, _)| Some(name.as_str()) == word).or(arms.first());
+                arm.map_or_else(|| self.clone(), |(_, e)| e.under(settings))
+            }
+        }
+    }
+
+    /// The names of the settings that choose in it.
+    pub fn choices(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        self.walk(&mut |e| {
+            if let Expr::Choose(name, _) = e {
+                found.push(name.as_str());
+            }
+        });
+        found
     }
 
     /// Whether it has no metric in it, so that it is one number for every period.
@@ -196,6 +233,14 @@ impl std::fmt::Display for Expr {
                 Expr::TrailingAvg(a, n) => call(f, "trailing_avg", &[a.as_ref(), n.as_ref()]),
                 Expr::NullIf(a, b) => call(f, "nullif", &[a.as_ref(), b.as_ref()]),
                 Expr::Coalesce(all) => call(f, "coalesce", &all.iter().collect::<Vec<_>>()),
+                Expr::Choose(setting, arms) => {
+                    write!(f, "by {setting}: ")?;
+                    for (i, (word, arm)) in arms.iter().enumerate() {
+                        write!(f, "{}{word} ", if i > 0 { "; " } else { "" })?;
+                        inner(arm, 0, f)?;
+                    }
+                    Ok(())
+                }
             }
         }
         fn call(f: &mut std::fmt::Formatter<'_>, name: &str, args: &[&Expr]) -> std::fmt::Result {
@@ -295,6 +340,19 @@ fn call(function: &ast::Function) -> Result<Expr, FormulaError> {
             Expr::Metric(name) => Ok(Expr::Setting(name.clone())),
             _ => Err(needs("the name of a setting, such as setting(gross_margin)")),
         },
+        "choose" => {
+            let text = "a setting and words with values, such as choose(ltv_formula, churn, a, lifetime, b)";
+            let mut args = args.into_iter();
+            let Some(Expr::Metric(setting)) = args.next() else { return Err(needs(text)) };
+            let mut arms = Vec::new();
+            while let Some(word) = args.next() {
+                match (word, args.next()) {
+                    (Expr::Metric(word), Some(value)) => arms.push((word, value)),
+                    _ => return Err(needs(text)),
+                }
+            }
+            if arms.is_empty() { Err(needs(text)) } else { Ok(Expr::Choose(setting, arms)) }
+        }
         _ => Err(FormulaError::Function { hint: did_you_mean(&name, FUNCTIONS), name }),
     }
 }
@@ -315,6 +373,7 @@ mod tests {
                 "arpa × gross_margin ÷ trailing_avg(churn, n)",
             ),
             ("previous(mrr) + coalesce(cac, 0)", "shift(mrr, 1) + coalesce(cac, 0)"),
+            ("choose(ltv_formula, churn, a / b, orders, c)", "by ltv_formula: churn a ÷ b; orders c"),
         ] {
             assert_eq!(Expr::parse(text).unwrap().to_string(), shown);
         }
@@ -324,10 +383,11 @@ mod tests {
     fn errors_name_the_mend() {
         let fail = |text: &str| Expr::parse(text).unwrap_err().to_string();
         insta::assert_snapshot!(fail("a +"), @r#"formula "a +" cannot be read: Expected: an expression, found: EOF; write metric names with + - * / ( ), numbers and functions"#);
-        insta::assert_snapshot!(fail("openng(mrr)"), @r#"unknown function "openng"; did you mean "opening"?; there are opening, previous, shift, trailing_avg, nullif, coalesce, setting, share"#);
+        insta::assert_snapshot!(fail("openng(mrr)"), @r#"unknown function "openng"; did you mean "opening"?; there are opening, previous, shift, trailing_avg, nullif, coalesce, setting, choose, share"#);
         insta::assert_snapshot!(fail("opening(mrr, 2)"), @"opening(mrr, 2) needs one metric, such as opening(mrr)");
-        insta::assert_snapshot!(fail("a > 2"), @r#""a > 2" has no place in a formula; write metric names with + - * / ( ), numbers and the functions opening, previous, shift, trailing_avg, nullif, coalesce, setting, share"#);
+        insta::assert_snapshot!(fail("a > 2"), @r#""a > 2" has no place in a formula; write metric names with + - * / ( ), numbers and the functions opening, previous, shift, trailing_avg, nullif, coalesce, setting, choose, share"#);
         insta::assert_snapshot!(fail("a b"), @r#"formula "a b" cannot be read: unexpected "b"; write metric names with + - * / ( ), numbers and functions"#);
+        insta::assert_snapshot!(fail("choose(a, churn)"), @"choose(a, churn) needs a setting and words with values, such as choose(ltv_formula, churn, a, lifetime, b)");
         insta::assert_snapshot!(fail("shift(mrr, mrr)"), @"shift(mrr, mrr) needs a metric and a number of periods, such as shift(mrr, 3)");
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod base;
 pub mod catalog;
+mod curve;
 pub mod definition;
 pub mod evaluate;
 pub mod example;

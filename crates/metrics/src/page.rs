@@ -27,12 +27,13 @@ pub struct PageError {
 }
 
 const COMMON: [&str; 8] = ["name", "label", "type", "unit", "better", "bands", "grain", "default_by"];
-const TYPES: [(&str, &[&str]); 6] = [
+const TYPES: [(&str, &[&str]); 7] = [
     ("simple", &["fact", "aggregate", "measure", "filter", "sign"]),
     ("cumulative", &["fact", "aggregate", "measure", "filter", "entity", "window", "sign"]),
     ("cohort", &["fact", "measure", "filter", "entity", "window", "take"]),
     ("ratio", &["numerator", "denominator", "null_reason"]),
     ("formula", &["formula", "null_reason"]),
+    ("model", &["of", "window", "take"]),
     ("revaluation", &["of", "flows", "less"]),
 ];
 const TAKES: [(&str, CohortTake); 5] = [
@@ -136,6 +137,15 @@ impl Fields<'_> {
             Some(text) => Some(text.parse::<Grain>().map_err(|e| self.fail("grain", e.to_string()))?),
             None => None,
         };
+        let kind = self.kind(&ty)?;
+        let grain = match (&kind, grain) {
+            (Kind::Model { .. }, None | Some(Grain::Month)) => Some(Grain::Month),
+            (Kind::Model { .. }, Some(_)) => {
+                let message = "a model is always computed by month; leave the grain out".to_owned();
+                return Err(self.fail("grain", message));
+            }
+            (_, grain) => grain,
+        };
         Ok(Metric {
             label,
             area,
@@ -145,7 +155,7 @@ impl Fields<'_> {
             grain,
             default_by: self.list("default_by")?,
             null_reason,
-            kind: self.kind(&ty)?,
+            kind,
             prose: String::new(),
             file: self.file.to_owned(),
             definition: String::new(),
@@ -202,6 +212,21 @@ impl Fields<'_> {
             "ratio" => {
                 Kind::Ratio { numerator: self.text("numerator")?, denominator: self.text("denominator")? }
             }
+            "model" => {
+                let window_months = match self.window(Some(Window::Months(24)))? {
+                    Some(Window::Months(n)) => n,
+                    _ => {
+                        return Err(
+                            self.fail("window", "a model looks at whole months, such as 24 months".into())
+                        );
+                    }
+                };
+                Kind::Model {
+                    of: self.text("of")?,
+                    window_months,
+                    take: self.choice("take", &ModelTake::NAMES, None)?,
+                }
+            }
             "revaluation" => Kind::Revaluation {
                 of: self.text("of")?,
                 flows: self.list("flows")?,
@@ -210,7 +235,7 @@ impl Fields<'_> {
             _ => {
                 let text = self.text("formula")?;
                 let expr = Expr::parse(&text).map_err(|e| self.fail("formula", e.to_string()))?;
-                Kind::Formula { text, expr }
+                Kind::Formula { text, expr, chosen_by: Vec::new() }
             }
         })
     }

@@ -10,9 +10,9 @@ use burgeon_core::time::{Grain, Period};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use crate::base::{Aggregate, BaseMeasure, BaseRequest, Filter, Money, Span};
+use crate::base::{Aggregate, BaseMeasure, BaseRequest, Dimension, Filter, Money, Span};
 use crate::catalog::{Catalog, resolve};
-use crate::definition::{CumulativeAggregate, Kind, Metric, SimpleAggregate, Window};
+use crate::definition::{CumulativeAggregate, Kind, Metric, ModelTake, SimpleAggregate, Window};
 use crate::formula::Expr;
 use crate::query::{Compare, Context, Query, QueryError};
 use crate::sql::Fragment;
@@ -58,6 +58,9 @@ pub(crate) enum Shape {
     Average { sum: usize, count: usize },
     /// Span 0 is the opening, span `i + 1` is period `i`; values run up.
     Balance { base: usize },
+    /// Span 0 is the opening, span `i + 1` is `months[i]`; rows carry the cohort as their last dimension. Each period is
+    /// a curve fitted to the `window` months up to its end.
+    Curve { base: usize, months: Vec<Period>, window: usize, take: ModelTake },
     /// Period `i` is the sum of the spans in `ranges[i]`.
     Trailing { base: usize, ranges: Vec<(usize, usize)> },
 }
@@ -147,7 +150,7 @@ impl Planner<'_> {
             _ => (first, last),
         };
         match &metric.kind {
-            Kind::Simple { .. } | Kind::Cumulative { .. } | Kind::Cohort { .. } => {
+            Kind::Simple { .. } | Kind::Cumulative { .. } | Kind::Cohort { .. } | Kind::Model { .. } => {
                 let key = LeafKey { metric: name.to_owned(), grain: first.grain, total };
                 let range = self.needs.entry(key).or_insert((first, last));
                 range.0 = range.0.min(first);
@@ -176,6 +179,7 @@ impl Planner<'_> {
                 self.need_expr(b, first, last, total)
             }
             Expr::Coalesce(all) => all.iter().try_for_each(|e| self.need_expr(e, first, last, total)),
+            Expr::Choose(..) => self.need_expr(&expr.under(&self.context.settings), first, last, total),
             Expr::Opening(a) => self.need_expr(a, first.previous(), last.previous(), total),
             Expr::Shift(a, n) => {
                 let n = whole(n, self.context)?;
@@ -263,10 +267,39 @@ impl Planner<'_> {
                 let shape = Shape::Plain { base: self.base(request), zero: true };
                 Ok(Leaf { periods, shape, money, negate: false })
             }
+            Kind::Model { of, window_months, take } => self.curve(key, of, *window_months, *take, periods),
             _ => {
                 Err(QueryError::Value { param: "metrics", message: format!("{} reads no fact", key.metric) })
             }
         }
+    }
+
+    /// Numbers of entities by the month of their first payment, over all months that a window reaches.
+    fn curve(
+        &mut self,
+        key: &LeafKey,
+        of: &str,
+        window: i32,
+        take: ModelTake,
+        periods: Vec<Period>,
+    ) -> Result<Leaf, QueryError> {
+        let counted = self.catalog.get(of)?.clone();
+        let (Kind::Cumulative { measure, filter, .. }, Some(first), Some(last)) =
+            (&counted.kind, periods.first(), periods.last())
+        else {
+            return Err(QueryError::Value { param: "metrics", message: format!("{of} counts no entities") });
+        };
+        let week_start = self.context.zone.week_start();
+        let months = Period::range(first.shift(1 - window).start, last.end, Grain::Month, week_start);
+        let opening = Span { start: i64::MIN, end: self.context.zone.start_of(months[0].start) };
+        let spans =
+            std::iter::once(opening).chain(months.iter().map(|m| self.span(m.start, m.end))).collect();
+        let measure = BaseMeasure::PositiveEntities { expr: measure.clone() };
+        let mut request = self.request(&counted, key.total, measure, filter.as_deref(), spans, None)?;
+        request.by.push(Dimension::Cohort { grain: Grain::Month });
+        let window = usize::try_from(window).unwrap_or(1);
+        let shape = Shape::Curve { base: self.base(request), months, window, take };
+        Ok(Leaf { periods, shape, money: None, negate: false })
     }
 
     /// A trailing sum: the windows are cut into spans that touch, and summed up again afterwards.

@@ -6,7 +6,7 @@ use burgeon_core::time::Period;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 
-use crate::definition::Unit;
+use crate::definition::{Label, Unit};
 use crate::evaluate::{Cell, Evaluator, grain_name, is_complete};
 use crate::plan::Plan;
 use crate::query::Compare;
@@ -85,8 +85,7 @@ impl Serialize for Series {
                 map.end()
             }
         }
-        let reasons: Vec<Option<&str>> =
-            self.values.iter().map(|c| c.as_ref().err().map(String::as_str)).collect();
+        let reasons: Vec<Option<&Label>> = self.values.iter().map(|c| c.as_ref().err()).collect();
         let mut s = serializer.serialize_struct("Series", 7)?;
         s.serialize_field("metric", &self.metric)?;
         s.serialize_field("unit", &self.unit)?;
@@ -106,7 +105,7 @@ impl Series {
     }
 
     /// Why a value is empty, one for each period.
-    pub fn reasons(&self) -> Vec<Option<String>> {
+    pub fn reasons(&self) -> Vec<Option<Label>> {
         self.values.iter().map(|c| c.as_ref().err().cloned()).collect()
     }
 

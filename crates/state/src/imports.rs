@@ -60,6 +60,10 @@ pub struct ImportCounts {
     pub unchanged: u64,
     /// Rows that could not be read and are kept among the rejects.
     pub rejected: u64,
+    /// Records of an earlier version of the file that this one does not have; they stay.
+    pub missing: u64,
+    /// Records of an earlier version of the file that were removed, since this one does not have them.
+    pub removed: u64,
 }
 
 /// One line of the ledger of imports.
@@ -90,7 +94,7 @@ pub struct Import {
 }
 
 const COLUMNS: &str = "import_id, file, sha256, table_name, shape, mapping, state, rows_read, taken, replaced, \
-                       unchanged, rejected, error, started_at, finished_at";
+                       unchanged, rejected, missing, removed, error, started_at, finished_at";
 
 impl State {
     /// Notes that an import has started at `at`.
@@ -191,6 +195,24 @@ impl State {
         self.select_imports("WHERE sha256 = $1", sha256, 1000, 0).await
     }
 
+    /// Whether another content under this name was imported before, so that the file at hand corrects it.
+    ///
+    /// # Errors
+    /// [`StateError::Query`] when the store cannot be read.
+    pub async fn is_correction(&self, file: &str, sha256: &str) -> Result<bool> {
+        let row =
+            sqlx::query("SELECT count(*) AS n FROM imports WHERE file = $1 AND sha256 <> $2 AND state = $3")
+                .bind(file)
+                .bind(sha256)
+                .bind(ImportState::Done.as_str())
+                .fetch_one(&self.pool)
+                .await
+                .map_err(|e| self.failed("looking for an earlier version of a file", e))?;
+        let n: i64 =
+            row.try_get("n").map_err(|e| self.failed("looking for an earlier version of a file", e))?;
+        Ok(n > 0)
+    }
+
     async fn select_imports(
         &self,
         filter: &'static str,
@@ -221,7 +243,8 @@ impl State {
     ) -> Result<()> {
         let done = sqlx::query(
             "UPDATE imports SET state = $1, rows_read = $2, taken = $3, replaced = $4, unchanged = $5, \
-             rejected = $6, error = $7, finished_at = $8 WHERE import_id = $9 AND state = $10",
+             rejected = $6, missing = $7, removed = $8, error = $9, finished_at = $10 \
+             WHERE import_id = $11 AND state = $12",
         )
         .bind(state.as_str())
         .bind(counts.rows_read as i64)
@@ -229,6 +252,8 @@ impl State {
         .bind(counts.replaced as i64)
         .bind(counts.unchanged as i64)
         .bind(counts.rejected as i64)
+        .bind(counts.missing as i64)
+        .bind(counts.removed as i64)
         .bind(error)
         .bind(finished_at)
         .bind(import_id)
@@ -259,6 +284,8 @@ impl State {
                     replaced: count("replaced")?,
                     unchanged: count("unchanged")?,
                     rejected: count("rejected")?,
+                    missing: count("missing")?,
+                    removed: count("removed")?,
                 },
                 error: row.try_get("error")?,
                 started_at: row.try_get("started_at")?,

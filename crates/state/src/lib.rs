@@ -162,9 +162,10 @@ impl State {
 
 /// All migrations of the SQLite store, in order. A released migration is never changed; a new one is a new line.
 fn migrator() -> Migrator {
-    let list: [(i64, &'static str, &'static str); 2] = [
+    let list: [(i64, &'static str, &'static str); 3] = [
         (1, "first", include_str!("../migrations/sqlite/0001_first.sql")),
         (2, "write keys", include_str!("../migrations/sqlite/0002_write_keys.sql")),
+        (3, "import counts", include_str!("../migrations/sqlite/0003_import_counts.sql")),
     ];
     let migrations = list.into_iter().map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

@@ -73,13 +73,25 @@ async fn a_write_key_is_listed_used_and_revoked() {
 #[tokio::test]
 async fn the_ledger_keeps_imports_over_a_restart() {
     let (dir, state) = fresh().await;
-    let counts = ImportCounts { rows_read: 10, taken: 7, replaced: 1, unchanged: 1, rejected: 1 };
+    let counts = ImportCounts {
+        rows_read: 10,
+        taken: 7,
+        replaced: 1,
+        unchanged: 1,
+        rejected: 1,
+        missing: 2,
+        removed: 3,
+    };
     state.begin_import(&an_import("a"), 10).await.unwrap();
     state.progress_import("a", ImportCounts { rows_read: 4, ..Default::default() }).await.unwrap();
     assert_eq!(state.import("a").await.unwrap().counts.rows_read, 4);
     state.finish_import("a", counts, 20).await.unwrap();
     state.begin_import(&an_import("b"), 30).await.unwrap();
     state.fail_import("b", counts, "disk full", 40).await.unwrap();
+    // Another content of the same name corrects what was imported; the same content, or an import that failed, does not.
+    assert!(state.is_correction("subs.csv", "cd").await.unwrap());
+    assert!(!state.is_correction("subs.csv", &"ab".repeat(32)).await.unwrap());
+    assert!(!state.is_correction("other.csv", "cd").await.unwrap());
     state.begin_import(&an_import("c"), 50).await.unwrap();
     assert_eq!(state.check().await.unwrap().len(), 1, "an open import is a finding");
     state.close().await;

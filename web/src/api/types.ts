@@ -75,7 +75,7 @@ export interface Series {
   unit: Unit;
   dimensions: Record<string, string | null>;
   values: (number | null)[];
-  reasons: (string | null)[];
+  reasons: (Text | null)[];
   compare: (number | null)[] | null;
 }
 
@@ -233,6 +233,8 @@ export interface ImportRun {
   replaced: number;
   unchanged: number;
   rejected: number;
+  missing: number;
+  removed: number;
   bytes_read: number | null;
   bytes_total: number | null;
   error: string | null;

@@ -1,5 +1,5 @@
 /** What a chart, its table and its export are made from: one figure. Pure. */
-import type { Metric, Period, QueryResult, Series, Unit } from '../api/types';
+import type { Metric, Period, QueryResult, Series, Text, Unit } from '../api/types';
 
 export interface Line {
   key: string;
@@ -7,7 +7,7 @@ export interface Line {
   metric: string;
   unit: Unit;
   values: (number | null)[];
-  reasons: (string | null)[];
+  reasons: (Text | null)[];
   compare: (number | null)[] | null;
   /** The segment of the line, by which a click filters. */
   dimensions: Record<string, string | null>;
@@ -78,7 +78,7 @@ export interface Reading {
   before: number | null;
   /** The label of the period compared with. */
   against: string | null;
-  reason: string | null;
+  reason: Text | null;
 }
 
 /**

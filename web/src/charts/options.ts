@@ -163,8 +163,12 @@ export function bars(figure: Figure, c: Colours, w: Words, options: { releases?:
   } as unknown as EChartsOption;
 }
 
-/** Opening, what moved it, closing. */
+/** A zigzag gap in a bar: what lies below it is left out. */
+const TORN = 'path://M0 4 L4 0 L8 4 L12 0 L16 4 L20 0 L24 4 L24 8 L20 4 L16 8 L12 4 L8 8 L4 4 L0 8 Z';
+
+/** Opening, what moved it, closing. Where the axis does not begin at zero, the bars of the totals are torn. */
 export function falls(steps: readonly Step[], floor: number, colour: (step: Step) => string, c: Colours, w: Words, unit: string): EChartsOption {
+  const top = Math.max(...steps.map((s) => Math.max(s.from, s.to)));
   const base = (s: Step): number => (s.total ? floor : Math.max(floor, Math.min(s.from, s.to)));
   return {
     animationDuration: 0,
@@ -174,7 +178,7 @@ export function falls(steps: readonly Step[], floor: number, colour: (step: Step
       type: 'category', data: steps.map((s) => s.name), axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false },
       axisLabel: { color: c.muted, fontSize: 11, interval: 0, overflow: 'truncate', width: 92, ...(steps.length > 5 ? { rotate: 32 } : {}) },
     },
-    yAxis: { type: 'value', min: floor, splitNumber: 3, splitLine: { lineStyle: { color: c.grid } }, axisLabel: { color: c.muted, fontSize: 11, formatter: (v: number) => w.axis(v, unit) } },
+    yAxis: { type: 'value', min: floor, splitNumber: 3, splitLine: { lineStyle: { color: c.grid } }, axisLabel: { color: c.muted, fontSize: 11, formatter: (v: number) => (floor > 0 && v === floor ? '≈' : w.axis(v, unit)) } },
     tooltip: {
       ...tip(c), trigger: 'axis', axisPointer: { type: 'shadow', shadowStyle: { color: c.line, opacity: 0.2 } },
       formatter: (params: unknown) => {
@@ -186,6 +190,7 @@ export function falls(steps: readonly Step[], floor: number, colour: (step: Step
       { id: 'base', type: 'bar', stack: 'fall', silent: true, itemStyle: { color: 'transparent' }, data: steps.map((s) => (s.total ? 0 : base(s))), barCategoryGap: '30%', tooltip: { show: false } },
       {
         id: 'step', type: 'bar', stack: 'fall', labelLayout: { hideOverlap: true }, barMaxWidth: 44, emphasis: { disabled: true },
+        ...(floor > 0 ? { markPoint: { silent: true, symbol: TORN, symbolSize: [54, 9], itemStyle: { color: c.surface }, label: { show: false }, data: steps.flatMap((s, i) => (s.total ? [{ coord: [i, floor + (top - floor) * 0.09] }] : [])) } } : {}),
         data: steps.map((s) => ({ value: s.total ? s.to : Math.max(s.from, s.to) - base(s), itemStyle: { color: colour(s), borderRadius: 2 } })),
         label: { show: true, position: 'top', color: c.text, fontSize: 11, formatter: (p: { dataIndex: number }) => { const s = steps[p.dataIndex]; return s ? w.axis(s.value, unit) : ''; } },
       },

@@ -84,7 +84,7 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
         <span className="fresh" aria-hidden={!fresh}>{fresh ? t('card.updated') : ''}</span>
       </header>
       <div className="card-value">
-        <Tooltip label={r?.value === null || r === null ? (r?.reason ?? t('value.none')) : value(r.value, metric.unit)} openDelay={250}>
+        <Tooltip label={r?.value === null || r === null ? (text(r?.reason) || t('value.none')) : value(r.value, metric.unit)} openDelay={250}>
           <Link to="/metrics/$name" params={{ name: metric.name }} search={view.carry as never} className="value" aria-label={`${name}: ${value(r?.value ?? null, metric.unit)}`}>
             {value(r?.value ?? null, metric.unit, 'short')}
           </Link>
@@ -97,7 +97,7 @@ export function Card({ metric, result, series, unusual = false }: { metric: Metr
       </div>
       <div className="card-change">
         {r && r.value === null ? (
-          <span className="muted reason" title={r.reason ?? undefined}>{r.reason ?? t('value.none')}</span>
+          <span className="muted reason" title={text(r.reason) || undefined}>{text(r.reason) || t('value.none')}</span>
         ) : r && r.before !== null && r.against ? (
           <button type="button" className="change" onClick={() => open({ metric: metric.name, period: at?.label, against: view.compare === 'segment' ? undefined : (r.against ?? undefined) })} aria-label={t('card.explain', { name })}>
             <Delta before={r.before} after={r.value} unit={metric.unit} better={metric.better} />

@@ -1,5 +1,5 @@
 /** What is in the workspace, how fresh it is, and how more comes in. */
-import { Button, FileButton, Progress, Select, TextInput, Tooltip } from '@mantine/core';
+import { Button, Checkbox, FileButton, Progress, Select, TextInput, Tooltip } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { send } from '../api/client';
@@ -19,8 +19,9 @@ export function mapText(chosen: Record<string, string | null>): string[] {
   return Object.entries(chosen).filter((pair): pair is [string, string] => pair[1] !== null && pair[1] !== '').map(([field, column]) => `${field}=${column}`);
 }
 
-function form(file: File, table: string | null, chosen: Record<string, string | null>, dry: boolean): FormData {
+function form(file: File, table: string | null, chosen: Record<string, string | null>, dry: boolean, replace = false): FormData {
   const data = new FormData();
+  if (replace) data.append('replace', 'true');
   if (dry) data.append('dry_run', 'true');
   if (table) data.append('table', table);
   for (const pair of mapText(chosen)) data.append('map', pair);
@@ -39,8 +40,9 @@ function PreviewBox({ file, onDone, onCancel }: { file: File; onDone: (run: Impo
   const { t, maybe } = useI18n();
   const [table, setTable] = useState<string | null>(null);
   const [chosen, setChosen] = useState<Record<string, string | null>>({});
+  const [replace, setReplace] = useState(false);
   const look = useMutation({ mutationFn: (x: { table: string | null; chosen: Record<string, string | null> }) => send<Preview>('POST', '/imports', form(file, x.table, x.chosen, true)) });
-  const start = useMutation({ mutationFn: () => send<ImportRun>('POST', '/imports', form(file, table, chosen, false)), onSuccess: onDone });
+  const start = useMutation({ mutationFn: () => send<ImportRun>('POST', '/imports', form(file, table, chosen, false, replace)), onSuccess: onDone });
   const { mutate } = look;
   useEffect(() => mutate({ table, chosen }), [mutate, table, chosen, file]);
   const p = look.data;
@@ -103,6 +105,7 @@ function PreviewBox({ file, onDone, onCancel }: { file: File; onDone: (run: Impo
         </div>
       ) : null}
       {start.error ? <ErrorBox error={start.error} /> : null}
+      <Checkbox size="sm" checked={replace} onChange={(e) => setReplace(e.currentTarget.checked)} label={t('import.replace')} description={t('import.replace.why')} />
       <div className="actions">
         <Button onClick={() => start.mutate()} loading={start.isPending} disabled={!p || look.isPending} data-import-start="">{t('import.start')}</Button>
         <Button variant="default" onClick={onCancel}>{t('action.cancel')}</Button>
@@ -128,8 +131,9 @@ function Running({ id, onClose }: { id: string; onClose: () => void }) {
             <header className="panel-head"><div className="panel-title"><h2>{r.file} <Status status={r.state} /></h2><p className="muted">{isRunning(r.state) ? t('import.leave') : ''}</p></div>{isRunning(r.state) ? null : <Button size="compact-sm" variant="default" onClick={onClose}>{t('action.close')}</Button>}</header>
             {isRunning(r.state) ? <Progress value={done ?? 100} animated={done === null} striped={done === null} aria-label={t('import.progress')} /> : null}
             <dl className="facts" aria-live="polite">
-              {([['rows_read', r.rows_read], ['taken', r.taken], ['replaced', r.replaced], ['unchanged', r.unchanged], ['rejected', r.rejected]] as const).map(([k, v]) => <div key={k}><dt>{t(`import.${k}`)}</dt><dd>{value(v, 'count')}</dd></div>)}
+              {([['rows_read', r.rows_read], ['taken', r.taken], ['replaced', r.replaced], ['unchanged', r.unchanged], ['rejected', r.rejected], ['missing', r.missing], ['removed', r.removed]] as const).filter(([k, v]) => v > 0 || (k !== 'missing' && k !== 'removed')).map(([k, v]) => <div key={k}><dt>{t(`import.${k}`)}</dt><dd>{value(v, 'count')}</dd></div>)}
             </dl>
+            {r.missing > 0 ? <p className="notice warn"><Icon name="warn" />{t('import.missing.why', { n: r.missing })}</p> : null}
             {r.error ? <p className="notice bad"><Icon name="warn" />{r.error}</p> : null}
           </section>
         );

@@ -32,16 +32,16 @@ function ChangeLine({ change, changes, metric }: { change: Change; changes: Chan
   const cut = metric?.dimensions.find((d) => d.name === cause?.dimension)?.label;
   return (
     <li>
-      <button type="button" className="what" onClick={() => open({ metric: change.metric, period: labelOf(changes.period), against: labelOf(changes.against), split: cause && cause.dimension !== 'movement' ? cause.dimension : 'parts' })}>
+      <button type="button" className="what" onClick={() => open({ metric: change.metric, period: labelOf(changes.period), against: labelOf(changes.against), split: cause ? cause.dimension : 'parts' })}>
         <span className="what-name">{metric ? text(metric.label) : change.metric}</span>
         <span className="what-change">
           <Delta before={change.before} after={change.after} unit={unit} better={metric?.better} />
           {unit !== 'percent' && unit !== 'ratio' && change.change !== null ? <span className="muted"> ({value(change.change, unit, 'short', true)})</span> : null}
         </span>
         <span className="what-cause muted">
-          {/* A cause without a name says nothing; a number of customers is told only where it counts those of the change. */}
+          {/* A cause without a name says nothing. */}
           {cause && cause.value !== null
-            ? cause.customers && cause.dimension === 'movement'
+            ? cause.customers
               ? t('pulse.cause.customers', { n: cause.customers, dimension: (text(cut) || cause.dimension).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
               : t('pulse.cause', { dimension: (text(cut) || cause.dimension).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
             : ''}

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use burgeon_server::app::Workspace;
-use burgeon_server::app::import::{ImportOptions, ImportSummary, Preview, Progress};
+use burgeon_server::app::import::{Counts, ImportOptions, ImportSummary, Preview, Progress};
 use clap::Args;
 
 use crate::cli::{Format, Global};
@@ -31,6 +31,9 @@ pub struct Import {
     /// Where the records come from (default: file:NAME)
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// Remove records of the same source that the file does not have any more
+    #[arg(long)]
+    replace: bool,
     /// Exit with 4 when a row could not be read
     #[arg(long)]
     strict: bool,
@@ -47,7 +50,8 @@ pub struct Import {
 
 impl Import {
     fn import_options(&self) -> Result<ImportOptions, Failure> {
-        let mut options = ImportOptions { source: self.source.clone(), ..ImportOptions::default() };
+        let mut options =
+            ImportOptions { source: self.source.clone(), replace: self.replace, ..ImportOptions::default() };
         if let Some(table) = &self.table {
             options.set("table", table)?;
         }
@@ -120,6 +124,25 @@ fn print_summaries(summaries: &[ImportSummary], format: Format) -> Result<(), Fa
     }
     rows.print(format, &summaries)?;
     for summary in summaries {
+        let Counts { missing, removed, rejected, .. } = summary.counts;
+        if removed > 0 {
+            eprintln!(
+                "{}: {removed} records that the file does not have any more were removed",
+                summary.file
+            );
+        }
+        if missing > 0 {
+            let mend = match summary.replace {
+                true if rejected > 0 => {
+                    "since rows were rejected, any of which may be one of them; mend these and import again"
+                }
+                _ => "--replace removes them",
+            };
+            eprintln!(
+                "{}: {missing} records of an earlier version of the file are not in it any more; they stay, {mend}",
+                summary.file
+            );
+        }
         for (line, reason) in &summary.rejects {
             eprintln!("{}:{line}: {reason}", summary.file);
         }

@@ -35,7 +35,8 @@ impl Settings {
         workspace.close().await?;
         let mut rows = Rows::new(["name", "value", "default", "doc"]);
         for setting in &list.settings {
-            rows.push([&setting.name, &cell(&setting.value), &cell(&setting.default), &setting.doc]);
+            let doc = setting.doc.get("en").map_or("", String::as_str);
+            rows.push([&setting.name[..], &cell(&setting.value), &cell(&setting.default), doc]);
         }
         rows.print(global.format, &list)?;
         Ok(ExitCode::SUCCESS)

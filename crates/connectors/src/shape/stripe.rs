@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use burgeon_core::currency::Currency;
+
 use super::canonical::to_minor;
 use super::{Field, Kind, Mapper, Prepared, Shape, repeated};
 use crate::plan::Plan;
@@ -11,54 +13,77 @@ use crate::typed::Typed;
 use crate::value::words::{INVOICE_STATUS, PAYMENT_STATUS, SUBSCRIPTION_STATUS};
 
 /// Maps one row of an export; the tables are those of the shape, in its order.
-type RowMapper = fn(&Export, &Typed<'_>, usize, &mut [TableRows], &mut HashSet<u64>) -> Result<(), String>;
+type RowMapper = fn(&Row<'_, '_>, &mut [TableRows], &mut HashSet<u64>) -> Result<(), String>;
 
-/// A mapper that reads fields by name.
-struct Export {
+/// One row of an export, whose fields are read by name.
+struct Row<'a, 't> {
     shape: &'static Shape,
-    row: RowMapper,
+    typed: &'a Typed<'t>,
+    row: usize,
 }
 
-struct Running {
-    export: Export,
+impl<'a> Row<'a, '_> {
+    fn at(&self, name: &str) -> usize {
+        self.shape.field(name).unwrap_or_default()
+    }
+
+    fn line(&self) -> u64 {
+        self.typed.chunk.lines[self.row]
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.typed.text(self.at(name), self.row)
+    }
+
+    /// A text as a value for a table.
+    fn value(&self, name: &str) -> Value<'a> {
+        Value::from(self.text(name))
+    }
+
+    fn word(&self, name: &str) -> Option<&'static str> {
+        self.typed.word(self.at(name), self.row)
+    }
+
+    fn int(&self, name: &str) -> Option<i64> {
+        self.typed.int(self.at(name), self.row)
+    }
+
+    fn currency(&self, name: &str) -> Option<Currency> {
+        self.typed.currency(self.at(name), self.row)
+    }
+
+    /// An amount in minor units of the row's currency.
+    fn money(&self, name: &str, quantity: i64) -> Result<Option<i64>, String> {
+        let Some(price) = self.typed.dec(self.at(name), self.row) else { return Ok(None) };
+        let currency = self.currency("currency").ok_or("currency is empty")?;
+        to_minor(price, quantity, currency).map(Some).map_err(|reason| format!("{name}: {reason}"))
+    }
+}
+
+/// A mapper of rows that gives rows of the shape's tables.
+struct Export {
+    shape: &'static Shape,
+    map: RowMapper,
     rows: Vec<TableRows>,
     seen: HashSet<u64>,
 }
 
 impl Export {
-    fn start(plan: &Arc<Plan>, row: RowMapper) -> Box<dyn Mapper> {
+    fn start(plan: &Arc<Plan>, map: RowMapper) -> Box<dyn Mapper> {
         let rows = plan.shape.tables.iter().filter_map(|table| TableRows::new(table)).collect();
-        Box::new(Running { export: Export { shape: plan.shape, row }, rows, seen: HashSet::new() })
-    }
-
-    fn at(&self, name: &str) -> usize {
-        self.shape.field(name).unwrap_or_default()
-    }
-
-    fn text<'t>(&self, typed: &'t Typed<'_>, row: usize, name: &str) -> Option<&'t str> {
-        typed.text(self.at(name), row)
-    }
-
-    fn int(&self, typed: &Typed<'_>, row: usize, name: &str) -> Option<i64> {
-        typed.int(self.at(name), row)
-    }
-
-    /// An amount in minor units of the row's currency.
-    fn money(&self, typed: &Typed<'_>, row: usize, name: &str, quantity: i64) -> Result<Option<i64>, String> {
-        let Some(price) = typed.dec(self.at(name), row) else { return Ok(None) };
-        let currency = typed.currency(self.at("currency"), row).ok_or("currency is empty")?;
-        to_minor(price, quantity, currency).map(Some).map_err(|reason| format!("{name}: {reason}"))
+        Box::new(Export { shape: plan.shape, map, rows, seen: HashSet::new() })
     }
 }
 
-impl Mapper for Running {
+impl Mapper for Export {
     fn map(&mut self, typed: &mut Typed<'_>, out: &mut Output) {
         typed.check_needs(|_, _, _| false);
         for row in 0..typed.rows() {
-            if typed.is_good(row)
-                && let Err(reason) =
-                    (self.export.row)(&self.export, typed, row, &mut self.rows, &mut self.seen)
-            {
+            if !typed.is_good(row) {
+                continue;
+            }
+            let one = Row { shape: self.shape, typed, row };
+            if let Err(reason) = (self.map)(&one, &mut self.rows, &mut self.seen) {
                 typed.reject(row, reason);
             }
         }
@@ -126,21 +151,18 @@ pub fn subscriptions() -> Shape {
 }
 
 fn subscription_row(
-    export: &Export,
-    typed: &Typed<'_>,
-    row: usize,
+    row: &Row<'_, '_>,
     tables: &mut [TableRows],
     seen: &mut HashSet<u64>,
 ) -> Result<(), String> {
     let [customers, changes] = tables else { return Ok(()) };
-    let line = typed.chunk.lines[row];
-    let text = |name: &str| export.text(typed, row, name);
-    let time = |name: &str| export.int(typed, row, name);
+    let line = row.line();
+    let time = |name: &str| row.int(name);
     let quantity = time("quantity").unwrap_or(1);
-    let amount = export.money(typed, row, "amount", quantity)?.ok_or("amount is empty")?;
-    let (unit, own) = typed.interval(export.at("interval"), row).ok_or("interval is empty")?;
+    let amount = row.money("amount", quantity)?.ok_or("amount is empty")?;
+    let (unit, own) = row.typed.interval(row.at("interval"), row.row).ok_or("interval is empty")?;
     let count = own.checked_mul(time("interval_count").unwrap_or(1)).ok_or("interval_count is too large")?;
-    let status = typed.word(export.at("status"), row).ok_or("status is empty")?;
+    let status = row.word("status").ok_or("status is empty")?;
     let created = time("created");
     let start = time("start").or(created).ok_or("start is empty")?;
     let (trial_start, trial_end) = (time("trial_start"), time("trial_end"));
@@ -183,29 +205,27 @@ fn subscription_row(
         states.retain(|(at, _)| *at < end);
         states.push((end, "canceled"));
     }
-    let value = |name: &str| Value::from(text(name));
-    let who = ["customer_id", "customer_name", "customer_email"].map(|name| export.at(name));
-    if !repeated(seen, typed, row, "c", &who) {
-        let [id, name, email] = who.map(|field| Value::from(typed.text(field, row)));
-        customers.push(line, &[id, name, email]);
+    let who = ["customer_id", "customer_name", "customer_email"];
+    if !repeated(seen, row.typed, row.row, "c", &who.map(|name| row.at(name))) {
+        customers.push(line, &who.map(|name| row.value(name)));
     }
     for (at, state) in states {
         let is_end = state == "canceled";
-        let reason = text("cancellation_reason").filter(|_| is_end);
+        let reason = row.text("cancellation_reason").filter(|_| is_end);
         changes.push(
             line,
             &[
-                value("customer_id"),
-                value("id"),
+                row.value("customer_id"),
+                row.value("id"),
                 at.into(),
                 state.into(),
                 if is_end { 0 } else { amount }.into(),
                 Value::Null,
-                value("currency"),
+                row.value("currency"),
                 unit.into(),
                 count.into(),
                 quantity.into(),
-                value("plan"),
+                row.value("plan"),
                 reason.into(),
                 canceled_at.filter(|_| is_end).into(),
                 trial_end.into(),
@@ -256,34 +276,27 @@ pub fn invoices() -> Shape {
     }
 }
 
-fn invoice_row(
-    export: &Export,
-    typed: &Typed<'_>,
-    row: usize,
-    tables: &mut [TableRows],
-    _: &mut HashSet<u64>,
-) -> Result<(), String> {
+fn invoice_row(row: &Row<'_, '_>, tables: &mut [TableRows], _: &mut HashSet<u64>) -> Result<(), String> {
     let [invoices] = tables else { return Ok(()) };
-    let value = |name: &str| Value::from(export.text(typed, row, name));
-    let time = |name: &str| Value::from(export.int(typed, row, name));
-    let money = |name: &str| export.money(typed, row, name, 1);
+    let time = |name: &str| Value::from(row.int(name));
+    let money = |name: &str| row.money(name, 1);
     let total = match money("total")? {
         Some(total) => total,
         None => money("amount_due")?.ok_or("total is empty")?,
     };
-    let paid = typed.bool(export.at("paid"), row).map(|paid| if paid { "paid" } else { "open" });
-    let status = typed.word(export.at("status"), row).or(paid);
+    let paid = row.typed.bool(row.at("paid"), row.row).map(|paid| if paid { "paid" } else { "open" });
+    let status = row.word("status").or(paid);
     invoices.push(
-        typed.chunk.lines[row],
+        row.line(),
         &[
-            value("id"),
-            value("customer"),
-            value("subscription"),
+            row.value("id"),
+            row.value("customer"),
+            row.value("subscription"),
             time("date"),
             time("due_date"),
             time("paid_at"),
             status.into(),
-            value("currency"),
+            row.value("currency"),
             money("subtotal")?.into(),
             money("discount")?.into(),
             money("tax")?.into(),
@@ -338,50 +351,42 @@ pub fn charges() -> Shape {
     }
 }
 
-fn charge_row(
-    export: &Export,
-    typed: &Typed<'_>,
-    row: usize,
-    tables: &mut [TableRows],
-    _: &mut HashSet<u64>,
-) -> Result<(), String> {
+fn charge_row(row: &Row<'_, '_>, tables: &mut [TableRows], _: &mut HashSet<u64>) -> Result<(), String> {
     let [payments, refunds] = tables else { return Ok(()) };
-    let line = typed.chunk.lines[row];
-    let text = |name: &str| export.text(typed, row, name);
-    let currency = typed.currency(export.at("currency"), row);
-    let customer = text("customer_id").or(text("customer_email"));
-    let created = export.int(typed, row, "created");
-    let amount = export.money(typed, row, "amount", 1)?;
-    let refunded = export.money(typed, row, "amount_refunded", 1)?.filter(|amount| *amount > 0);
+    let line = row.line();
+    let customer = row.text("customer_id").or(row.text("customer_email"));
+    let created = row.int("created");
+    let amount = row.money("amount", 1)?;
+    let refunded = row.money("amount_refunded", 1)?.filter(|amount| *amount > 0);
     // The fee is in the currency of the balance.
-    let same =
-        typed.currency(export.at("converted_currency"), row).is_none_or(|other| Some(other) == currency);
-    let fee = if same { export.money(typed, row, "fee", 1)? } else { None };
+    let currency = row.currency("currency");
+    let same = row.currency("converted_currency").is_none_or(|other| Some(other) == currency);
+    let fee = if same { row.money("fee", 1)? } else { None };
     payments.push(
         line,
         &[
-            text("id").into(),
+            row.value("id"),
             customer.into(),
-            text("invoice_id").into(),
+            row.value("invoice_id"),
             created.into(),
-            typed.word(export.at("status"), row).into(),
-            text("currency").into(),
+            row.word("status").into(),
+            row.value("currency"),
             amount.into(),
             fee.into(),
         ],
     );
     if let Some(refunded) = refunded {
-        let id = format!("{}:refund", text("id").unwrap_or_default());
-        let at = export.int(typed, row, "refunded_at").or(created);
+        let id = format!("{}:refund", row.text("id").unwrap_or_default());
+        let at = row.int("refunded_at").or(created);
         refunds.push(
             line,
             &[
                 id.as_str().into(),
                 customer.into(),
-                text("id").into(),
-                text("invoice_id").into(),
+                row.value("id"),
+                row.value("invoice_id"),
                 at.into(),
-                text("currency").into(),
+                row.value("currency"),
                 refunded.into(),
             ],
         );

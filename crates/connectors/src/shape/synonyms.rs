@@ -360,6 +360,7 @@ pub fn of(table: &str, column: &str) -> Vec<&'static str> {
         ("discounts", "coupon") => &["coupon_code", "coupon_id", "code", "promo_code", "promotion_code"],
         ("discounts", "percent") => &["percent_off", "discount_percent", "percentage"],
         ("discounts", "amount") => &["amount_off", "discount_amount"],
+        ("discounts", "duration") => &["coupon_duration", "discount_duration"],
         ("discounts", "starts_at") => START,
         ("discounts", "ends_at") => END,
         ("fx_rates", "date") => &["day", "at", "rate_date", "дата", "日期"],

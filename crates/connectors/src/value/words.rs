@@ -290,6 +290,16 @@ pub static RELEASE_KIND: Words = Words {
     ],
 };
 
+/// How long a discount holds.
+pub static DISCOUNT_DURATION: Words = Words {
+    what: "duration of a discount",
+    words: &[
+        ("once", &["one time", "onetime", "single", "first invoice", "1"]),
+        ("repeating", &["recurring", "multi month", "limited"]),
+        ("forever", &["always", "unlimited", "permanent"]),
+    ],
+};
+
 /// The closed list that a text column of a record table holds, if it holds one.
 pub fn words_of(table: &str, column: &str) -> Option<&'static Words> {
     match (table, column) {
@@ -297,6 +307,7 @@ pub fn words_of(table: &str, column: &str) -> Option<&'static Words> {
         ("invoices", "status") => Some(&INVOICE_STATUS),
         ("payments", "status") => Some(&PAYMENT_STATUS),
         ("invoice_lines", "kind") => Some(&LINE_KIND),
+        ("discounts", "duration") => Some(&DISCOUNT_DURATION),
         ("costs", "kind") => Some(&COST_KIND),
         ("releases", "kind") => Some(&RELEASE_KIND),
         _ => None,

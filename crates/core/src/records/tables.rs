@@ -241,6 +241,7 @@ const DISCOUNTS: Table = Table {
         optional("currency", Text, "ISO 4217 code of the fixed amount."),
         required("starts_at", Timestamp, "From when it holds."),
         optional("ends_at", Timestamp, "Until when it holds; for ever when empty."),
+        optional("duration", Text, "once (a single invoice), repeating or forever; not known when empty."),
     ],
     key: &["customer_id", "discount_id"],
     entity: Some("customer_id"),

@@ -1,12 +1,17 @@
 //! One customer: the changes are gathered first and replayed when the customer is whole, because a
 //! cancellation request and a lapse lie at other times than the rows that tell of them.
 
+mod derived;
+
 use std::collections::HashMap;
 
+use super::extras::{Extras, Held, MEAN_MONTHS};
 use super::{
-    AmountRule, Change, ChurnDateRule, Class, Movement, PauseRule, RevenueRules, Sink, Status, Term,
+    AmountRule, Cause, Change, ChurnDateRule, Class, Coupon, Movement, PauseRule, RevenueRules, Sink, Status,
+    Term, UsageLine,
 };
 use crate::currency::Currency;
+use crate::time::Zone;
 
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 86_400_000_000;
@@ -16,56 +21,60 @@ const FEW: usize = 16;
 
 /// A text in the customer's buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Text {
+pub(super) struct Text {
     start: u32,
     end: u32,
 }
 
 /// What an event does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// A row of the records.
     Row,
     /// The cancellation that row number `row` tells of was asked for; the subscription rests until that row.
     Request { row: u32 },
     /// The subscription has been past due since `since` for too long.
     Lapse { since: i64 },
+    /// Coupon number `coupon` begins, or ends, to lower the subscription.
+    Coupon { coupon: u32, begins: bool },
+    /// A month begins: the usage of the months before sums up to `amount_minor`.
+    Usage,
 }
 
 /// One thing that happens to one subscription.
 #[derive(Debug, Clone, Copy)]
-struct Event {
-    at: i64,
-    subscription: u32,
-    kind: Kind,
-    status: Status,
-    amount_minor: i64,
-    list_amount_minor: i64,
-    currency: Currency,
-    term: Term,
-    quantity: i64,
-    plan: Text,
-    reason: Text,
-    canceled_at: i64,
-    key: u64,
+pub(super) struct Event {
+    pub(super) at: i64,
+    pub(super) subscription: u32,
+    pub(super) kind: Kind,
+    pub(super) status: Status,
+    pub(super) amount_minor: i64,
+    pub(super) list_amount_minor: i64,
+    pub(super) currency: Currency,
+    pub(super) term: Term,
+    pub(super) quantity: i64,
+    pub(super) plan: Text,
+    pub(super) reason: Text,
+    pub(super) canceled_at: i64,
+    pub(super) key: u64,
 }
 
 /// Marks "never" among instants.
-const NEVER: i64 = i64::MIN;
+pub(super) const NEVER: i64 = i64::MIN;
 
 /// What counts of a subscription at a moment; `amount` is 0 when nothing does.
 #[derive(Debug, Clone, Copy)]
-struct Counted {
-    amount: i128,
-    list: i128,
-    discount: i128,
+pub(super) struct Counted {
+    pub(super) amount: i128,
+    pub(super) list: i128,
+    pub(super) discount: i128,
     quantity: i64,
-    currency: Currency,
-    term: Term,
+    pub(super) currency: Currency,
+    pub(super) term: Term,
     plan: Text,
 }
 
-const NOTHING: Counted = Counted {
+pub(super) const NOTHING: Counted = Counted {
     amount: 0,
     list: 0,
     discount: 0,
@@ -84,9 +93,29 @@ enum Label {
     ToFree,
 }
 
+/// Whose life decides whether usage counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// This is a subscription, not usage.
+    None,
+    /// The subscription of this number.
+    One(u32),
+    /// Any subscription of the customer.
+    Any,
+    /// Nothing: the customer has no subscriptions.
+    Open,
+}
+
 #[derive(Debug, Clone)]
-struct Subscription {
-    id: Text,
+pub(super) struct Subscription {
+    pub(super) id: Text,
+    /// Set for usage.
+    pub(super) gate: Gate,
+    /// Whether usage of the subscription counts now.
+    live: bool,
+    /// What counts before coupons; kept only where the customer has some.
+    base: Counted,
+    cause: Cause,
     status: Option<Status>,
     past_due_since: i64,
     /// Whether the present run of past due has gone on for too long.
@@ -110,7 +139,10 @@ struct Total {
 
 #[derive(Debug)]
 pub(super) struct Customer {
-    rules: RevenueRules,
+    pub(super) rules: RevenueRules,
+    pub(super) zone: Zone,
+    /// See [`Fold::nearest`](super::Fold::nearest).
+    pub(super) nearest: (i64, i64),
     now: i64,
     id: String,
     hash: u64,
@@ -120,12 +152,15 @@ pub(super) struct Customer {
     many: HashMap<Box<str>, u32>,
     touched: Vec<u32>,
     totals: Vec<Total>,
+    extras: Extras,
 }
 
 impl Customer {
     pub(super) fn new(rules: RevenueRules, now: i64) -> Customer {
         Customer {
             rules,
+            zone: Zone::utc(),
+            nearest: (i64::MIN, i64::MAX),
             now,
             id: String::new(),
             hash: 0,
@@ -135,6 +170,7 @@ impl Customer {
             many: HashMap::new(),
             touched: Vec::new(),
             totals: Vec::new(),
+            extras: Extras::default(),
         }
     }
 
@@ -154,6 +190,21 @@ impl Customer {
         if !self.many.is_empty() {
             self.many.clear();
         }
+        self.extras.clear();
+    }
+
+    /// Keeps a coupon.
+    pub(super) fn take_coupon(&mut self, coupon: &Coupon<'_>) {
+        let subscription = self.text(coupon.subscription_id, Text::default());
+        let held = Held { subscription, plan: Text::default(), key: coupon.key };
+        self.extras.take_coupon(held, coupon);
+    }
+
+    /// Keeps a line of usage.
+    pub(super) fn take_usage(&mut self, line: &UsageLine<'_>) {
+        let subscription = self.text(line.subscription_id, Text::default());
+        let plan = self.text(line.plan, Text::default());
+        self.extras.take_usage(Held { subscription, plan, key: line.key }, line);
     }
 
     /// Keeps one row.
@@ -194,18 +245,7 @@ impl Customer {
             return index;
         }
         let text = self.text(id, Text::default());
-        self.subscriptions.push(Subscription {
-            id: text,
-            status: None,
-            past_due_since: NEVER,
-            lapsed: false,
-            rests_until: NEVER,
-            now: NOTHING,
-            before: NOTHING,
-            label: Label::Own(Text::default()),
-            key: 0,
-            netted: 0,
-        });
+        self.subscriptions.push(Subscription::new(text, Gate::None));
         if count == FEW {
             for (index, subscription) in self.subscriptions.iter().enumerate() {
                 self.many.insert(read(&self.texts, subscription.id).into(), index as u32);
@@ -233,6 +273,7 @@ impl Customer {
     /// Walks through all events in order of time and writes the rows.
     pub(super) fn replay(&mut self, sink: &mut dyn Sink) {
         self.add_derived_events();
+        let with_usage = self.subscriptions.iter().any(|subscription| subscription.gate != Gate::None);
         let window = i64::from(self.rules.netting_window_minutes) * MINUTE;
         let mut payer = Payer { paying: 0, first_paid_at: NEVER, lost_at: NEVER };
         let mut netted = 0;
@@ -248,17 +289,29 @@ impl Customer {
                 texts: &self.texts,
                 touched: &mut self.touched,
                 payer: &mut payer,
+                extras: &mut self.extras,
             };
             while let Some(event) = self.events.get(next) {
                 if let Some(opened) = opened {
-                    let apart = event.at.saturating_sub(opened) > window;
+                    let apart = event.at.saturating_sub(opened) > window
+                        || (event.kind == Kind::Usage
+                            && event.at > opened
+                            && is_step(&self.subscriptions, event));
                     if apart || (event.at > self.now) != (opened > self.now) {
                         break;
                     }
                 }
                 next += 1;
-                let subscription = &mut self.subscriptions[event.subscription as usize];
-                if apply(subscription, event, netted, &mut context) {
+                let number = event.subscription as usize;
+                let counts = usage_counts(&self.subscriptions, number);
+                let subscription = &mut self.subscriptions[number];
+                let from = subscription.status;
+                let mut moved = apply(subscription, event, counts, netted, &mut context);
+                if with_usage && subscription.gate == Gate::None && !subscription.live {
+                    let label = label_of(event, from);
+                    moved |= end_usage(&mut self.subscriptions, event, label, netted, &mut context);
+                }
+                if moved {
                     opened.get_or_insert(event.at);
                     at = event.at;
                 }
@@ -266,39 +319,6 @@ impl Customer {
             if opened.is_some() {
                 self.write(at, paying_before, &mut payer, sink);
             }
-        }
-    }
-
-    /// Adds requests and lapses where a rule asks for them, and restores the order of time.
-    fn add_derived_events(&mut self) {
-        let rows = self.events.len();
-        let on_request = self.rules.churn_date == ChurnDateRule::Request;
-        let lapse = self.rules.past_due_churn_days.map(|days| i64::from(days) * DAY);
-        if !on_request && lapse.is_none() {
-            return;
-        }
-        for row in 0..rows {
-            let event = self.events[row];
-            if on_request && event.canceled_at != NEVER && event.canceled_at < event.at {
-                let kind = Kind::Request { row: row as u32 };
-                self.events.push(Event { at: event.canceled_at, kind, ..event });
-            }
-            if let (Some(lapse), Status::PastDue) = (lapse, event.status) {
-                let at = event.at.saturating_add(lapse);
-                // A lapse to come is a fear, not a plan: it is not scheduled.
-                if at <= self.now {
-                    self.events.push(Event { at, kind: Kind::Lapse { since: event.at }, ..event });
-                }
-            }
-        }
-        if self.events.len() > rows {
-            // `Request` points at rows by their number, so take their times before they move.
-            for index in rows..self.events.len() {
-                if let Kind::Request { row } = self.events[index].kind {
-                    self.events[index].canceled_at = self.events[row as usize].at;
-                }
-            }
-            self.events.sort_by_key(|event| (event.at, event.kind == Kind::Row));
         }
     }
 
@@ -365,18 +385,86 @@ struct Context<'a> {
     texts: &'a str,
     touched: &'a mut Vec<u32>,
     payer: &'a mut Payer,
+    extras: &'a mut Extras,
+}
+
+impl Subscription {
+    fn new(id: Text, gate: Gate) -> Subscription {
+        Subscription {
+            id,
+            gate,
+            live: false,
+            base: NOTHING,
+            cause: Cause::Change,
+            status: None,
+            past_due_since: NEVER,
+            lapsed: false,
+            rests_until: NEVER,
+            now: NOTHING,
+            before: NOTHING,
+            label: Label::Own(Text::default()),
+            key: 0,
+            netted: 0,
+        }
+    }
+}
+
+/// Whether usage counts now; of a subscription: that it is one.
+#[inline]
+fn usage_counts(subscriptions: &[Subscription], number: usize) -> bool {
+    match subscriptions[number].gate {
+        Gate::None | Gate::Open => true,
+        Gate::One(number) => subscriptions[number as usize].live,
+        Gate::Any => subscriptions.iter().any(|other| other.gate == Gate::None && other.live),
+    }
+}
+
+/// Whether the beginning of a month changes what counts of a usage.
+fn is_step(subscriptions: &[Subscription], event: &Event) -> bool {
+    let number = event.subscription as usize;
+    let new = if usage_counts(subscriptions, number) { mean_of(event) } else { NOTHING };
+    subscriptions[number].now.amount != new.amount
+}
+
+/// Ends the usage that no longer counts after an event of a subscription. Returns whether there was any.
+fn end_usage(
+    subscriptions: &mut [Subscription],
+    event: &Event,
+    label: Label,
+    netted: u32,
+    context: &mut Context<'_>,
+) -> bool {
+    let mut moved = false;
+    for number in 0..subscriptions.len() {
+        let usage = &subscriptions[number];
+        if usage.gate == Gate::None || usage.now.amount == 0 || usage_counts(subscriptions, number) {
+            continue;
+        }
+        let cause = (label, event.key, Cause::Change);
+        moved |= set(&mut subscriptions[number], number as u32, NOTHING, cause, netted, context);
+    }
+    moved
 }
 
 /// Applies one event. Returns whether anything that counts changed.
 #[inline]
-fn apply(subscription: &mut Subscription, event: &Event, netted: u32, context: &mut Context<'_>) -> bool {
-    let old = subscription.now;
+fn apply(
+    subscription: &mut Subscription,
+    event: &Event,
+    usage_counts: bool,
+    netted: u32,
+    context: &mut Context<'_>,
+) -> bool {
     let from = subscription.status;
     let mut label = Label::Own(event.reason);
-    let new = match event.kind {
+    let mut cause = Cause::Change;
+    let with_coupons = !context.extras.coupons.is_empty();
+    let old = if with_coupons { subscription.base } else { subscription.now };
+    let mut new = match event.kind {
         Kind::Request { .. } => {
             // `canceled_at` of the derived event holds the time of the row that told of the request.
             subscription.rests_until = subscription.rests_until.max(event.canceled_at);
+            subscription.live = false;
             NOTHING
         }
         Kind::Lapse { since } => {
@@ -384,8 +472,18 @@ fn apply(subscription: &mut Subscription, event: &Event, netted: u32, context: &
                 return false;
             }
             subscription.lapsed = true;
+            subscription.live = false;
             label = Label::Involuntary;
             NOTHING
+        }
+        Kind::Coupon { coupon, begins } => {
+            cause = Cause::Coupon;
+            context.extras.set_active(coupon, event.subscription, begins);
+            old
+        }
+        Kind::Usage => {
+            cause = Cause::Usage;
+            if usage_counts { mean_of(event) } else { NOTHING }
         }
         Kind::Row => {
             if event.status == Status::PastDue {
@@ -401,13 +499,32 @@ fn apply(subscription: &mut Subscription, event: &Event, netted: u32, context: &
             let asked = context.rules.churn_date == ChurnDateRule::Request
                 && event.canceled_at != NEVER
                 && event.canceled_at <= event.at;
-            if event.at < subscription.rests_until || asked || subscription.lapsed {
-                NOTHING
-            } else {
-                counted(event, &old, context.rules)
-            }
+            let over = event.at < subscription.rests_until || asked || subscription.lapsed;
+            subscription.live = !over && is_live(event.status, context.rules);
+            if over { NOTHING } else { counted(event, &old, context.rules) }
         }
     };
+    if with_coupons {
+        subscription.base = new;
+        context.extras.lower(event.subscription, &mut new, context.rules);
+        if cause == Cause::Coupon && new.amount == 0 {
+            label = Label::ToFree;
+        }
+    }
+    set(subscription, event.subscription, new, (label, event.key, cause), netted, context)
+}
+
+/// Gives a subscription what counts from now on. Returns whether anything changed.
+#[inline]
+fn set(
+    subscription: &mut Subscription,
+    number: u32,
+    new: Counted,
+    (label, key, cause): (Label, u64, Cause),
+    netted: u32,
+    context: &mut Context<'_>,
+) -> bool {
+    let old = subscription.now;
     let moved = old.amount != new.amount || (new.amount != 0 && differs(context.texts, &old, &new));
     if !moved {
         return false;
@@ -415,12 +532,13 @@ fn apply(subscription: &mut Subscription, event: &Event, netted: u32, context: &
     if subscription.netted != netted {
         subscription.netted = netted;
         subscription.before = old;
-        context.touched.push(event.subscription);
+        context.touched.push(number);
     }
     context.payer.paying = context.payer.paying + u32::from(new.amount != 0) - u32::from(old.amount != 0);
     subscription.now = new;
     subscription.label = label;
-    subscription.key = event.key;
+    subscription.key = key;
+    subscription.cause = cause;
     true
 }
 
@@ -482,6 +600,7 @@ impl Shared<'_> {
             movement_id: self.movement_id,
             first_paid_at: self.first_paid_at,
             change_key: subscription.key,
+            cause: subscription.cause,
             quantity: to.quantity.saturating_sub(from.quantity),
         });
     }
@@ -519,8 +638,38 @@ fn counted(event: &Event, old: &Counted, rules: &RevenueRules) -> Counted {
     }
 }
 
+/// What counts of usage: the mean of its months.
+fn mean_of(event: &Event) -> Counted {
+    if event.amount_minor <= 0 {
+        return NOTHING;
+    }
+    let amount = Term::new(super::Interval::Month, MEAN_MONTHS).monthly_parts(event.amount_minor);
+    Counted {
+        amount,
+        list: amount,
+        discount: 0,
+        quantity: 0,
+        currency: event.currency,
+        term: Term::MONTH,
+        plan: event.plan,
+    }
+}
+
+/// Whether usage of a subscription in this status counts. A free plan with metered extras is live.
+#[inline]
+fn is_live(status: Status, rules: &RevenueRules) -> bool {
+    match status {
+        Status::Active | Status::PastDue | Status::Free => true,
+        Status::Paused => rules.pause == PauseRule::Keep,
+        _ => false,
+    }
+}
+
 /// How a loss through this row is called.
 fn label_of(event: &Event, from: Option<Status>) -> Label {
+    if let Kind::Lapse { .. } = event.kind {
+        return Label::Involuntary;
+    }
     match event.status {
         Status::Unpaid | Status::Uncollectible => Label::Involuntary,
         Status::Canceled if from == Some(Status::PastDue) => Label::Involuntary,
@@ -566,6 +715,6 @@ fn mix(hash: u64, at: i64) -> u64 {
 }
 
 #[inline]
-fn read(texts: &str, text: Text) -> &str {
+pub(super) fn read(texts: &str, text: Text) -> &str {
     texts.get(text.start as usize..text.end as usize).unwrap_or("")
 }

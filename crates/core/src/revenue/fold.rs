@@ -3,8 +3,9 @@
 use twox_hash::XxHash3_64;
 
 use super::customer::Customer;
-use super::{RevenueRules, Status, Term};
+use super::{Coupon, RevenueRules, Status, Term, UsageLine};
 use crate::currency::Currency;
+use crate::time::Zone;
 
 /// One row of `subscription_changes`, borrowed from wherever it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,28 @@ impl Class {
     }
 }
 
+/// Which kind of record caused a movement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// A change of a subscription.
+    Change,
+    /// A coupon for a single invoice, where it begins or ends.
+    Coupon,
+    /// A line of metered usage: the last one of the mean, or the last one there was.
+    Usage,
+}
+
+impl Cause {
+    /// The record table that holds it.
+    pub const fn table(self) -> &'static str {
+        match self {
+            Cause::Change => "subscription_changes",
+            Cause::Coupon => "discounts",
+            Cause::Usage => "invoice_lines",
+        }
+    }
+}
+
 /// One row of the fact `mrr_movements`, borrowed from the fold for the time of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Movement<'a> {
@@ -131,8 +154,10 @@ pub struct Movement<'a> {
     pub movement_id: u64,
     /// When the customer's first revenue came, µs UTC; never reassigned.
     pub first_paid_at: i64,
-    /// [`Change::key`] of the change that caused the row.
+    /// The key of the record that caused the row.
     pub change_key: u64,
+    /// Which kind of record that is.
+    pub cause: Cause,
     /// Signed change of the units sold.
     pub quantity: i64,
 }
@@ -169,9 +194,52 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// A fold under these rules; rows after `now` (µs UTC) are scheduled.
+    /// A fold under these rules; rows after `now` (µs UTC) are scheduled. Months and terms are those of UTC.
     pub fn new(rules: &RevenueRules, now: i64) -> Fold {
         Fold { customer: Customer::new(*rules, now), started: false, last_at: i64::MIN }
+    }
+
+    /// The same with the months and terms of a zone, which coupons and usage need.
+    pub fn in_zone(mut self, zone: &Zone) -> Fold {
+        self.customer.zone = zone.clone();
+        self
+    }
+
+    /// The instants nearest to now among those that the fold came to by itself (ends of coupons, beginnings of months
+    /// with usage), over all customers so far: the latest up to now and the earliest after it. While now passes neither
+    /// of them, nor any row, the same rows give the same movements.
+    pub fn nearest(&self) -> (i64, i64) {
+        self.customer.nearest
+    }
+
+    /// Takes a coupon of the customer at hand or of the next one. Without its rule it does nothing.
+    pub fn coupon<S: Sink>(&mut self, customer_id: &str, coupon: &Coupon<'_>, sink: &mut S) {
+        if self.customer.rules.one_time_coupons {
+            self.begin(customer_id, sink);
+            self.customer.take_coupon(coupon);
+        }
+    }
+
+    /// Takes a line of metered usage of the customer at hand or of the next one. Without its rule it does nothing.
+    pub fn usage<S: Sink>(&mut self, customer_id: &str, line: &UsageLine<'_>, sink: &mut S) {
+        if self.customer.rules.usage_in_mrr {
+            self.begin(customer_id, sink);
+            self.customer.take_usage(line);
+        }
+    }
+
+    /// Makes `customer_id` the customer at hand. Says whether it was not.
+    #[inline]
+    fn begin<S: Sink>(&mut self, customer_id: &str, sink: &mut S) -> bool {
+        if self.started && self.customer.id() == customer_id {
+            return false;
+        }
+        self.finish(sink);
+        let hash = XxHash3_64::oneshot(customer_id.as_bytes());
+        self.customer.begin(customer_id, hash);
+        self.started = true;
+        self.last_at = i64::MIN;
+        true
     }
 
     /// Takes the next change. When it belongs to another customer than the one before, the rows of the
@@ -181,12 +249,7 @@ impl Fold {
     /// [`FoldError::Order`] when the row lies before the customer's last one.
     #[inline]
     pub fn push<S: Sink>(&mut self, change: &Change<'_>, sink: &mut S) -> Result<(), FoldError> {
-        if !self.started || self.customer.id() != change.customer_id {
-            self.finish(sink);
-            let hash = XxHash3_64::oneshot(change.customer_id.as_bytes());
-            self.customer.begin(change.customer_id, hash);
-            self.started = true;
-        } else if change.at < self.last_at {
+        if !self.begin(change.customer_id, sink) && change.at < self.last_at {
             return Err(FoldError::Order {
                 customer: change.customer_id.to_owned(),
                 at: change.at,

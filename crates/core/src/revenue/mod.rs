@@ -48,13 +48,25 @@
 //! `now`. *Labels*: a loss through unpaid, uncollectible, a lapsed past due or a cancellation while past
 //! due is `involuntary`; through a pause `pause`; through a free plan or a price of zero `to_free`; any
 //! other row carries the change's own reason. *Scheduled*: rows after `now` are flagged.
+//!
+//! # Coupons and usage
+//!
+//! Under their rules the fold also takes [`Coupon`]s and [`UsageLine`]s of a customer, in any order beside the customer's
+//! changes. A coupon lowers what one subscription counts for the first term that is paid for at or after its start (or
+//! until its own end), at most to zero. Usage counts as the mean of the three calendar months before: it is a segment of
+//! its own, monthly and without units, that changes on the first instant of a month only, up to `now` (a mean to come is
+//! no plan). It counts while the subscription that it names is live: active, past due or free, not lapsed and not asked
+//! to end; usage that names none, while any is, or always for a customer without subscriptions. A step of usage never
+//! joins a window that an earlier change opened, so that it draws no change into the next month.
 
 mod customer;
+mod extras;
 mod fold;
 mod rules;
 mod term;
 
-pub use fold::{Change, Class, Fold, FoldError, Movement, Sink};
+pub use extras::{Coupon, UsageLine};
+pub use fold::{Cause, Change, Class, Fold, FoldError, Movement, Sink};
 pub use rules::{AmountRule, ChurnDateRule, PauseRule, RevenueRules};
 pub use term::{Interval, Status, Term};
 

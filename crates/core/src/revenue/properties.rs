@@ -123,6 +123,105 @@ fn check_classes(rows: &[Row]) {
     }
 }
 
+/// What the subscriptions come to under their coupons at an instant, by looking at rows only.
+fn extras_at(changes: &[Change<'_>], coupons: &[Coupon<'_>], at: i64) -> i128 {
+    let names: Vec<&str> = {
+        let mut seen = vec![];
+        changes.iter().for_each(|c| {
+            if !seen.contains(&c.subscription_id) {
+                seen.push(c.subscription_id)
+            }
+        });
+        seen
+    };
+    // Each coupon's subscription, and when it really begins: at its start or at the first payment after it.
+    let begins = |coupon: &Coupon<'_>| {
+        let instants =
+            std::iter::once(coupon.from).chain(changes.iter().map(|c| c.at).filter(|at| *at > coupon.from));
+        let mut instants: Vec<i64> = instants.collect();
+        instants.sort_unstable();
+        instants.into_iter().find_map(|at| {
+            let paid = |name: &&str| counted_at(changes, "a", name, at).is_some();
+            let able = |name: &&&str| coupon.subscription_id.is_empty() || coupon.subscription_id == **name;
+            names.iter().filter(able).find(|name| paid(name)).map(|name| (*name, at))
+        })
+    };
+    let held: Vec<_> = coupons.iter().map(|coupon| (coupon, begins(coupon))).collect();
+    let mut sum = 0;
+    for name in names {
+        let Some((row, mut parts)) = counted_at(changes, "a", name, at) else { continue };
+        for (coupon, begins) in &held {
+            let Some((of, from)) = begins else { continue };
+            if *of != name || at < *from || at >= coupon.until.unwrap() {
+                continue;
+            }
+            let off = match coupon.percent {
+                Some(percent) => {
+                    let (top, bottom) = (parts * (percent / 10_i128.pow(10)), 100);
+                    (2 * top + bottom) / (2 * bottom)
+                }
+                None if row.currency == Currency::USD => row.term.monthly_parts(coupon.amount_minor),
+                None => 0,
+            };
+            parts -= off.min(parts);
+        }
+        sum += parts;
+    }
+    sum
+}
+
+/// What usage comes to at an instant: the mean from the last beginning of a month on, if what it hangs on has lived
+/// from then on without a break.
+fn usage_at(changes: &[Change<'_>], usage: &[UsageLine<'_>], at: i64) -> i128 {
+    let zone = crate::time::Zone::utc();
+    let first_of = |day: jiff::civil::Date| day.first_of_month();
+    let month = first_of(zone.date_of(at));
+    let start = zone.start_of(month);
+    let back = |n: i32| zone.start_of(first_of(month.saturating_sub(jiff::Span::new().months(n))));
+    let all: BTreeSet<&str> = changes.iter().map(|c| c.subscription_id).collect();
+    let live_at = |name: &str, at: i64, whole: bool| {
+        // At the very beginning of a month its own rows come after the step.
+        let seen = |c: &&Change<'_>| c.subscription_id == name && if whole { c.at <= at } else { c.at < at };
+        let row = changes.iter().filter(seen).next_back();
+        row.is_some_and(|row| matches!(row.status, Active | PastDue | Status::Free))
+    };
+    let mut names: Vec<&str> = vec![];
+    usage.iter().for_each(|line| {
+        if !names.contains(&line.subscription_id) {
+            names.push(line.subscription_id)
+        }
+    });
+    let mut sum = 0;
+    for name in names {
+        let gates: Vec<&str> = if all.contains(name) { vec![name] } else { all.iter().copied().collect() };
+        let any = |at, whole| gates.is_empty() || gates.iter().any(|gate| live_at(gate, at, whole));
+        let mut instants = changes.iter().map(|c| c.at).filter(|t| *t >= start && *t <= at);
+        // Every row counts, also the first of two at one instant.
+        let unbroken = any(start, false) && instants.all(|t| broken_free(changes, &gates, t));
+        if !unbroken {
+            continue;
+        }
+        let lines = usage.iter().filter(|l| l.subscription_id == name && l.at >= back(3) && l.at < start);
+        let total: i64 = lines.map(|line| line.amount_minor).sum();
+        if total > 0 {
+            sum += i128::from(total) * crate::PARTS / 3;
+        }
+    }
+    sum
+}
+
+/// Whether at no row of an instant all gates were closed.
+fn broken_free(changes: &[Change<'_>], gates: &[&str], at: i64) -> bool {
+    if gates.is_empty() {
+        return true;
+    }
+    let last = |upto: usize, gate: &str| {
+        let row = changes[..upto].iter().rev().find(|c| c.subscription_id == gate);
+        row.is_some_and(|row| matches!(row.status, Active | PastDue | Status::Free))
+    };
+    (0..changes.len()).filter(|n| changes[*n].at == at).all(|n| gates.iter().any(|gate| last(n + 1, gate)))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -166,6 +265,7 @@ proptest! {
             past_due_churn_days: lapse,
             netting_window_minutes: window,
             reactivation_gap_days: None,
+            ..RevenueRules::default()
         };
         let rows = fold_with(rules, 20 * 20 * MINUTE, &changes);
         check_classes(&rows);
@@ -181,6 +281,54 @@ proptest! {
             *held.entry(key).or_default() += row.amount;
         }
         prop_assert!(held.values().all(|amount| *amount >= 0));
+    }
+
+    #[test]
+    fn coupons_and_usage_add_up_to_a_plain_replay(
+        changes in prop::collection::vec(change(), 0..20),
+        coupons in prop::collection::vec((0usize..4, 0i64..40, 0i64..60, 0u8..3), 0..4),
+        usage in prop::collection::vec((0usize..4, 0i64..300, -5i64..50), 0..12),
+    ) {
+        // One customer, days in place of quarters of an hour, so that months pass.
+        let day = 24 * 60 * MINUTE;
+        let mut changes = sorted(changes);
+        for change in &mut changes {
+            *change = Change { customer_id: "a", at: change.at / (20 * MINUTE) * 7 * day, ..*change };
+        }
+        changes.sort_by_key(|change| change.at);
+        let name = |n: usize| ["a", "b", "c", ""][n];
+        let coupons: Vec<Coupon<'_>> = coupons
+            .iter()
+            .map(|(subscription, from, length, kind)| Coupon {
+                subscription_id: name(*subscription),
+                from: from * 7 * day,
+                until: Some((from * 7 + length) * day),
+                percent: (*kind > 0).then(|| i128::from(*kind) * 40 * 10_i128.pow(10)),
+                amount_minor: 2,
+                currency: Some(Currency::USD),
+                key: 7,
+            })
+            .collect();
+        let usage: Vec<UsageLine<'_>> = usage
+            .iter()
+            .map(|(subscription, at, amount)| UsageLine {
+                subscription_id: name(*subscription), at: at * day, amount_minor: *amount,
+                currency: Currency::USD, plan: "", key: 8,
+            })
+            .collect();
+        let rules = RevenueRules {
+            one_time_coupons: true, usage_in_mrr: true, netting_window_minutes: 0, ..RevenueRules::default()
+        };
+        let now = 320 * day;
+        let rows = super::tests::fold_all(rules, now, &coupons, &usage, &changes);
+        check_classes(&rows);
+        let mut days: Vec<i64> = (0..330).map(|n| n * day).collect();
+        days.retain(|at| *at <= now);
+        for at in days {
+            let held: i128 = rows.iter().filter(|row| row.at <= at).map(|row| row.amount).sum();
+            let plain = extras_at(&changes, &coupons, at) + usage_at(&changes, &usage, at);
+            prop_assert_eq!(held, plain, "on day {}", at / day);
+        }
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub struct RevenueRules {
     pub netting_window_minutes: u32,
     /// A former payer who returns after more than this many days (of 24 hours) is new; `None`: never.
     pub reactivation_gap_days: Option<u32>,
+    /// Whether a [`Coupon`](super::Coupon) for a single invoice lowers recurring revenue for that term.
+    pub one_time_coupons: bool,
+    /// Whether metered usage counts, as the mean of the three months before.
+    pub usage_in_mrr: bool,
 }
 
 impl Default for RevenueRules {
@@ -56,6 +60,8 @@ impl Default for RevenueRules {
             churn_date: ChurnDateRule::PeriodEnd,
             netting_window_minutes: 60,
             reactivation_gap_days: None,
+            one_time_coupons: false,
+            usage_in_mrr: false,
         }
     }
 }

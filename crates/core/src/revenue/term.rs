@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
+use jiff::Span;
+
 use crate::PARTS;
+use crate::time::Zone;
 
 /// The status of a subscription from a change on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -163,6 +166,31 @@ impl Term {
         }
     }
 
+    /// The length of `n` terms on the calendar; `None` when it is out of range.
+    pub fn span(self, n: i32) -> Option<Span> {
+        let count = i64::from(self.count.max(1)) * i64::from(n);
+        let span = Span::new();
+        match self.interval {
+            Interval::Day => span.try_days(count),
+            Interval::Week => span.try_weeks(count),
+            Interval::Month => span.try_months(count),
+            Interval::Quarter => span.try_months(count.checked_mul(3)?),
+            Interval::HalfYear => span.try_months(count.checked_mul(6)?),
+            Interval::Year => span.try_months(count.checked_mul(12)?),
+        }
+        .ok()
+    }
+
+    /// The end of a term that begins at an instant (µs UTC), by the calendar of a zone; the start itself when the end
+    /// is out of range.
+    pub fn end_from(self, at: i64, zone: &Zone) -> i64 {
+        let end = self.span(1).and_then(|span| {
+            let start = jiff::Timestamp::from_microsecond(at).ok()?.to_zoned(zone.tz().clone());
+            Some(start.checked_add(span).ok()?.timestamp().as_microsecond())
+        });
+        end.unwrap_or(at)
+    }
+
     /// What a price for one term comes to by the month, in [parts](crate::PARTS) of the minor unit.
     ///
     /// Exact for every term of 1 to 16 months, every number of days or weeks that divides, and most others;
@@ -229,6 +257,19 @@ mod tests {
         // 52 weeks and 365 days are 12 months.
         assert_eq!(minor(Interval::Week, 1, 1_200), 5_200);
         assert_eq!(minor(Interval::Day, 1, 1_200), 36_500);
+    }
+
+    #[test]
+    fn ends_follow_the_calendar() {
+        let berlin = Zone::new("Europe/Berlin", jiff::civil::Weekday::Monday).unwrap();
+        let at = |text: &str| berlin.parse_instant(text).unwrap();
+        let end = |start: &str, interval, count| Term::new(interval, count).end_from(at(start), &berlin);
+        assert_eq!(end("2026-01-31T10:00", Interval::Month, 1), at("2026-02-28T10:00"));
+        assert_eq!(end("2026-03-15T10:00", Interval::Quarter, 2), at("2026-09-15T10:00"));
+        assert_eq!(end("2024-02-29T10:00", Interval::Year, 1), at("2025-02-28T10:00"));
+        // The clock goes forward on 2026-03-29: the week is an hour shorter, the wall says the same.
+        assert_eq!(end("2026-03-28T10:00", Interval::Week, 1), at("2026-04-04T10:00"));
+        assert_eq!(Term::new(Interval::Year, u32::MAX).end_from(5, &berlin), 5);
     }
 
     #[test]

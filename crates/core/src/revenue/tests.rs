@@ -30,6 +30,7 @@ pub(super) struct Row {
     pub(super) first_paid_at: i64,
     pub(super) key: u64,
     pub(super) quantity: i64,
+    pub(super) cause: Cause,
 }
 
 #[derive(Default)]
@@ -55,6 +56,7 @@ impl Sink for Rows {
             first_paid_at: row.first_paid_at,
             key: row.change_key,
             quantity: row.quantity,
+            cause: row.cause,
         });
     }
 }
@@ -65,6 +67,22 @@ pub(super) fn fold_with(rules: RevenueRules, now: i64, changes: &[Change<'_>]) -
     for change in changes {
         fold.push(change, &mut rows).unwrap();
     }
+    fold.finish(&mut rows);
+    rows.0
+}
+
+pub(super) fn fold_all(
+    rules: RevenueRules,
+    now: i64,
+    coupons: &[Coupon<'_>],
+    usage: &[UsageLine<'_>],
+    changes: &[Change<'_>],
+) -> Vec<Row> {
+    let mut rows = Rows::default();
+    let mut fold = Fold::new(&rules, now);
+    coupons.iter().for_each(|coupon| fold.coupon("a", coupon, &mut rows));
+    usage.iter().for_each(|line| fold.usage("a", line, &mut rows));
+    changes.iter().for_each(|change| fold.push(change, &mut rows).unwrap());
     fold.finish(&mut rows);
     rows.0
 }
@@ -389,4 +407,179 @@ fn many_subscriptions_of_one_customer() {
     assert_eq!(rows.len(), 2000);
     assert_eq!(rows.iter().filter(|row| row.class == Class::Churn).count(), 1);
     assert_eq!(rows.iter().map(|row| row.amount).sum::<i128>(), 0);
+}
+
+mod extras {
+    //! Coupons for a single invoice, and usage.
+
+    use super::*;
+    use crate::exact::Exact;
+    use crate::time::Zone;
+    use jiff::civil::date;
+
+    fn day(month: i8, day: i8) -> i64 {
+        Zone::utc().start_of(date(2026, month, day))
+    }
+
+    fn percent(subscription_id: &'static str, from: i64, percent: i64) -> Coupon<'static> {
+        let percent = Some(i128::from(percent) * 10_i128.pow(10));
+        Coupon { subscription_id, from, until: None, percent, amount_minor: 0, currency: None, key: 99 }
+    }
+
+    fn line(subscription_id: &'static str, at: i64, amount_minor: i64) -> UsageLine<'static> {
+        UsageLine { subscription_id, at, amount_minor, currency: Currency::USD, plan: "", key: at as u64 }
+    }
+
+    fn with(now: i64, coupons: &[Coupon<'_>], usage: &[UsageLine<'_>], changes: &[Change<'_>]) -> Vec<Row> {
+        let rules = RevenueRules { one_time_coupons: true, usage_in_mrr: true, ..RevenueRules::default() };
+        let mut rows = Rows::default();
+        let mut fold = Fold::new(&rules, now).in_zone(&Zone::utc());
+        for coupon in coupons {
+            fold.coupon("c", coupon, &mut rows);
+        }
+        for line in usage {
+            fold.usage("c", line, &mut rows);
+        }
+        for change in changes {
+            fold.push(change, &mut rows).unwrap();
+        }
+        fold.finish(&mut rows);
+        rows.0
+    }
+
+    /// `day class amount` in minor units.
+    fn dated(rows: &[Row]) -> Vec<String> {
+        let text = |row: &Row| {
+            let day = Zone::utc().date_of(row.at);
+            let amount = Exact::ratio(row.amount, PARTS).unwrap().to_decimal(2);
+            format!("{day} {} {amount}", row.class.as_str())
+        };
+        rows.iter().map(text).collect()
+    }
+
+    #[test]
+    fn without_their_rules_both_do_nothing() {
+        let mut rows = Rows::default();
+        let mut fold = Fold::new(&RevenueRules::default(), i64::MAX);
+        fold.coupon("c", &percent("", 0, 50), &mut rows);
+        fold.usage("c", &line("", 0, 500), &mut rows);
+        fold.push(&usd("s", day(1, 5), Active, 10_000), &mut rows).unwrap();
+        fold.finish(&mut rows);
+        assert_eq!(dated(&rows.0), ["2026-01-05 new 10000"]);
+    }
+
+    #[test]
+    fn a_coupon_lowers_one_term() {
+        let changes = [usd("s", day(1, 5), Active, 10_000)];
+        // Granted with the start: new at 80, back to 100 a month later.
+        let rows = with(i64::MAX, &[percent("s", day(1, 5), 20)], &[], &changes);
+        assert_eq!(dated(&rows), ["2026-01-05 new 8000", "2026-02-05 expansion 2000"]);
+        assert_eq!(rows.iter().map(|row| row.discount / PARTS).collect::<Vec<_>>(), [2_000, -2_000]);
+        assert_eq!((rows[1].cause, rows[1].key, rows[1].reason.as_str()), (Cause::Coupon, 99, "coupon"));
+        // Granted later: contraction, then expansion. What is to come is scheduled.
+        let rows = with(day(4, 1), &[percent("", day(3, 10), 25)], &[], &changes);
+        let expected = ["2026-01-05 new 10000", "2026-03-10 contraction -2500", "2026-04-10 expansion 2500"];
+        assert_eq!(dated(&rows), expected);
+        assert_eq!(rows.iter().map(|row| row.scheduled).collect::<Vec<_>>(), [false, false, true]);
+        // Granted before there is anything to pay: the first invoice.
+        let rows = with(i64::MAX, &[percent("s", day(1, 1), 10)], &[], &changes);
+        assert_eq!(dated(&rows), ["2026-01-05 new 9000", "2026-02-05 expansion 1000"]);
+    }
+
+    #[test]
+    fn a_fixed_amount_is_off_one_term_in_its_currency() {
+        let yearly = [Change { term: Term::YEAR, ..usd("s", day(1, 5), Active, 120_000) }];
+        let fixed =
+            |currency| Coupon { percent: None, amount_minor: 12_000, currency, ..percent("s", day(1, 5), 0) };
+        let rows = with(i64::MAX, &[fixed(Some(Currency::USD))], &[], &yearly);
+        assert_eq!(dated(&rows), ["2026-01-05 new 9000", "2027-01-05 expansion 1000"]);
+        assert_eq!(
+            dated(&with(i64::MAX, &[fixed(Some(Currency::EUR))], &[], &yearly)),
+            ["2026-01-05 new 10000"]
+        );
+    }
+
+    #[test]
+    fn a_coupon_for_everything_is_free_for_a_term() {
+        let rows =
+            with(i64::MAX, &[percent("s", day(2, 5), 100)], &[], &[usd("s", day(1, 5), Active, 10_000)]);
+        let expected = ["2026-01-05 new 10000", "2026-02-05 churn -10000", "2026-03-05 reactivation 10000"];
+        assert_eq!(dated(&rows), expected);
+        assert_eq!(rows[1].reason, "to_free");
+    }
+
+    #[test]
+    fn two_coupons_come_off_one_after_the_other_and_changes_go_on_below() {
+        let coupons = [percent("s", day(1, 5), 50), percent("s", day(1, 5), 50)];
+        let changes = [usd("s", day(1, 5), Active, 10_000), usd("s", day(1, 20), Active, 20_000)];
+        let rows = with(i64::MAX, &coupons, &[], &changes);
+        let expected = ["2026-01-05 new 2500", "2026-01-20 expansion 2500", "2026-02-05 expansion 15000"];
+        assert_eq!(dated(&rows), expected);
+    }
+
+    #[test]
+    fn usage_is_the_mean_of_three_months() {
+        // 30, 60 and 90 in January to March beside 100 a month: 10, 30, 60, 50, 30, 0 from February on.
+        let usage =
+            [line("s", day(1, 20), 3_000), line("s", day(2, 20), 6_000), line("s", day(3, 20), 9_000)];
+        let changes = [usd("s", day(1, 5), Active, 10_000)];
+        let rows = with(day(12, 1), &[], &usage, &changes);
+        let expected = [
+            "2026-01-05 new 10000",
+            "2026-02-01 expansion 1000",
+            "2026-03-01 expansion 2000",
+            "2026-04-01 expansion 3000",
+            "2026-05-01 contraction -1000",
+            "2026-06-01 contraction -2000",
+            "2026-07-01 contraction -3000",
+        ];
+        assert_eq!(dated(&rows), expected);
+        assert_eq!((rows[1].cause, rows[1].key), (Cause::Usage, day(1, 20) as u64));
+        assert!(
+            rows[1..].iter().all(|row| row.subscription == "s" && row.quantity == 0 && row.reason == "usage")
+        );
+        // A mean to come is no plan.
+        assert_eq!(with(day(2, 28), &[], &usage, &changes).len(), 2);
+    }
+
+    #[test]
+    fn usage_ends_with_its_subscription_and_returns_with_it() {
+        let usage: Vec<UsageLine<'_>> = (1..8).map(|month| line("s", day(month, 20), 3_000)).collect();
+        let changes = [
+            usd("s", day(1, 5), Active, 10_000),
+            Change { reason: "price", ..usd("s", day(5, 10), Canceled, 0) },
+            usd("s", day(6, 10), Active, 10_000),
+        ];
+        let rows = with(day(7, 2), &[], &usage, &changes);
+        let expected = [
+            "2026-01-05 new 10000",
+            "2026-02-01 expansion 1000",
+            "2026-03-01 expansion 1000",
+            "2026-04-01 expansion 1000",
+            "2026-05-10 churn -10000",
+            "2026-05-10 churn -3000",
+            "2026-06-10 reactivation 10000",
+            "2026-07-01 expansion 3000",
+        ];
+        assert_eq!(dated(&rows), expected);
+        assert!(rows[4..6].iter().all(|row| row.reason == "price" && row.id == rows[4].id));
+    }
+
+    #[test]
+    fn usage_without_a_subscription_is_a_customer_of_its_own() {
+        let rows = with(day(12, 1), &[], &[line("", day(1, 20), 3_000)], &[]);
+        assert_eq!(dated(&rows), ["2026-02-01 new 1000", "2026-05-01 churn -1000"]);
+        assert!(rows.iter().all(|row| row.subscription == "usage"));
+        // Credits beyond what was billed are nothing, not a debt.
+        assert!(with(day(12, 1), &[], &[line("", day(1, 20), -3_000)], &[]).is_empty());
+    }
+
+    #[test]
+    fn a_step_of_usage_draws_no_change_into_the_next_month() {
+        let late = day(2, 1) - 10 * MINUTE;
+        let changes = [usd("s", day(1, 5), Active, 10_000), usd("s", late, Active, 12_000)];
+        let rows = with(day(3, 1), &[], &[line("s", day(1, 20), 3_000)], &changes);
+        let expected = ["2026-01-05 new 10000", "2026-01-31 expansion 2000", "2026-02-01 expansion 1000"];
+        assert_eq!(dated(&rows), expected);
+    }
 }

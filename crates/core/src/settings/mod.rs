@@ -2,7 +2,8 @@
 //!
 //! `default.toml` beside this file is the reference: it is what a new workspace gets, its comments are the
 //! documentation of the settings everywhere, and a test holds it equal to [`Settings::default`]. To add a
-//! setting: a field, an arm in `set_raw` and in `get`, a name in [`NAMES`], and its lines in `default.toml`.
+//! setting: a field, an arm in `set_raw` and in `get`, a name in [`NAMES`], its lines in `default.toml`, and its meaning in
+//! the other languages in `docs.toml`.
 
 mod file;
 
@@ -33,13 +34,9 @@ pub struct Settings {
     pub currency: Currency,
     /// Date whose rates convert all money, if the workspace wants constant currency.
     pub constant_rate_date: Option<Date>,
-    /// The rules of the revenue fold (`mrr_amount`, `pause`, `past_due_churn_days`, `churn_date`,
-    /// `netting_window_minutes`, `reactivation_gap_days`).
+    /// The rules of the revenue fold (`mrr_amount`, `one_time_coupons`, `usage_in_mrr`, `pause`, `past_due_churn_days`,
+    /// `churn_date`, `netting_window_minutes`, `reactivation_gap_days`).
     pub rules: RevenueRules,
-    /// Whether a coupon for a single invoice lowers recurring revenue (`one_time_coupons`).
-    pub one_time_coupons_counted: bool,
-    /// Whether metered usage counts as recurring revenue, as a mean of three months.
-    pub usage_in_mrr: bool,
     /// Whether reactivated revenue counts for the quick ratio.
     pub quick_ratio_with_reactivation: bool,
     /// Whether reactivated revenue is deducted in net MRR churn.
@@ -52,7 +49,16 @@ pub struct Settings {
     pub session_minutes: u32,
     /// Whether the addresses of those who send events are kept.
     pub store_addresses: bool,
+    /// The formula of lifetime value: one of [`LTV_FORMULAS`].
+    pub ltv_formula: &'static str,
+    /// Months that a predicted lifetime looks ahead.
+    pub ltv_horizon_months: u32,
+    /// Periods by which costs run before the customers that they win.
+    pub cost_lag_periods: u32,
 }
+
+/// The formulas of lifetime value that `ltv_formula` may name.
+pub const LTV_FORMULAS: [&str; 4] = ["churn", "lifetime", "orders", "predicted"];
 
 impl Default for Settings {
     fn default() -> Settings {
@@ -62,20 +68,21 @@ impl Default for Settings {
             currency: Currency::USD,
             constant_rate_date: None,
             rules: RevenueRules::default(),
-            one_time_coupons_counted: false,
-            usage_in_mrr: false,
             quick_ratio_with_reactivation: false,
             net_churn_with_reactivation: false,
             gross_margin: Exact::one(),
             ltv_window_months: 6,
             session_minutes: 30,
             store_addresses: false,
+            ltv_formula: "churn",
+            ltv_horizon_months: 60,
+            cost_lag_periods: 1,
         }
     }
 }
 
 /// The names of all settings, in the order of the reference.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 22] = [
     "name",
     "timezone",
     "week_start",
@@ -95,6 +102,9 @@ pub const NAMES: [&str; 19] = [
     "ltv_window_months",
     "session_minutes",
     "store_addresses",
+    "ltv_formula",
+    "ltv_horizon_months",
+    "cost_lag_periods",
 ];
 
 /// The settings that say how things are shown and change no figure.
@@ -199,10 +209,11 @@ impl Settings {
                     choose(name, &value, [("net", AmountRule::Net), ("list", AmountRule::List)])?;
             }
             "one_time_coupons" => {
-                self.one_time_coupons_counted =
-                    choose(name, &value, [("ignored", false), ("counted", true)])?;
+                self.rules.one_time_coupons = choose(name, &value, [("ignored", false), ("counted", true)])?;
             }
-            "usage_in_mrr" => self.usage_in_mrr = value.bool().ok_or_else(|| wrong("true or false"))?,
+            "usage_in_mrr" => {
+                self.rules.usage_in_mrr = value.bool().ok_or_else(|| wrong("true or false"))?;
+            }
             "pause" => {
                 self.rules.pause =
                     choose(name, &value, [("churn", PauseRule::Churn), ("keep", PauseRule::Keep)])?;
@@ -235,6 +246,9 @@ impl Settings {
             "store_addresses" => {
                 self.store_addresses = value.bool().ok_or_else(|| wrong("true or false"))?;
             }
+            "ltv_formula" => self.ltv_formula = choose(name, &value, LTV_FORMULAS.map(|word| (word, word)))?,
+            "ltv_horizon_months" => self.ltv_horizon_months = value.whole(1, 600).map_err(|e| wrong(&e))?,
+            "cost_lag_periods" => self.cost_lag_periods = value.whole(0, 120).map_err(|e| wrong(&e))?,
             _ => return Err(unknown(name)),
         }
         Ok(())
@@ -253,8 +267,8 @@ impl Settings {
                 AmountRule::Net => "net",
                 AmountRule::List => "list",
             }),
-            "one_time_coupons" => quoted(if self.one_time_coupons_counted { "counted" } else { "ignored" }),
-            "usage_in_mrr" => self.usage_in_mrr.to_string(),
+            "one_time_coupons" => quoted(if self.rules.one_time_coupons { "counted" } else { "ignored" }),
+            "usage_in_mrr" => self.rules.usage_in_mrr.to_string(),
             "pause" => quoted(match self.rules.pause {
                 PauseRule::Churn => "churn",
                 PauseRule::Keep => "keep",
@@ -276,6 +290,9 @@ impl Settings {
             "ltv_window_months" => self.ltv_window_months.to_string(),
             "session_minutes" => self.session_minutes.to_string(),
             "store_addresses" => self.store_addresses.to_string(),
+            "ltv_formula" => quoted(self.ltv_formula),
+            "ltv_horizon_months" => self.ltv_horizon_months.to_string(),
+            "cost_lag_periods" => self.cost_lag_periods.to_string(),
             _ => return None,
         })
     }
@@ -288,6 +305,12 @@ impl Settings {
             "false" => Some(Exact::zero()),
             text => text.parse().ok(),
         }
+    }
+
+    /// A setting that is a word, such as `churn` of `ltv_formula`; `None` for one that is unknown, no word or not set.
+    pub fn word(&self, name: &str) -> Option<&'static str> {
+        let value = self.get(name)?;
+        choices(name).iter().find(|choice| file::quote(choice) == value).copied()
     }
 
     /// All settings with their values and documentation, in the order of the reference.
@@ -334,18 +357,32 @@ pub fn doc(name: &str) -> Option<&'static str> {
     DOCS.iter().find(|(known, _)| known == name).map(|(_, doc)| doc.as_str())
 }
 
-fn choices(name: &str) -> &'static [&'static str] {
+/// The words that a setting may be, where they can be counted; else empty.
+pub fn choices(name: &str) -> &'static [&'static str] {
     match name {
         "week_start" => &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
         "mrr_amount" => &["net", "list"],
         "one_time_coupons" => &["ignored", "counted"],
         "pause" => &["churn", "keep"],
         "churn_date" => &["period_end", "request"],
+        "ltv_formula" => &LTV_FORMULAS,
         "usage_in_mrr"
         | "quick_ratio_with_reactivation"
         | "net_churn_with_reactivation"
         | "store_addresses" => &["true", "false"],
         _ => &[],
+    }
+}
+
+/// What a setting means in a language (`en`, `ru`, `zh`); `None` when there is no such setting or language.
+pub fn doc_in(name: &str, language: &str) -> Option<&'static str> {
+    type Docs = std::collections::HashMap<String, std::collections::HashMap<String, String>>;
+    // A test holds the file readable and whole.
+    static DOCS: LazyLock<Docs> =
+        LazyLock::new(|| toml::from_str(include_str!("docs.toml")).unwrap_or_default());
+    match language {
+        "en" => doc(name),
+        _ => DOCS.get(name)?.get(language).map(String::as_str),
     }
 }
 

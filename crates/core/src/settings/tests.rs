@@ -122,3 +122,25 @@ fn editing_keeps_comments() {
     assert!(text.contains("\n# past_due_churn_days = 14\n"));
     assert_eq!(edit("# mine\n", "pause", "\"keep\""), "# mine\npause = \"keep\"\n");
 }
+
+#[test]
+fn every_setting_is_explained_in_every_language() {
+    for name in NAMES {
+        for language in ["en", "ru", "zh"] {
+            let text = doc_in(name, language).unwrap_or_default();
+            assert!(text.ends_with(['.', '。']), "{name} in {language}: {text}");
+        }
+    }
+    assert_eq!((doc_in("pause", "de"), doc_in("paws", "ru")), (None, None));
+}
+
+#[test]
+fn words_are_what_the_choices_say() {
+    let mut settings = Settings::default();
+    assert_eq!(settings.word("ltv_formula"), Some("churn"));
+    settings.set("ltv_formula", "predicted").unwrap();
+    assert_eq!((settings.word("ltv_formula"), settings.ltv_formula), (Some("predicted"), "predicted"));
+    assert_eq!((settings.word("gross_margin"), settings.word("nothing")), (None, None));
+    let error = settings.set("ltv_formula", "predict").unwrap_err().to_string();
+    assert!(error.contains("did you mean \"predicted\"?"), "{error}");
+}

@@ -62,6 +62,8 @@ pub struct Rates {
     zone: Zone,
     /// The version of the table from which this was read.
     pub version: u64,
+    /// The day whose rates hold always, if there is one.
+    constant: Option<Date>,
     pairs: HashMap<(Currency, Currency), Vec<(i32, i128)>>,
     curves: RwLock<HashMap<(Currency, Currency), Arc<Curve>>>,
 }
@@ -91,7 +93,13 @@ impl Rates {
             }
             *steps = kept;
         }
-        Self { zone, version, pairs, curves: RwLock::default() }
+        Self { zone, version, constant: None, pairs, curves: RwLock::default() }
+    }
+
+    /// The same with the rates of one day for all time, so that no change of a rate shows.
+    pub fn constant(mut self, day: Option<Date>) -> Self {
+        self.constant = day;
+        self
     }
 
     /// The workspace's time zone.
@@ -138,6 +146,10 @@ impl Rates {
         let mut curve = Curve::default();
         if from == to {
             (curve.days, curve.starts, curve.rates) = (vec![i32::MIN], vec![i64::MIN], vec![RATE_ONE]);
+        } else if let Some(day) = self.constant {
+            if let Some(rate) = self.find(from, to, epoch_days(day), &all) {
+                (curve.days, curve.starts, curve.rates) = (vec![i32::MIN], vec![i64::MIN], vec![rate]);
+            }
         } else {
             let days: BTreeSet<i32> = self
                 .pairs
@@ -162,13 +174,14 @@ impl Rates {
 
     /// The error for a rate that is not known at an instant.
     pub fn missing(&self, from: Currency, to: Currency, at: i64) -> MissingRate {
-        MissingRate { from, to, date: self.zone.date_of(at) }
+        MissingRate { from, to, date: self.constant.unwrap_or_else(|| self.zone.date_of(at)) }
     }
 }
 
 impl RateSource for Rates {
     fn rate(&self, from: Currency, to: Currency, date: Date) -> Result<Exact, MissingRate> {
-        let rate = self.curve(from, to).on(epoch_days(date)).ok_or(MissingRate { from, to, date })?;
+        let rate = self.curve(from, to).on(epoch_days(date));
+        let rate = rate.ok_or(MissingRate { from, to, date: self.constant.unwrap_or(date) })?;
         Ok(Exact::from_decimal(rate, 10))
     }
 }
@@ -234,6 +247,22 @@ mod tests {
         assert_eq!(curve.at(10 * day - 1, 0), None);
         assert_eq!(curve.at(10 * day, 0), Some((0, 11_000_000_000)));
         assert_eq!(curve.at(25 * day, 0), Some((1, 10_500_000_000)));
+    }
+
+    #[test]
+    fn one_day_for_all_time() {
+        let (usd, eur, gbp) = (Currency::USD, Currency::EUR, Currency::GBP);
+        let rates = rates().constant(Some(date_of_epoch_days(16)));
+        for day in [-5000, 10, 16, 25] {
+            assert_eq!(rates.curve(eur, usd).on(day), Some(11_000_000_000));
+            assert_eq!(rates.curve(gbp, usd).on(day), Some(13_200_000_000));
+        }
+        assert_eq!(rates.curve(eur, usd).at(i64::MIN, 0), Some((0, 11_000_000_000)));
+        // What is missing is the rate of that day, whatever day was asked for.
+        let rates = Rates::new(Zone::utc(), 1, [row(20, eur, usd, 1)]).constant(Some(date_of_epoch_days(19)));
+        let error = rates.rate(eur, usd, date_of_epoch_days(25)).unwrap_err().to_string();
+        assert!(error.starts_with("no exchange rate from EUR to USD on or before 1970-01-20"), "{error}");
+        assert_eq!(rates.missing(eur, usd, i64::MAX).date, date_of_epoch_days(19));
     }
 
     #[test]

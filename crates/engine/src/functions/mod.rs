@@ -25,6 +25,7 @@ pub mod now;
 pub mod period_start;
 pub mod positive_entities;
 mod single;
+mod span_aggregate;
 pub mod span_distinct;
 pub mod span_index;
 pub mod span_sums;

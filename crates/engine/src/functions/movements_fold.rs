@@ -5,29 +5,32 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use burgeon_core::revenue::RevenueRules;
+use burgeon_core::time::Zone;
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::exec::movements::{MovementsExec, input_columns, schema};
+use crate::exec::movements::{Beside, MovementsExec, input_columns, schema};
 use crate::exec::{RecordSource, RecordTable};
 
 /// The function's name.
 pub const NAME: &str = "mrr_movements_fold";
 
-/// The table function. It streams the fold over `subscription_changes` bucket by bucket; rows come by customer and time.
+/// The table function. It streams the fold over `subscription_changes`, and what its rules ask for beside them, bucket by
+/// bucket; rows come by customer and time.
 #[derive(Debug)]
 pub struct MovementsFold {
     source: Arc<dyn RecordSource>,
     rules: RevenueRules,
+    zone: Zone,
 }
 
 impl MovementsFold {
-    /// The fold under `rules` over the records of `source`.
-    pub fn new(source: Arc<dyn RecordSource>, rules: RevenueRules) -> Self {
-        Self { source, rules }
+    /// The fold under `rules` over the records of `source`, by the months of `zone`.
+    pub fn new(source: Arc<dyn RecordSource>, rules: RevenueRules, zone: Zone) -> Self {
+        Self { source, rules, zone }
     }
 }
 
@@ -39,14 +42,20 @@ impl TableFunctionImpl for MovementsFold {
             );
         }
         let changes = RecordTable::try_new("subscription_changes", Arc::clone(&self.source))?;
-        Ok(Arc::new(Movements { changes: Arc::new(changes), rules: self.rules }))
+        let beside = Beside::of(&self.rules)
+            .into_iter()
+            .map(|beside| Ok((beside, RecordTable::try_new(beside.table(), Arc::clone(&self.source))?)))
+            .collect::<Result<_>>()?;
+        Ok(Arc::new(Movements { changes, beside, rules: self.rules, zone: self.zone.clone() }))
     }
 }
 
 #[derive(Debug)]
 struct Movements {
-    changes: Arc<RecordTable>,
+    changes: RecordTable,
+    beside: Vec<(Beside, RecordTable)>,
     rules: RevenueRules,
+    zone: Zone,
 }
 
 /// Whether an expression speaks of the customer alone, so that it holds for all rows of a customer or for none.
@@ -67,6 +76,19 @@ fn of_customer(expr: &Expr) -> bool {
         Ok(TreeNodeRecursion::Continue)
     });
     walked.is_ok() && only && any
+}
+
+/// Scans columns of a record table, in stored order.
+async fn read(
+    table: &RecordTable,
+    columns: &[&str],
+    state: &dyn Session,
+    filters: &[Expr],
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = table.schema();
+    let mut positions = columns.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>()?;
+    positions.sort_unstable();
+    table.scan(state, Some(&positions), filters, None).await
 }
 
 #[async_trait]
@@ -97,12 +119,12 @@ impl TableProvider for Movements {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let wanted = projection.cloned().unwrap_or_else(|| (0..schema().fields().len()).collect());
-        let table = self.changes.schema();
         let columns = input_columns(&schema().project(&wanted)?, &self.rules);
-        let mut positions = columns.iter().map(|name| table.index_of(name)).collect::<Result<Vec<_>, _>>()?;
-        positions.sort_unstable();
         let filters: Vec<Expr> = filters.iter().filter(|filter| of_customer(filter)).cloned().collect();
-        let input = self.changes.scan(state, Some(&positions), &filters, None).await?;
-        Ok(Arc::new(MovementsExec::try_new(input, self.rules, &wanted)?))
+        let mut inputs = vec![read(&self.changes, &columns, state, &filters).await?];
+        for (beside, table) in &self.beside {
+            inputs.push(read(table, beside.columns(), state, &filters).await?);
+        }
+        Ok(Arc::new(MovementsExec::try_new(inputs, self.rules, self.zone.clone(), &wanted)?))
     }
 }

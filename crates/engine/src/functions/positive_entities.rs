@@ -9,72 +9,20 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Decimal128Array, Int64Array, ListArray, StringViewArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Decimal128Array, StringViewArray, TimestampMicrosecondArray,
 };
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::cast::{
-    as_int64_array, as_list_array, as_string_view_array, as_timestamp_microsecond_array,
-};
-use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
-};
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::common::cast::{as_string_view_array, as_timestamp_microsecond_array};
+use datafusion::logical_expr::{AggregateUDF, EmitTo, GroupsAccumulator};
 
 use super::major::whole_or_decimal;
-use super::single::Single;
+use super::span_aggregate::{self, OverSpans, add_lists, emitted, emitted_early, list_type, lists, spans};
 use super::span_index::find;
 
 /// The aggregate over the spans between `bounds` (ascending, µs UTC). Gives a list with one integer per span.
 pub fn udaf(bounds: Arc<[i64]>) -> AggregateUDF {
-    AggregateUDF::new_from_impl(PositiveEntities {
-        bounds,
-        signature: Signature::any(3, Volatility::Immutable),
-    })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct PositiveEntities {
-    bounds: Arc<[i64]>,
-    signature: Signature,
-}
-
-fn item() -> FieldRef {
-    Arc::new(Field::new_list_field(DataType::Int64, false))
-}
-
-impl AggregateUDFImpl for PositiveEntities {
-    fn name(&self) -> &str {
-        "positive_entities"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(item()))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[changes]", args.name), DataType::List(item()), true))])
-    }
-
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let mut changes = Changes::new(Arc::clone(&self.bounds));
-        changes.grow(1);
-        Ok(Box::new(Single::new(changes)))
-    }
-
-    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Changes::new(Arc::clone(&self.bounds))))
-    }
+    span_aggregate::udaf::<Changes>(bounds)
 }
 
 /// Tells whether rows that arrive by entity belong to the same entity as the row before, across batches.
@@ -146,25 +94,9 @@ struct Changes {
 }
 
 impl Changes {
-    fn new(bounds: Arc<[i64]>) -> Self {
-        Self { bounds, ordinals: Ordinals::default(), running: vec![], changes: vec![], emitted: false }
-    }
-
-    fn spans(&self) -> usize {
-        self.bounds.len().saturating_sub(1)
-    }
-
-    fn grow(&mut self, groups: usize) {
-        self.running.resize(groups, Running::default());
-        self.changes.resize(groups * self.spans(), 0);
-    }
-
     fn take(&mut self, emit_to: EmitTo) -> ArrayRef {
-        let spans = self.spans();
-        let groups = match emit_to {
-            EmitTo::All => self.running.len(),
-            EmitTo::First(n) => n,
-        };
+        let spans = spans(&self.bounds);
+        let groups = emitted(emit_to, self.running.len());
         // Rows of emitted groups may only follow when those were complete, which the present entity's are not.
         let present = self.ordinals.ordinal;
         self.emitted |= matches!(emit_to, EmitTo::All)
@@ -172,16 +104,27 @@ impl Changes {
         let rest = self.changes.split_off(groups * spans);
         let values = std::mem::replace(&mut self.changes, rest);
         self.running.drain(..groups);
-        let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(spans, groups));
-        Arc::new(ListArray::new(item(), offsets, Arc::new(Int64Array::from(values)), None))
+        lists(values, groups, spans)
     }
 }
 
-/// An error instead of a wrong figure when a partial aggregate had to hand out its state before its input ended.
-pub(crate) fn emitted_early(name: &str) -> DataFusionError {
-    DataFusionError::ResourcesExhausted(format!(
-        "{name} needs more memory than the query may use; ask for fewer dimensions or raise the memory limit"
-    ))
+impl OverSpans for Changes {
+    const NAME: &'static str = "positive_entities";
+    const ARGUMENTS: usize = 3;
+    const ORDERED: bool = true;
+
+    fn result_type() -> DataType {
+        list_type()
+    }
+
+    fn over(bounds: Arc<[i64]>) -> Self {
+        Self { bounds, ordinals: Ordinals::default(), running: vec![], changes: vec![], emitted: false }
+    }
+
+    fn grow(&mut self, groups: usize) {
+        self.running.resize(groups, Running::default());
+        self.changes.resize(groups * spans(&self.bounds), 0);
+    }
 }
 
 impl GroupsAccumulator for Changes {
@@ -193,13 +136,13 @@ impl GroupsAccumulator for Changes {
         total_num_groups: usize,
     ) -> Result<()> {
         if self.emitted {
-            return Err(emitted_early("positive_entities"));
+            return Err(emitted_early(Self::NAME));
         }
         self.grow(total_num_groups);
         let entities = as_string_view_array(&values[0])?;
         let times: &TimestampMicrosecondArray = as_timestamp_microsecond_array(&values[1])?;
         let (amounts, _): (Decimal128Array, u32) = whole_or_decimal(&values[2])?;
-        let spans = self.spans();
+        let spans = spans(&self.bounds);
         let Self { bounds, ordinals, running, changes, .. } = self;
         let mut hint = 0;
         let (times_raw, amounts_raw) = (times.values(), amounts.values());
@@ -245,24 +188,12 @@ impl GroupsAccumulator for Changes {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let spans = self.spans();
-        let lists = as_list_array(&values[0])?;
-        let numbers = as_int64_array(lists.values())?;
-        for (row, &group) in group_indices.iter().enumerate() {
-            if lists.is_null(row) {
-                continue;
-            }
-            let from = lists.value_offsets()[row] as usize;
-            let target = &mut self.changes[group * spans..(group + 1) * spans];
-            for (sum, change) in target.iter_mut().zip(&numbers.values()[from..from + spans]) {
-                *sum += change;
-            }
-        }
-        Ok(())
+        let changes = &mut self.changes;
+        add_lists(&values[0], group_indices, spans(&self.bounds), |cell, change| changes[cell] += change)
     }
 
     fn convert_to_state(&self, _: &[ArrayRef], _: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        Err(emitted_early("positive_entities"))
+        Err(emitted_early(Self::NAME))
     }
 
     fn size(&self) -> usize {

@@ -6,68 +6,20 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, ListArray};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::cast::{
-    as_int64_array, as_list_array, as_string_view_array, as_timestamp_microsecond_array, as_uint64_array,
-};
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::datatypes::DataType;
+use datafusion::common::cast::{as_string_view_array, as_timestamp_microsecond_array, as_uint64_array};
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::logical_expr::{AggregateUDF, EmitTo, GroupsAccumulator};
 
-use super::positive_entities::{Ordinals, emitted_early};
-use super::single::Single;
+use super::positive_entities::Ordinals;
+use super::span_aggregate::{self, OverSpans, add_lists, emitted, emitted_early, list_type, lists, spans};
 use super::span_index::find;
 
 /// The aggregate over the spans between `bounds` (ascending, µs UTC). Gives a list with one integer per span. The id is
 /// text or a `UInt64`; no id may stand in two partitions.
 pub fn udaf(bounds: Arc<[i64]>) -> AggregateUDF {
-    AggregateUDF::new_from_impl(SpanDistinct { bounds, signature: Signature::any(2, Volatility::Immutable) })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct SpanDistinct {
-    bounds: Arc<[i64]>,
-    signature: Signature,
-}
-
-fn item() -> FieldRef {
-    Arc::new(Field::new_list_field(DataType::Int64, false))
-}
-
-impl AggregateUDFImpl for SpanDistinct {
-    fn name(&self) -> &str {
-        "span_distinct"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(item()))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[counts]", args.name), DataType::List(item()), true))])
-    }
-
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let mut counts = Counts::new(Arc::clone(&self.bounds));
-        counts.grow(1);
-        Ok(Box::new(Single::new(counts)))
-    }
-
-    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Counts::new(Arc::clone(&self.bounds))))
-    }
+    span_aggregate::udaf::<Counts>(bounds)
 }
 
 #[derive(Debug)]
@@ -81,33 +33,35 @@ struct Counts {
 }
 
 impl Counts {
-    fn new(bounds: Arc<[i64]>) -> Self {
-        Self { bounds, ordinals: Ordinals::default(), cells: vec![], groups: 0, emitted: false }
-    }
-
-    fn spans(&self) -> usize {
-        self.bounds.len().saturating_sub(1)
-    }
-
-    fn grow(&mut self, groups: usize) {
-        self.groups = groups;
-        self.cells.resize(groups * self.spans(), (0, 0));
-    }
-
     fn take(&mut self, emit_to: EmitTo) -> ArrayRef {
-        let spans = self.spans();
-        let groups = match emit_to {
-            EmitTo::All => self.groups,
-            EmitTo::First(n) => n,
-        };
+        let spans = spans(&self.bounds);
+        let groups = emitted(emit_to, self.groups);
         // Rows of emitted groups may only follow when those were complete, which the present entity's are not.
         let present = self.ordinals.ordinal;
         self.emitted |= matches!(emit_to, EmitTo::All)
             || (present > 0 && self.cells[..groups * spans].iter().any(|(last, _)| *last == present));
         self.groups -= groups;
         let values = self.cells.drain(..groups * spans).map(|(_, count)| count).collect::<Vec<_>>();
-        let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(spans, groups));
-        Arc::new(ListArray::new(item(), offsets, Arc::new(Int64Array::from(values)), None))
+        lists(values, groups, spans)
+    }
+}
+
+impl OverSpans for Counts {
+    const NAME: &'static str = "span_distinct";
+    const ARGUMENTS: usize = 2;
+    const ORDERED: bool = true;
+
+    fn result_type() -> DataType {
+        list_type()
+    }
+
+    fn over(bounds: Arc<[i64]>) -> Self {
+        Self { bounds, ordinals: Ordinals::default(), cells: vec![], groups: 0, emitted: false }
+    }
+
+    fn grow(&mut self, groups: usize) {
+        self.groups = groups;
+        self.cells.resize(groups * spans(&self.bounds), (0, 0));
     }
 }
 
@@ -120,12 +74,12 @@ impl GroupsAccumulator for Counts {
         total_num_groups: usize,
     ) -> Result<()> {
         if self.emitted {
-            return Err(emitted_early("span_distinct"));
+            return Err(emitted_early(Self::NAME));
         }
         self.grow(total_num_groups);
         let times = as_timestamp_microsecond_array(&values[0])?;
         let ids = &values[1];
-        let spans = self.spans();
+        let spans = spans(&self.bounds);
         let Self { bounds, ordinals, cells, .. } = self;
         let mut hint = 0;
         let mut count = |row: usize, ordinal: u64| {
@@ -169,24 +123,12 @@ impl GroupsAccumulator for Counts {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let spans = self.spans();
-        let lists = as_list_array(&values[0])?;
-        let numbers = as_int64_array(lists.values())?;
-        for (row, &group) in group_indices.iter().enumerate() {
-            if lists.is_null(row) {
-                continue;
-            }
-            let from = lists.value_offsets()[row] as usize;
-            let target = &mut self.cells[group * spans..(group + 1) * spans];
-            for ((_, count), more) in target.iter_mut().zip(&numbers.values()[from..from + spans]) {
-                *count += more;
-            }
-        }
-        Ok(())
+        let cells = &mut self.cells;
+        add_lists(&values[0], group_indices, spans(&self.bounds), |cell, more| cells[cell].1 += more)
     }
 
     fn convert_to_state(&self, _: &[ArrayRef], _: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        Err(emitted_early("span_distinct"))
+        Err(emitted_early(Self::NAME))
     }
 
     fn size(&self) -> usize {

@@ -6,65 +6,20 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BinaryBuilder, BooleanArray, StringViewArray};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::DataType;
 use burgeon_core::currency::Currency;
 use datafusion::common::cast::{as_binary_array, as_string_view_array, as_timestamp_microsecond_array};
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::logical_expr::{AggregateUDF, EmitTo, GroupsAccumulator};
 
 use super::major::whole_or_decimal;
-use super::single::Single;
+use super::span_aggregate::{self, OverSpans, spans};
 use super::span_index::find;
 
 /// The aggregate over the spans between `bounds` (ascending, µs UTC); rows outside and null amounts count nothing. The
 /// currency may be null: then the sums carry none. Decode the result with [`decode`].
 pub fn udaf(bounds: Arc<[i64]>) -> AggregateUDF {
-    AggregateUDF::new_from_impl(SpanSums { bounds, signature: Signature::any(3, Volatility::Immutable) })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct SpanSums {
-    bounds: Arc<[i64]>,
-    signature: Signature,
-}
-
-impl AggregateUDFImpl for SpanSums {
-    fn name(&self) -> &str {
-        "span_sums"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
-    }
-
-    fn order_sensitivity(&self) -> datafusion::logical_expr::utils::AggregateOrderSensitivity {
-        datafusion::logical_expr::utils::AggregateOrderSensitivity::Insensitive
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[sums]", args.name), DataType::Binary, true))])
-    }
-
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let mut sums = Sums::new(Arc::clone(&self.bounds));
-        sums.groups.push(vec![]);
-        Ok(Box::new(Single::new(sums)))
-    }
-
-    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Sums::new(Arc::clone(&self.bounds))))
-    }
+    span_aggregate::udaf::<Sums>(bounds)
 }
 
 /// A currency's view (its three bytes and their length) as the string array holds it; 0 for none.
@@ -85,14 +40,6 @@ struct Sums {
 }
 
 impl Sums {
-    fn new(bounds: Arc<[i64]>) -> Self {
-        Self { bounds, groups: vec![] }
-    }
-
-    fn spans(&self) -> usize {
-        self.bounds.len().saturating_sub(1)
-    }
-
     fn take(&mut self, emit_to: EmitTo) -> ArrayRef {
         let groups = emit_to.take_needed(&mut self.groups);
         let mut out = BinaryBuilder::with_capacity(groups.len(), groups.len() * 64);
@@ -112,6 +59,24 @@ impl Sums {
             out.append_value(&cell);
         }
         Arc::new(out.finish())
+    }
+}
+
+impl OverSpans for Sums {
+    const NAME: &'static str = "span_sums";
+    const ARGUMENTS: usize = 3;
+    const ORDERED: bool = false;
+
+    fn result_type() -> DataType {
+        DataType::Binary
+    }
+
+    fn over(bounds: Arc<[i64]>) -> Self {
+        Self { bounds, groups: vec![] }
+    }
+
+    fn grow(&mut self, groups: usize) {
+        self.groups.resize_with(groups, Vec::new);
     }
 }
 
@@ -167,8 +132,8 @@ impl GroupsAccumulator for Sums {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        let spans = self.spans();
-        self.groups.resize_with(total_num_groups, Vec::new);
+        let spans = spans(&self.bounds);
+        self.grow(total_num_groups);
         let times = as_timestamp_microsecond_array(&values[0])?;
         let (amounts, _) = whole_or_decimal(&values[1])?;
         let currencies: Option<&StringViewArray> = match values[2].data_type() {
@@ -226,8 +191,8 @@ impl GroupsAccumulator for Sums {
         group_indices: &[usize],
         total_num_groups: usize,
     ) -> Result<()> {
-        let spans = self.spans();
-        self.groups.resize_with(total_num_groups, Vec::new);
+        let spans = spans(&self.bounds);
+        self.grow(total_num_groups);
         for (cell, &group) in as_binary_array(&values[0])?.iter().zip(group_indices) {
             for entry in cell.unwrap_or_default().chunks_exact(ENTRY) {
                 let (mut code, mut span, mut sum) = ([0_u8; 16], [0; 4], [0; 16]);
@@ -260,14 +225,14 @@ impl GroupsAccumulator for Sums {
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
         let rows = values[0].len();
-        let mut each = Sums::new(Arc::clone(&self.bounds));
+        let mut each = Sums::over(Arc::clone(&self.bounds));
         let groups: Vec<usize> = (0..rows).collect();
         each.update_batch(values, &groups, opt_filter, rows)?;
         each.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
-        let by_span = size_of::<BySpan>() + self.spans() * 17;
+        let by_span = size_of::<BySpan>() + spans(&self.bounds) * 17;
         self.groups.iter().map(|group| 24 + group.len() * by_span).sum()
     }
 }

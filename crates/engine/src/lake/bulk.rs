@@ -18,7 +18,7 @@ use super::error::{LakeError, Result};
 use super::fold::{self, Job};
 use super::layout::Layout;
 use super::maintain::{blocking, write_overlay};
-use super::rows::{self, At};
+use super::rows::{self, At, Watch};
 use super::{Changed, FaultPoint, Lake, TableShared, first_seq};
 
 /// Log positions that an import takes: versions for 2^36 rows.
@@ -26,7 +26,7 @@ const POSITIONS: u64 = 1 << 16;
 /// An import with at most this many rows that is small beside its table goes to an overlay file.
 const SMALL: usize = 200_000;
 
-/// What an import did. The three counts add up to the rows written.
+/// What an import did. The first three counts add up to the rows written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BulkSummary {
     /// Rows of keys that were not there.
@@ -35,6 +35,10 @@ pub struct BulkSummary {
     pub replaced: u64,
     /// Rows that made no difference: the same content was there already, or a later row of the import has their key.
     pub unchanged: u64,
+    /// Present rows of the watched source that the import does not have; they stay.
+    pub missing: u64,
+    /// The same, removed.
+    pub removed: u64,
 }
 
 /// An import into one table. Nothing is visible before [`BulkWriter::finish`]; a dropped writer leaves nothing.
@@ -49,6 +53,7 @@ pub struct BulkWriter {
     buffer: Mutex<Buffer>,
     spilling: Mutex<Vec<PathBuf>>,
     dir: PathBuf,
+    watch: Option<Watch>,
 }
 
 /// Rows in memory with the bucket of each.
@@ -74,7 +79,14 @@ impl BulkWriter {
             spilling: Mutex::default(),
             dir,
             lake,
+            watch: None,
         })
+    }
+
+    /// Compares the import with the present rows of `source` (`_source`): those whose key it does not have are counted
+    /// or, with `remove`, taken out in the same commit. All of the table is read for it.
+    pub fn watch(&mut self, source: &str, remove: bool) {
+        self.watch = Some(Watch { source: source.to_owned(), remove });
     }
 
     /// Adds rows; of two rows with one key the one written later wins. Columns as in [`Lake::append`]. May block while
@@ -159,7 +171,9 @@ impl BulkWriter {
         for bucket in &snapshot.buckets {
             base += bucket.base.as_ref().map_or(Ok(0), |base| base.rows(&table.layout))?;
         }
-        let small = segments.is_empty() && buffer.rows <= SMALL && buffer.rows <= base / 20;
+        let watch = self.watch.clone();
+        let small =
+            watch.is_none() && segments.is_empty() && buffer.rows <= SMALL && buffer.rows <= base / 20;
         let stamp = shared.log.reserve(1)?;
         let mut summary = BulkSummary::default();
         let changed;
@@ -178,6 +192,7 @@ impl BulkWriter {
                     numbered,
                     stamp,
                     threads,
+                    watch: watch.as_ref(),
                 };
                 fold::fold(&job, false)
             })
@@ -186,6 +201,8 @@ impl BulkWriter {
                 summary.taken += one.taken;
                 summary.replaced += one.replaced;
                 summary.unchanged += one.unchanged;
+                summary.missing += one.missing;
+                summary.removed += one.removed;
             }
             changed = done.iter().any(|one| one.changed);
             if done.iter().any(|one| one.rewritten) {

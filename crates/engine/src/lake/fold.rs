@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::Shared;
 use super::error::{LakeError, Result};
 use super::files::{self, DataFile, Written};
-use super::rows::{self, Merged};
+use super::rows::{self, Merged, Watch};
 use super::state::{Bucket, TableState};
 use super::{FaultPoint, TableShared};
 
@@ -30,13 +30,15 @@ pub(crate) struct Folded {
     pub taken: u64,
     pub replaced: u64,
     pub unchanged: u64,
+    pub missing: u64,
+    pub removed: u64,
 }
 
 /// The present rows of a bucket, as stored.
 pub(crate) fn present(state: &TableState, at: usize) -> Result<Vec<RecordBatch>> {
     let layout = &state.layout;
     let sources = existing(layout, &state.buckets[at])?;
-    let merged = rows::merge(layout, &sources, sources.len(), true)?;
+    let merged = rows::merge(layout, &sources, sources.len(), true, None)?;
     rows::gather(layout, &sources, &merged.order, WRITE_ROWS).collect()
 }
 
@@ -62,6 +64,8 @@ pub(crate) struct Job<'a> {
     /// Number in the names of new files, never used before.
     pub stamp: u64,
     pub threads: usize,
+    /// The source whose rows are compared with the new ones.
+    pub watch: Option<&'a Watch>,
 }
 
 /// Folds the buckets of a table, several at a time. Buckets without a change of content keep their base file, unless
@@ -83,6 +87,7 @@ pub(crate) fn fold(job: &Job<'_>, all_overlays: bool) -> Result<Vec<Folded>> {
                 for mut one in more {
                     if let Some(old) = done.iter_mut().find(|old| old.bucket == one.bucket) {
                         (one.taken, one.replaced, one.unchanged) = (old.taken, old.replaced, old.unchanged);
+                        (one.missing, one.removed) = (old.missing, old.removed);
                         *old = one;
                     }
                 }
@@ -139,15 +144,22 @@ fn fold_bucket(job: &Job<'_>, at: usize, force: bool) -> Result<Folded> {
     let bucket = &job.state.buckets[at];
     let runs = (job.runs)(at)?;
     let nothing = Folded { bucket: at, ..Folded::default() };
-    if runs.iter().all(|run| run.num_rows() == 0) && !(force && !bucket.overlay.is_empty()) {
+    let nothing_new = runs.iter().all(|run| run.num_rows() == 0) && job.watch.is_none();
+    if nothing_new && !(force && !bucket.overlay.is_empty()) {
         return Ok(nothing);
     }
     let mut sources = existing(layout, bucket)?;
     let known = sources.len();
     sources.extend(runs);
-    let merged = rows::merge(layout, &sources, known, job.numbered)?;
-    let counts =
-        Folded { taken: merged.taken, replaced: merged.replaced, unchanged: merged.unchanged, ..nothing };
+    let merged = rows::merge(layout, &sources, known, job.numbered, job.watch)?;
+    let counts = Folded {
+        taken: merged.taken,
+        replaced: merged.replaced,
+        unchanged: merged.unchanged,
+        missing: merged.missing,
+        removed: merged.removed,
+        ..nothing
+    };
     if !merged.changed && !merged.raised && !(force && !bucket.overlay.is_empty()) {
         return Ok(counts);
     }

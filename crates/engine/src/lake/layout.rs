@@ -41,6 +41,7 @@ pub(crate) struct Layout {
     pub key: usize,
     pub seq: usize,
     pub deleted: usize,
+    pub source: usize,
     /// Number of the table's own columns, which come first.
     pub own: usize,
     /// Rows of a merged customer are shown under the surviving one.
@@ -99,6 +100,7 @@ impl Layout {
             key: at(system::KEY),
             seq: at(system::SEQ),
             deleted: at(system::DELETED),
+            source: at(system::SOURCE),
             own,
             merges,
         }
@@ -127,6 +129,11 @@ impl Layout {
 
     pub fn seqs<'a>(&self, batch: &'a RecordBatch) -> &'a Int64Array {
         batch.column(self.seq).as_primitive::<Int64Type>()
+    }
+
+    /// `_source` of the rows of some batches.
+    pub fn sources<'a>(&self, batches: &'a [RecordBatch]) -> Vec<&'a StringViewArray> {
+        batches.iter().map(|batch| batch.column(self.source).as_string_view()).collect()
     }
 
     pub fn deleted<'a>(&self, batch: &'a RecordBatch) -> &'a BooleanArray {

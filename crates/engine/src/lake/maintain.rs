@@ -96,6 +96,7 @@ impl Lake {
             (Arc::clone(&shared), Arc::clone(table), Arc::clone(&snapshot));
         let done = blocking(move || {
             let job = Job {
+                watch: None,
                 table: &job_table,
                 state: &job_state,
                 runs: &|_| Ok(Vec::new()),

@@ -45,18 +45,33 @@ pub(crate) struct Merged {
     pub changed: bool,
     /// Whether a version was raised without a change of content.
     pub raised: bool,
+    /// Existing rows of the watched source without a new row of their key; they stay.
+    pub missing: u64,
+    /// The same, taken out.
+    pub removed: u64,
+}
+
+/// A source whose rows are compared with what it says now.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    /// `_source` of the rows.
+    pub source: String,
+    /// Whether rows that it no longer has are taken out.
+    pub remove: bool,
 }
 
 /// Brings the rows of one bucket in order and keeps the newest row of every key.
 ///
 /// The first `existing` sources are what the lake holds now (a later source or a higher `_seq` wins among them),
 /// the others are new. `numbered` says that the new versions were given by the lake: a row with the same content
-/// then changes nothing, whatever its version.
+/// then changes nothing, whatever its version. With `watch`, existing rows of that source whose key no new row has are
+/// counted and, if it says so, left out.
 pub(crate) fn merge(
     layout: &Layout,
     sources: &[RecordBatch],
     existing: usize,
     numbered: bool,
+    watch: Option<&Watch>,
 ) -> Result<Merged> {
     let mut rows = collect(layout, sources);
     let entities = Entities::of(layout, sources);
@@ -68,6 +83,19 @@ pub(crate) fn merge(
     let mut out = Merged::default();
     let deleted: Vec<&BooleanArray> = sources.iter().map(|batch| layout.deleted(batch)).collect();
     let gone = |row: &Row| deleted[row.source as usize].value(row.row as usize);
+    let from = watch.map(|watch| (watch, layout.sources(sources)));
+    // Whether an existing row stays though no new row has its key.
+    let stays = |row: &Row, out: &mut Merged| match &from {
+        Some((watch, names)) if names[row.source as usize].value(row.row as usize) == watch.source => {
+            if watch.remove {
+                out.removed += 1;
+            } else {
+                out.missing += 1;
+            }
+            !watch.remove
+        }
+        _ => true,
+    };
     let mut start = 0;
     let mut seen: HashMap<u64, Vec<usize>> = HashMap::new();
     while start < rows.len() {
@@ -84,7 +112,7 @@ pub(crate) fn merge(
                     (true, true) => out.unchanged += 1,
                     (false, _) => {}
                 }
-                keep[start + i] = !gone(row);
+                keep[start + i] = !gone(row) && (new || stays(row, &mut out));
             }
         } else {
             seen.clear();
@@ -92,7 +120,7 @@ pub(crate) fn merge(
                 seen.entry(row.key).or_default().push(start + i);
             }
             for members in seen.values() {
-                settle(&rows, members, existing, &gone, &mut keep, &mut pairs, &mut out);
+                settle(&rows, members, existing, (&gone, &stays), &mut keep, &mut pairs, &mut out);
             }
         }
         start = end;
@@ -115,7 +143,7 @@ pub(crate) fn merge(
             keep[*new] = new_wins && !gone(&rows[*new]);
         }
     }
-    out.changed = out.taken + out.replaced > 0;
+    out.changed = out.taken + out.replaced + out.removed > 0;
     out.order = rows.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| row.at()).collect();
     Ok(out)
 }
@@ -126,7 +154,7 @@ fn settle(
     rows: &[Row],
     members: &[usize],
     existing: usize,
-    gone: &impl Fn(&Row) -> bool,
+    (gone, stays): (&impl Fn(&Row) -> bool, &impl Fn(&Row, &mut Merged) -> bool),
     keep: &mut [bool],
     pairs: &mut Vec<(usize, usize)>,
     out: &mut Merged,
@@ -140,7 +168,7 @@ fn settle(
         keep[*at] = false;
     }
     match (old, new) {
-        (Some(old), None) => keep[old] = !gone(&rows[old]),
+        (Some(old), None) => keep[old] = !gone(&rows[old]) && stays(&rows[old], out),
         (None, Some(new)) if gone(&rows[new]) => out.unchanged += news,
         (None, Some(new)) => {
             keep[new] = true;

@@ -86,7 +86,7 @@ fn make(state: &TableState, at: usize, bucket: &Bucket) -> Result<View> {
             }
         }
     }
-    let merged = rows::merge(layout, &sources, sources.len(), true)?;
+    let merged = rows::merge(layout, &sources, sources.len(), true, None)?;
     if merged.order.is_empty() {
         let touched =
             masks.into_iter().map(|(entity, mask)| Touched { entity: entity.into(), mask, live: 0..0 });
@@ -153,7 +153,7 @@ pub(crate) fn entity_rows(state: &TableState, entity: &str) -> Result<Vec<Record
     if !order.is_empty() {
         sources.push(rows::gather_one(layout, &bucket.overlay.chunks, &order)?);
     }
-    let merged = rows::merge(layout, &sources, sources.len(), true)?;
+    let merged = rows::merge(layout, &sources, sources.len(), true, None)?;
     if merged.order.is_empty() {
         return Ok(Vec::new());
     }

@@ -113,7 +113,7 @@ pub(super) async fn run(
     ];
     arguments.extend(dims.iter().map(|dim| dim.expr.clone()));
     let call = cohort_takes::udaf(Arc::clone(&spans)).call(arguments).order_by(frame.order(fact)).build()?;
-    let batches = frame.aggregate(&session, vec![], vec![call.alias("__sums")], Some(fact)).await?;
+    let batches = frame.aggregate(engine, &session, vec![], vec![call.alias("__sums")], Some(fact)).await?;
 
     let mut sums = CohortSums::new(first.spans.len());
     for batch in &batches {

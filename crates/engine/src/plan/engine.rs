@@ -1,5 +1,6 @@
 //! The engine: a DataFusion session over the records of a workspace.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
+use jiff::civil::Date;
+use parking_lot::Mutex;
 
 use super::error::EngineError;
 use super::groups::GivenCodes;
@@ -36,6 +39,8 @@ pub struct EngineOptions {
     pub display: Currency,
     /// The rules of recurring revenue.
     pub rules: RevenueRules,
+    /// The day whose rates convert everything; `None`: each row has the rate of its own day.
+    pub constant_rates: Option<Date>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// The facts.
@@ -63,6 +68,7 @@ impl EngineOptions {
             zone,
             display,
             rules,
+            constant_rates: None,
             clock,
             facts,
             cache_bytes: 256 << 20,
@@ -80,6 +86,8 @@ pub struct Engine {
     pub(super) rates: Arc<RateBook>,
     cache: Arc<PartialCache>,
     pub(super) context: SessionContext,
+    /// Facts (with or without their customer) whose plans mix entities between partitions.
+    pub(super) mixing: Mutex<HashSet<(String, bool)>>,
     facts: Vec<FactSchema>,
     pub(super) given: GivenCodes,
 }
@@ -100,7 +108,8 @@ impl Engine {
     /// When a record table cannot be opened or a fact does not plan.
     pub async fn new(source: Arc<dyn RecordSource>, options: EngineOptions) -> Result<Engine, EngineError> {
         let cache = Arc::new(PartialCache::new(options.cache_bytes));
-        let rates = Arc::new(RateBook::new(Rates::new(options.zone.clone(), 0, [])));
+        let none = Rates::new(options.zone.clone(), 0, []).constant(options.constant_rates);
+        let rates = Arc::new(RateBook::new(none));
         let context = SessionContext::new_with_state(state(&options, &cache)?);
         // Twice: as `payments` and as `records.payments`, since a fact may take the plain name.
         let catalog = context.catalog("datafusion");
@@ -123,10 +132,15 @@ impl Engine {
         }
         context.register_udtf(
             functions::movements_fold::NAME,
-            Arc::new(functions::movements_fold::MovementsFold::new(Arc::clone(&source), options.rules)),
+            Arc::new(functions::movements_fold::MovementsFold::new(
+                Arc::clone(&source),
+                options.rules,
+                options.zone.clone(),
+            )),
         );
         let facts = facts::register(&context, &options.facts).await?;
-        Ok(Engine { source, options, rates, cache, context, facts, given: GivenCodes::default() })
+        let (mixing, given) = (Mutex::default(), GivenCodes::default());
+        Ok(Engine { source, options, rates, cache, context, mixing, facts, given })
     }
 
     /// The store of events; `None` when the source has none.
@@ -193,7 +207,8 @@ impl Engine {
                 }
             }
         }
-        self.rates.replace(Rates::new(self.options.zone.clone(), version, rows));
+        let rates = Rates::new(self.options.zone.clone(), version, rows);
+        self.rates.replace(rates.constant(self.options.constant_rates));
         Ok(self.rates.current())
     }
 

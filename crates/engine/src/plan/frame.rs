@@ -38,6 +38,8 @@ pub struct Frame {
     /// The time of a row, as a timestamp.
     pub time: Expr,
     dims: Vec<(Dimension, Dim)>,
+    /// The fact, and whether the customer is joined: what decides whether a plan keeps entities whole.
+    shape: (String, bool),
 }
 
 /// A column of the frame by its plain name, whatever its case.
@@ -110,7 +112,8 @@ impl Frame {
             };
             dims.push((dimension.clone(), dim));
         }
-        if !of_customer.is_empty() {
+        let joined = !of_customer.is_empty();
+        if joined {
             if request.entity.as_deref() != Some("customer_id") {
                 return Err(wrong(
                     "its rows belong to no customer".into(),
@@ -128,7 +131,7 @@ impl Frame {
             Some(DataType::Timestamp(TimeUnit::Microsecond, _)) => column(&request.time),
             _ => instant::udf(engine.options.zone.clone()).call(vec![column(&request.time)]),
         };
-        Ok(Frame { rows, time, dims })
+        Ok(Frame { rows, time, dims, shape: (request.fact.clone(), joined) })
     }
 
     /// The dimension as planned by [`Frame::new`].
@@ -187,22 +190,24 @@ impl Frame {
     }
 
     /// Aggregates the rows. Where `entity` names a fact, no entity may stand in two partitions of the plan: most plans
-    /// keep the buckets of the records and need nothing; where one does not, it is planned for a single partition. (A
-    /// shuffle by entity asked for in the plan would be optimised away.)
+    /// keep the buckets of the records and need nothing; where one does not, it is planned for a single partition, at
+    /// once from the second time on. (A shuffle by entity asked for in the plan would be optimised away.)
     ///
     /// # Errors
     /// What the planner says, and whatever happens while it runs.
     pub async fn aggregate(
         &self,
+        engine: &Engine,
         session: &SessionContext,
         keys: Vec<Expr>,
         aggregates: Vec<Expr>,
         entity: Option<&FactSchema>,
     ) -> Result<Vec<RecordBatch>, EngineError> {
-        let plain =
-            self.rows.clone().aggregate(keys.clone(), aggregates.clone())?.create_physical_plan().await?;
+        let plain = || async {
+            self.rows.clone().aggregate(keys.clone(), aggregates.clone())?.create_physical_plan().await
+        };
         let Some(fact) = entity else {
-            return Ok(collect(plain, session.task_ctx()).await?);
+            return Ok(collect(plain().await?, session.task_ctx()).await?);
         };
         let Some(entity) = fact.file.entity.as_deref() else {
             return Err(EngineError::Request {
@@ -211,8 +216,12 @@ impl Frame {
                 mend: "add the entity header to the fact or ask for another aggregate".into(),
             });
         };
-        if whole_entities(&plain, entity) {
-            return Ok(collect(plain, session.task_ctx()).await?);
+        if !engine.mixing.lock().contains(&self.shape) {
+            let plain = plain().await?;
+            if whole_entities(&plain, entity) {
+                return Ok(collect(plain, session.task_ctx()).await?);
+            }
+            engine.mixing.lock().insert(self.shape.clone());
         }
         let (state, rows) = self.rows.clone().into_parts();
         // A new default catalog would take the place of the one that all sessions share.

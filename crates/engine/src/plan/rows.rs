@@ -1,11 +1,15 @@
 //! The rows behind a number, and the records behind the rows.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::{cast as cast_array, concat_batches};
+use arrow::compute::{
+    SortColumn, SortOptions, cast as cast_array, concat_batches, lexsort_to_indices, take_record_batch,
+};
 use arrow::datatypes::{DataType, SchemaRef, UInt64Type};
 use burgeon_metrics::base::{Aggregate, BaseMeasure, BaseRequest};
-use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, lit};
+use futures::StreamExt;
 
 use super::engine::Engine;
 use super::error::EngineError;
@@ -69,27 +73,18 @@ impl Engine {
         if let Some(measure) = measure {
             keep = keep.and(measure.not_eq(lit(0)));
         }
-        let rows = frame.rows.clone().filter(keep)?;
-        let totals = rows.clone().aggregate(vec![], vec![count(lit(1_i64)).alias("n")])?.collect().await?;
-        let total = totals
-            .first()
-            .filter(|batch| batch.num_rows() > 0)
-            .map_or(0, |batch| batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0));
-
-        let columns: Vec<Expr> = fact.columns.iter().map(|c| column(&c.name)).collect();
-        let mut order = vec![frame.time.clone().sort(false, false)];
-        // A full order, so that pages neither overlap nor leave rows out.
-        order.extend(
-            fact.columns.iter().filter(|c| sortable(&c.data_type)).map(|c| column(&c.name).sort(true, false)),
-        );
-        let page = rows.sort(order)?.limit(offset, Some(limit))?.select(columns)?;
-        let schema: SchemaRef = std::sync::Arc::new(page.schema().as_arrow().clone());
-        let batches = page.collect().await?;
-        let rows = match batches.first() {
-            Some(batch) => concat_batches(&batch.schema(), &batches),
-            None => Ok(RecordBatch::new_empty(std::sync::Arc::clone(&schema))),
+        let mut columns: Vec<Expr> = vec![frame.time.clone().alias(ORDER)];
+        columns.extend(fact.columns.iter().map(|c| column(&c.name)));
+        let page = frame.rows.clone().filter(keep)?.select(columns)?;
+        let mut newest =
+            Newest::new(Arc::new(page.schema().as_arrow().clone()), offset.saturating_add(limit));
+        let mut stream = page.execute_stream().await?;
+        while let Some(batch) = stream.next().await {
+            newest.take(batch?)?;
         }
-        .map_err(datafusion::common::DataFusionError::from)?;
+        let total = newest.total;
+        let rows = newest.page(offset)?;
+        let schema = rows.schema();
         let mut records = vec![None; rows.num_rows()];
         if let Some((key, table)) = &fact.file.key {
             let entities = fact.file.entity.as_deref().and_then(|name| rows.column_by_name(name));
@@ -110,7 +105,65 @@ impl Engine {
                 }
             }
         }
-        Ok(FactRows { schema, rows, records, total: usize::try_from(total).unwrap_or(0) })
+        Ok(FactRows { schema, rows, records, total })
+    }
+}
+
+/// The name of the column that a page is ordered by.
+const ORDER: &str = "__time";
+
+/// The newest rows of a stream, and how many it had: a page and its total from one scan, in memory for the rows up to the
+/// page's end and one batch.
+struct Newest {
+    schema: SchemaRef,
+    /// Rows that are kept.
+    most: usize,
+    kept: Vec<RecordBatch>,
+    rows: usize,
+    total: usize,
+}
+
+impl Newest {
+    fn new(schema: SchemaRef, most: usize) -> Self {
+        Self { schema, most, kept: Vec::new(), rows: 0, total: 0 }
+    }
+
+    fn take(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
+        self.total += batch.num_rows();
+        self.rows += batch.num_rows();
+        self.kept.push(batch);
+        // Sorting now and then: each row is sorted about once.
+        if self.rows > 2 * self.most.max(8_192) {
+            let best = self.sorted()?;
+            self.rows = best.num_rows();
+            self.kept = vec![best];
+        }
+        Ok(())
+    }
+
+    /// The first rows in order of time, newest first. All other columns decide between equal times, so that pages neither
+    /// overlap nor leave rows out.
+    fn sorted(&self) -> Result<RecordBatch, EngineError> {
+        let fail = datafusion::common::DataFusionError::from;
+        let all = concat_batches(&self.schema, &self.kept).map_err(fail)?;
+        let order: Vec<SortColumn> = (0..all.num_columns())
+            .filter(|at| *at == 0 || sortable(all.column(*at).data_type()))
+            .map(|at| SortColumn {
+                values: Arc::clone(all.column(at)),
+                options: Some(SortOptions { descending: at == 0, nulls_first: false }),
+            })
+            .collect();
+        let places = lexsort_to_indices(&order, Some(self.most)).map_err(fail)?;
+        Ok(take_record_batch(&all, &places).map_err(fail)?)
+    }
+
+    /// The rows from `offset` on, without the column that they are ordered by.
+    fn page(&self, offset: usize) -> Result<RecordBatch, EngineError> {
+        let best = self.sorted()?;
+        let offset = offset.min(best.num_rows());
+        let page = best.slice(offset, best.num_rows() - offset);
+        let own: Vec<usize> = (1..page.num_columns()).collect();
+        Ok(page.project(&own).map_err(datafusion::common::DataFusionError::from)?)
     }
 }
 

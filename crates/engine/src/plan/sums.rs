@@ -188,7 +188,7 @@ pub(super) async fn run(
     let bounds: Arc<[i64]> = group.bounds.as_slice().into();
     let Prepared { session, frame, keys, aggregates, cells, dims, entity } =
         prepare(engine, &members, &bounds).await?;
-    let batches = frame.aggregate(&session, keys, aggregates, entity).await?;
+    let batches = frame.aggregate(engine, &session, keys, aggregates, entity).await?;
     for batch in &batches {
         let texts = (0..dims.len()).map(|i| batch.column(i).as_string_view_opt()).collect::<Vec<_>>();
         for row in 0..batch.num_rows() {

@@ -5,6 +5,7 @@
 //! answers to [`explain`]. [`what_changed`] ranks the changes of many metrics from one ordinary query.
 
 mod changes;
+pub mod lifetime;
 mod sentence;
 mod split;
 mod tree;

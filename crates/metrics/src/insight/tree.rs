@@ -134,7 +134,7 @@ impl Builder<'_, '_> {
                     made.children = children;
                 }
             }
-            Kind::Simple { .. } | Kind::Cohort { .. } => {}
+            Kind::Simple { .. } | Kind::Cohort { .. } | Kind::Model { .. } => {}
         }
         made
     }

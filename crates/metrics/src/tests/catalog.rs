@@ -51,7 +51,7 @@ fn lineage() {
     assert_eq!(catalog.depends_on("arpa"), ["mrr", "customers"]);
     assert!(catalog.used_by("mrr").contains(&"arpa"));
     assert_eq!(catalog.records("cac"), ["records_of_costs", "records_of_mrr_movements"]);
-    assert_eq!(catalog.settings("ltv_to_cac"), ["gross_margin", "ltv_window_months"]);
+    assert_eq!(catalog.settings("ltv_to_cac"), ["gross_margin", "ltv_formula", "ltv_window_months"]);
     let names: Vec<String> = catalog.dimensions("cac").iter().map(|d| d.name().to_owned()).collect();
     assert_eq!(names, ["currency", "channel"]);
 }
@@ -71,7 +71,7 @@ const HEAD: &str = "name: x\nlabel: X\nunit: money\n";
 #[test]
 fn errors_name_file_line_and_mend() {
     let e = |rest: &str| error(&format!("{HEAD}{rest}"));
-    insta::assert_snapshot!(e("type: simpel"), @r#"own/metrics/mine/x.md:5: unknown type "simpel"; did you mean "simple"?; there are simple, cumulative, cohort, ratio, formula, revaluation"#);
+    insta::assert_snapshot!(e("type: simpel"), @r#"own/metrics/mine/x.md:5: unknown type "simpel"; did you mean "simple"?; there are simple, cumulative, cohort, ratio, formula, model, revaluation"#);
     insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominater: customers"), @r#"own/metrics/mine/x.md:7: a metric of type ratio has no field "denominater"; did you mean "denominator"?; its fields are numerator, denominator, null_reason"#);
     insta::assert_snapshot!(e("type: ratio\nnumerator: mrr\ndenominator: custmers"), @r#"own/metrics/mine/x.md:7: there is no metric "custmers"; did you mean "customers"?"#);
     insta::assert_snapshot!(e("type: simple\nfact: mrr_movement\naggregate: sum\nmeasure: amount_parts"), @r#"own/metrics/mine/x.md:6: there is no fact "mrr_movement"; did you mean "mrr_movements"?"#);
@@ -81,6 +81,14 @@ fn errors_name_file_line_and_mend() {
     insta::assert_snapshot!(e("type: formula\nformula: x + mrr"), @"own/metrics/mine/x.md:6: the metric is computed from itself: x → x; break the circle");
     insta::assert_snapshot!(e("type: formula\nformula: opening(new_mrr)"), @"own/metrics/mine/x.md:6: opening(new_mrr) has no meaning: new_mrr is no balance; use previous(new_mrr)");
     insta::assert_snapshot!(e("type: formula\nformula: mrr * setting(gros_margin)"), @r#"own/metrics/mine/x.md:6: there is no setting "gros_margin" with a number; did you mean "gross_margin"?"#);
+    let choose = |arms: &str| e(&format!("type: formula\nformula: choose({arms})"));
+    insta::assert_snapshot!(choose("ltv_fomula, churn, mrr"), @r#"own/metrics/mine/x.md:6: there is no setting "ltv_fomula" to choose by; did you mean "ltv_formula"?"#);
+    insta::assert_snapshot!(choose("ltv_formula, chrn, mrr"), @r#"own/metrics/mine/x.md:6: ltv_formula is never "chrn"; did you mean "churn"?"#);
+    insta::assert_snapshot!(choose("pause, churn, mrr"), @"own/metrics/mine/x.md:6: pause may be keep; say what holds then");
+    insta::assert_snapshot!(e("type: model\nof: mrr\ntake: low"), @"own/metrics/mine/x.md:6: mrr has no cohorts to look at; name a metric of positive_entities over a fact with first_paid_at, such as customers");
+    insta::assert_snapshot!(e("type: model\nof: customers\ntake: low"), @"own/metrics/mine/x.md:4: a model counts months, not money; write unit: months");
+    insta::assert_snapshot!(e("type: model\nof: customers\ntake: low\nwindow: 90 days"), @"own/metrics/mine/x.md:8: a model looks at whole months, such as 24 months");
+    insta::assert_snapshot!(e("type: model\nof: customers\ntake: low\ngrain: year"), @"own/metrics/mine/x.md:8: a model is always computed by month; leave the grain out");
     insta::assert_snapshot!(e("type: cohort\nfact: mrr_movements\nmeasure: amount_parts\nentity: deal\ntake: end_amount"), @"own/metrics/mine/x.md:8: the entity of fact mrr_movements is customer, not deal");
     insta::assert_snapshot!(e("type: cumulative\nfact: mrr_movements\naggregate: sum\nmeasure: amount_parts\nwindow: a year"), @r#"own/metrics/mine/x.md:9: "a year" is no window; write period or a length such as '12 months'"#);
     insta::assert_snapshot!(error("name: x\n  label: X"), @"own/metrics/mine/x.md:3: the front matter is no YAML: mapping values are not allowed in this context at line 2 column 8");

@@ -3,6 +3,7 @@
 mod catalog;
 mod engine;
 mod insight;
+mod model;
 mod query;
 
 use std::path::Path;
@@ -82,7 +83,11 @@ pub(crate) fn facts() -> Vec<FactSchema> {
 }
 
 pub(crate) fn catalog() -> Catalog {
-    Catalog::new(pages(), [], facts()).unwrap_or_else(|e| panic!("{e:#?}"))
+    catalog_under(&Settings::default())
+}
+
+pub(crate) fn catalog_under(settings: &Settings) -> Catalog {
+    Catalog::new(pages(), [], facts()).unwrap_or_else(|e| panic!("{e:#?}")).under(settings)
 }
 
 pub(crate) fn context(now: &str) -> Context {

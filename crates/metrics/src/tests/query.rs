@@ -144,7 +144,11 @@ fn json_form() {
         ],
         "reasons": [
           null,
-          "Customers is zero"
+          {
+            "en": "Customers is zero",
+            "ru": "Клиенты = 0",
+            "zh": "客户数为零"
+          }
         ],
         "compare": null
       },
@@ -177,7 +181,11 @@ fn json_form() {
           0.0
         ],
         "reasons": [
-          "nothing was lost in the period, so there is nothing to divide by",
+          {
+            "en": "nothing was lost in the period, so there is nothing to divide by",
+            "ru": "в периоде ничего не потеряно, делить не на что",
+            "zh": "该期间没有损失，无法相除"
+          },
           null
         ],
         "compare": null

@@ -1,15 +1,15 @@
 //! What changed: the few largest real changes of a period, each with its main cause.
 
-use super::cells::Columns;
 use super::explain::Request;
-use super::sql::{instant_literal, literal};
 use super::{Error, Result, Workspace};
+use burgeon_core::currency::Currency;
 use burgeon_core::exact::Exact;
 use burgeon_core::time::{Grain, Period, TimeError};
-use burgeon_metrics::definition::Unit;
+use burgeon_metrics::definition::{CumulativeAggregate, Kind, SimpleAggregate, Unit};
 use burgeon_metrics::insight::{self, Changed, rounded};
 use burgeon_metrics::query::Query;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// How many changes are told.
@@ -62,13 +62,13 @@ pub struct MetricChange {
 /// What contributed most to a change.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Cause {
-    /// Dimension, or `movement`.
+    /// Dimension.
     pub dimension: String,
     /// Its value; none where the records have none.
     pub value: Option<String>,
     /// Its part of the change, in the unit of the metric.
     pub change: f64,
-    /// How many customers took part, where it is known.
+    /// How many customers the metric's own rows of this value name in the period; none for what is no sum of money.
     pub customers: Option<u64>,
 }
 
@@ -175,7 +175,7 @@ impl Workspace {
         let explanation = self.explanation(&request).await?;
         let Some(cause) = insight::cause(&explanation) else { return Ok(None) };
         let customers = match &cause.value {
-            Some(value) => self.customers_of(&cause.dimension, value, period).await?,
+            Some(value) => self.customers_of(&changed.metric, (&cause.dimension, value), period).await?,
             None => None,
         };
         let change = rounded(&Some(cause.change), explanation.unit, explanation.currency);
@@ -187,26 +187,49 @@ impl Workspace {
         }))
     }
 
-    /// How many customers of a value moved in the period; none where the value is not one of the movements.
-    async fn customers_of(&self, dimension: &str, value: &str, period: &Period) -> Result<Option<u64>> {
-        let column =
-            self.catalog().fact("mrr_movements").is_some_and(|fact| fact.column(dimension).is_some());
-        if !column {
+    /// How many customers the metric's own rows of a value name in the period, leaving out those whose amounts there come
+    /// to nothing. None for figures that are no sum of money over one fact of customers: a rate has no customers, and a
+    /// number of customers tells it itself.
+    async fn customers_of(
+        &self,
+        metric: &str,
+        (dimension, value): (&str, &str),
+        period: &Period,
+    ) -> Result<Option<u64>> {
+        let catalog = self.catalog();
+        let sum = catalog.metric(metric).is_some_and(|metric| {
+            matches!(
+                metric.kind,
+                Kind::Simple { aggregate: SimpleAggregate::Sum, .. }
+                    | Kind::Cumulative { aggregate: CumulativeAggregate::Sum, window: None, .. }
+            )
+        });
+        if !sum || !catalog.divisible(metric, "customer_id", &[]) {
             return Ok(None);
         }
-        let (start, end) = self.zone().bounds(period);
-        let sql = format!(
-            "SELECT count(DISTINCT customer_id) AS customers FROM mrr_movements \
-             WHERE at >= {} AND at < {} AND NOT is_transfer AND \"{dimension}\" = {}",
-            instant_literal(start),
-            instant_literal(end),
-            literal(value)
-        );
-        let batches = self.select(&sql).await?;
-        let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
-            return Ok(None);
-        };
-        let count = Columns(batch).int("customers", 0)?.unwrap_or(0).unsigned_abs();
-        Ok((count > 0).then_some(count))
+        let condition = format!("{dimension}={}", value.replace('\\', "\\\\").replace(',', "\\,"));
+        let pairs = [
+            ("metrics", metric),
+            ("grain", period.grain.as_str()),
+            ("from", &period.label()),
+            ("to", &period.label()),
+            ("by", "customer_id"),
+            ("where", &condition),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let query = self.parse_query(&pairs).await?;
+        let mut bases = burgeon_metrics::plan(&catalog, &query, &self.context().await?)?.bases;
+        let (Some(mut base), true) = (bases.pop(), bases.is_empty()) else { return Ok(None) };
+        // Of a balance only what moved it in the period.
+        base.spans = base.spans.split_off(base.spans.len().saturating_sub(1));
+        let series = self.engine().run(&base).await?;
+        let mut moved: BTreeMap<(Option<String>, Option<Currency>), i128> = BTreeMap::new();
+        for row in series.rows {
+            let customer = row.dims.into_iter().next().flatten();
+            *moved.entry((customer, row.currency)).or_default() += row.value;
+        }
+        let customers: BTreeSet<Option<String>> =
+            moved.into_iter().filter(|(_, sum)| *sum != 0).map(|((customer, _), _)| customer).collect();
+        Ok((!customers.is_empty()).then_some(customers.len() as u64))
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+mod compact;
 mod index;
 mod list;
 mod one;

@@ -27,6 +27,8 @@ pub struct ImportOptions {
     pub reader: Vec<(String, String)>,
     /// What `_source` says in place of `file:NAME`.
     pub source: Option<String>,
+    /// Whether records of the same source that the file does not have are removed.
+    pub replace: bool,
 }
 
 impl ImportOptions {
@@ -35,6 +37,17 @@ impl ImportOptions {
         match name {
             "table" | "as" | "shape" => self.table = Some(value.to_owned()),
             "map" | "mapping" => self.map.push(value.to_owned()),
+            "source" => self.source = Some(value.to_owned()),
+            "replace" => {
+                self.replace = match value {
+                    "true" | "1" | "on" => true,
+                    "false" | "0" | "off" => false,
+                    other => {
+                        let text = format!("replace is {other:?}; write true or false");
+                        return Err(Error::invalid("bad_option", text).param(name));
+                    }
+                }
+            }
             "options" => {
                 for pair in value.split(',').filter(|pair| !pair.trim().is_empty()) {
                     let (name, value) = pair.split_once('=').ok_or_else(|| {
@@ -91,19 +104,23 @@ pub struct Counts {
     pub unchanged: u64,
     /// Rows that could not be read and stand among the rejects.
     pub rejected: u64,
+    /// Records of an earlier version of the file that this one does not have. They stay; `replace` removes them.
+    pub missing: u64,
+    /// Records of an earlier version of the file that were removed, since this one does not have them.
+    pub removed: u64,
 }
 
 impl From<ImportCounts> for Counts {
     fn from(counts: ImportCounts) -> Self {
-        let ImportCounts { rows_read, taken, replaced, unchanged, rejected } = counts;
-        Self { rows_read, taken, replaced, unchanged, rejected }
+        let ImportCounts { rows_read, taken, replaced, unchanged, rejected, missing, removed } = counts;
+        Self { rows_read, taken, replaced, unchanged, rejected, missing, removed }
     }
 }
 
 impl From<Counts> for ImportCounts {
     fn from(counts: Counts) -> Self {
-        let Counts { rows_read, taken, replaced, unchanged, rejected } = counts;
-        Self { rows_read, taken, replaced, unchanged, rejected }
+        let Counts { rows_read, taken, replaced, unchanged, rejected, missing, removed } = counts;
+        Self { rows_read, taken, replaced, unchanged, rejected, missing, removed }
     }
 }
 
@@ -241,6 +258,9 @@ pub struct ImportSummary {
     /// What became of the rows.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Whether records that the file does not have were to be removed.
+    #[serde(skip)]
+    pub replace: bool,
     /// The first few rejects, for the terminal.
     #[serde(skip)]
     pub rejects: Vec<(u64, String)>,

@@ -41,8 +41,9 @@ pub(super) async fn load(
         let name = file.path.trim_start_matches("facts/").trim_end_matches(".sql");
         facts.push(FactFile::parse(name, &file.text).map_err(|error| bad_definition(file, &error))?);
     }
-    let options =
+    let mut options =
         EngineOptions::new(settings.zone.clone(), settings.currency, settings.rules, clock.clone(), facts);
+    options.constant_rates = settings.constant_rate_date;
     let engine = Engine::new(Arc::new(lake.clone()), options).await?;
     let page = |file: &File| (file.place(), file.text.clone());
     let (own, built_in): (Vec<_>, Vec<_>) =
@@ -53,6 +54,7 @@ pub(super) async fn load(
             let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Error::invalid("bad_definition", texts.join("\n"))
         })?;
+    let catalog = catalog.under(settings);
     let dashboards =
         super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
     let meanings = Arc::new(super::events::meanings::read(&files)?);

@@ -26,7 +26,7 @@ pub struct MetricHead {
     pub label: Label,
     /// revenue, success, sales, …
     pub area: String,
-    /// simple, cumulative, cohort, ratio, formula, revaluation.
+    /// simple, cumulative, cohort, ratio, formula, model, revaluation.
     #[serde(rename = "type")]
     pub ty: String,
     /// money, count, percent, ratio, months, years or days.

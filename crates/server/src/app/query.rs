@@ -1,5 +1,6 @@
 //! Figures by period and dimension.
 
+use super::metrics::Label;
 use super::{Error, Kind, Result, Workspace};
 use burgeon_metrics::evaluate::{EvaluateError, evaluate};
 use burgeon_metrics::plan::plan;
@@ -67,8 +68,8 @@ pub struct Series {
     pub other: bool,
     /// One value for each period, rounded at display.
     pub values: Vec<Option<f64>>,
-    /// Why there is no value, one for each period.
-    pub reasons: Vec<Option<String>>,
+    /// Why there is no value, one for each period, by language.
+    pub reasons: Vec<Option<Label>>,
     /// Values of the periods compared with.
     pub compare: Option<Vec<Option<f64>>>,
 }
@@ -182,7 +183,7 @@ fn series(series: &result::Series) -> Series {
         dimensions: series.dimensions.iter().cloned().collect(),
         other: series.other,
         values: series.numbers(),
-        reasons: series.reasons(),
+        reasons: series.reasons().into_iter().map(|reason| reason.map(|label| label.0)).collect(),
         compare: series.compare_numbers(),
     }
 }

@@ -1,12 +1,16 @@
 //! The rules of the workspace: read from `burgeon.toml`, changed in place, every change on record.
 
+use super::metrics::Label;
 use super::{Error, Result, Workspace};
-use burgeon_core::settings::{DEFAULT_TOML, Settings, SettingsError, edit};
+use burgeon_core::settings::{DEFAULT_TOML, Settings, SettingsError, doc_in, edit};
 use burgeon_state::SettingChange;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use utoipa::ToSchema;
+
+/// The languages of the product.
+const LANGUAGES: [&str; 3] = ["en", "ru", "zh"];
 
 /// A setting.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -19,8 +23,8 @@ pub struct SettingInfo {
     /// Value when the file says nothing.
     #[schema(value_type = Option<Object>)]
     pub default: serde_json::Value,
-    /// What it means.
-    pub doc: String,
+    /// What it means, by language.
+    pub doc: Label,
     /// The values that are allowed, where they can be counted.
     pub choices: Vec<String>,
     /// Whether changing it recomputes history.
@@ -128,7 +132,12 @@ impl Workspace {
             name: info.name.to_owned(),
             value: plain(&info.value),
             default: plain(&info.default),
-            doc: info.doc,
+            doc: LANGUAGES
+                .iter()
+                .filter_map(|language| {
+                    Some(((*language).to_owned(), doc_in(info.name, language)?.to_owned()))
+                })
+                .collect(),
             choices: info.choices.iter().map(|choice| (*choice).to_owned()).collect(),
             is_rule: info.is_rule,
         });

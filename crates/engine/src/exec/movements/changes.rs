@@ -38,6 +38,8 @@ pub fn input_columns(wanted: &Schema, rules: &RevenueRules) -> Vec<&'static str>
     columns
 }
 
+const TABLE: &str = "subscription_changes";
+
 /// The columns of one batch.
 #[derive(Debug)]
 pub(super) struct Changes {
@@ -102,13 +104,18 @@ fn remembered<T: Copy>(
     Some(value)
 }
 
-fn named<'a>(batch: &'a RecordBatch, name: &str, data_type: &DataType) -> Result<&'a ArrayRef> {
+pub(super) fn named<'a>(
+    batch: &'a RecordBatch,
+    table: &str,
+    name: &str,
+    data_type: &DataType,
+) -> Result<&'a ArrayRef> {
     match batch.column_by_name(name) {
         Some(column) if column.data_type() == data_type => Ok(column),
         Some(column) => {
-            internal_err!("subscription_changes.{name} is {}, not {data_type}", column.data_type())
+            internal_err!("{table}.{name} is {}, not {data_type}", column.data_type())
         }
-        None => internal_err!("subscription_changes.{name} was not read"),
+        None => internal_err!("{table}.{name} was not read"),
     }
 }
 
@@ -117,18 +124,18 @@ impl Changes {
     pub(super) fn new(batch: &RecordBatch) -> Result<Self> {
         let text = |name| {
             Ok::<_, datafusion::common::DataFusionError>(
-                named(batch, name, &DataType::Utf8View)?.as_string_view().clone(),
+                named(batch, TABLE, name, &DataType::Utf8View)?.as_string_view().clone(),
             )
         };
         let int = |name| {
             Ok::<_, datafusion::common::DataFusionError>(
-                named(batch, name, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+                named(batch, TABLE, name, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
             )
         };
         let instant_type = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
         let instant = |name| {
             Ok::<_, datafusion::common::DataFusionError>(
-                named(batch, name, &instant_type)?.as_primitive::<TimestampMicrosecondType>().clone(),
+                named(batch, TABLE, name, &instant_type)?.as_primitive::<TimestampMicrosecondType>().clone(),
             )
         };
         let has = |name: &str| batch.column_by_name(name).is_some();
@@ -148,7 +155,9 @@ impl Changes {
             reason: has("reason").then(|| text("reason")).transpose()?,
             canceled_at: has("canceled_at").then(|| instant("canceled_at")).transpose()?,
             key: match has("_key") {
-                true => Some(named(batch, "_key", &DataType::UInt64)?.as_primitive::<UInt64Type>().clone()),
+                true => {
+                    Some(named(batch, TABLE, "_key", &DataType::UInt64)?.as_primitive::<UInt64Type>().clone())
+                }
                 false => None,
             },
         })

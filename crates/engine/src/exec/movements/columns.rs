@@ -31,6 +31,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("first_paid_at", instant(), false),
         Field::new("change_key", DataType::UInt64, false),
         Field::new("quantity", DataType::Int64, false),
+        Field::new("cause", DataType::Utf8View, false),
     ]))
 });
 
@@ -59,6 +60,7 @@ enum Column {
     FirstPaidAt(TimestampMicrosecondBuilder),
     ChangeKey(UInt64Builder),
     Quantity(Int64Builder),
+    Cause(StringViewBuilder),
 }
 
 /// Collects movements into columns.
@@ -98,6 +100,7 @@ impl Columns {
                 "movement_id" => Column::MovementId(UInt64Builder::with_capacity(rows)),
                 "first_paid_at" => Column::FirstPaidAt(instant()),
                 "change_key" => Column::ChangeKey(UInt64Builder::with_capacity(rows)),
+                "cause" => Column::Cause(text()),
                 _ => Column::Quantity(Int64Builder::with_capacity(rows)),
             })
             .collect();
@@ -126,7 +129,8 @@ fn finish(column: &mut Column) -> ArrayRef {
         | Column::Currency(b)
         | Column::Plan(b)
         | Column::Interval(b)
-        | Column::Reason(b) => Arc::new(b.finish()),
+        | Column::Reason(b)
+        | Column::Cause(b) => Arc::new(b.finish()),
         Column::At(b) | Column::FirstPaidAt(b) => Arc::new(b.finish()),
         Column::Amount(b) | Column::List(b) | Column::Discount(b) => Arc::new(b.finish()),
         Column::Scheduled(b) | Column::Transfer(b) => Arc::new(b.finish()),
@@ -166,6 +170,7 @@ impl Sink for Columns {
                 Column::FirstPaidAt(b) => b.append_value(row.first_paid_at),
                 Column::ChangeKey(b) => b.append_value(row.change_key),
                 Column::Quantity(b) => b.append_value(row.quantity),
+                Column::Cause(b) => b.append_value(row.cause.table()),
             }
         }
     }

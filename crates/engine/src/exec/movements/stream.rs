@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use burgeon_core::revenue::{ChurnDateRule, Fold, RevenueRules, Status};
+use burgeon_core::time::Zone;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::metrics::BaselineMetrics;
@@ -14,14 +15,17 @@ use futures::{Stream, StreamExt};
 
 use super::changes::{Changes, Memory};
 use super::columns::Columns;
+use super::sides::{Side, give};
 use crate::functions::cut_off::SEEN;
 
 const DAY: i64 = 86_400_000_000;
 
-/// Folds the rows of `input`; rows after `now` (µs UTC) are scheduled. Gives batches of about `rows` rows.
+/// Folds the rows of `input` with those beside them; rows after `now` (µs UTC) are scheduled. Gives batches of about
+/// `rows` rows.
 pub(super) fn fold(
     input: SendableRecordBatchStream,
-    rules: RevenueRules,
+    sides: Vec<Side>,
+    (rules, zone): (RevenueRules, &Zone),
     now: i64,
     schema: SchemaRef,
     rows: usize,
@@ -29,7 +33,8 @@ pub(super) fn fold(
 ) -> Result<SendableRecordBatchStream> {
     Ok(Box::pin(FoldStream {
         input: Some(input),
-        fold: Fold::new(&rules, now),
+        sides,
+        fold: Fold::new(&rules, now).in_zone(zone),
         rules,
         now,
         columns: Columns::new(Arc::clone(&schema), rows + rows / 8),
@@ -45,6 +50,7 @@ pub(super) fn fold(
 struct FoldStream {
     /// `None` once the input has ended.
     input: Option<SendableRecordBatchStream>,
+    sides: Vec<Side>,
     fold: Fold,
     rules: RevenueRules,
     now: i64,
@@ -75,6 +81,10 @@ impl FoldStream {
         let on_request = self.rules.churn_date == ChurnDateRule::Request;
         while self.next < changes.rows() && self.columns.rows() < self.rows {
             let change = changes.get(self.next, &mut self.memory)?;
+            let upto = Some(change.customer_id);
+            if !self.sides.is_empty() && give(&mut self.sides, upto, &mut self.fold, &mut self.columns)? {
+                break;
+            }
             self.next += 1;
             note(change.at);
             if let (Some(lapse), Status::PastDue) = (lapse, change.status) {
@@ -91,7 +101,14 @@ impl FoldStream {
             self.batch = None;
         }
         let _ = SEEN.try_with(|seen| seen.now.note(before, after));
+        self.note_derived();
         Ok(())
+    }
+
+    /// Notes the instants nearest to now that the fold itself came to.
+    fn note_derived(&self) {
+        let (before, after) = self.fold.nearest();
+        let _ = SEEN.try_with(|seen| seen.now.note(before, after));
     }
 
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
@@ -99,11 +116,19 @@ impl FoldStream {
             if self.columns.rows() >= self.rows {
                 return Poll::Ready(Some(self.columns.finish()));
             }
+            for side in &mut self.sides {
+                ready!(side.poll_fill(context))?;
+            }
             if self.batch.is_some() {
                 self.advance()?;
                 continue;
             }
             let Some(input) = &mut self.input else {
+                if give(&mut self.sides, None, &mut self.fold, &mut self.columns)? {
+                    continue;
+                }
+                self.fold.finish(&mut self.columns);
+                self.note_derived();
                 return Poll::Ready((self.columns.rows() > 0).then(|| self.columns.finish()));
             };
             match ready!(input.poll_next_unpin(context)) {
@@ -111,10 +136,7 @@ impl FoldStream {
                     self.batch = Some(Changes::new(&batch?)?);
                     self.next = 0;
                 }
-                None => {
-                    self.input = None;
-                    self.fold.finish(&mut self.columns);
-                }
+                None => self.input = None,
             }
         }
     }

@@ -26,7 +26,7 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Sign
 pub use sums::{CohortSums, GroupKey, Takes};
 
 use super::major::whole_or_decimal;
-use super::positive_entities::emitted_early;
+use super::span_aggregate::emitted_early;
 use crate::exec::rates::RateBook;
 use entity::{EntityRow, Scratch};
 

@@ -71,6 +71,62 @@ async fn one_changed_row_changes_one_bucket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_corrected_source_no_longer_has_is_counted_or_removed() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let all = rows(400);
+    let lake = open(dir.path()).await;
+    let import = |rows: Vec<super::Row>, source: &'static str, remove: Option<bool>| {
+        let lake = lake.clone();
+        async move {
+            let mut writer = lake.bulk(TABLE).expect("bulk");
+            writer.write(&super::from_source(&rows, source)).expect("write");
+            if let Some(remove) = remove {
+                writer.watch(source, remove);
+            }
+            writer.finish().await.expect("finish")
+        }
+    };
+    // Two files, a few rows of the first by the API, some flushed and some not.
+    import(all[..300].to_vec(), "file:a", None).await;
+    import(all[300..].to_vec(), "file:b", None).await;
+    lake.flush().await.expect("flush");
+    lake.append(TABLE, super::from_source(&all[300..305], "api")).await.expect("append");
+    // The corrected file: 20 rows are gone, one has another amount, one is new.
+    let mut corrected = all[20..300].to_vec();
+    corrected[0].amount += 1;
+    corrected.push(row("c-new", "s", 7, 70));
+    let told = import(corrected.clone(), "file:a", Some(false)).await;
+    assert_eq!((told.taken, told.replaced, told.missing, told.removed), (1, 1, 20, 0));
+    let mut stays = all.clone();
+    stays[20].amount += 1;
+    stays.push(row("c-new", "s", 7, 70));
+    assert_eq!(content(&lake).await, sorted(stays));
+    let before = versions(&lake);
+    let done = import(corrected.clone(), "file:a", Some(true)).await;
+    assert_eq!((done.taken, done.replaced, done.missing, done.removed), (0, 0, 0, 20));
+    let gone: std::collections::HashSet<usize> =
+        all[..20].iter().map(|row| lake.bucket_of(TABLE, &row.customer)).collect();
+    for (at, (old, new)) in before.iter().zip(versions(&lake)).enumerate() {
+        assert_eq!(*old != new, gone.contains(&at), "bucket {at}");
+    }
+    let mut left = corrected.clone();
+    left.extend_from_slice(&all[300..]);
+    assert_eq!(content(&lake).await, sorted(left.clone()));
+    // Once more: nothing. And after reopening the removed rows do not come back.
+    let again = import(corrected, "file:a", Some(true)).await;
+    assert_eq!((again.taken, again.replaced, again.missing, again.removed), (0, 0, 0, 0));
+    drop(lake);
+    let lake = open(dir.path()).await;
+    assert_eq!(content(&lake).await, sorted(left));
+    // An empty correction removes all of its own, and only these.
+    let mut writer = lake.bulk(TABLE).expect("bulk");
+    writer.watch("file:a", true);
+    let emptied = writer.finish().await.expect("finish");
+    assert_eq!(emptied.removed, 281);
+    assert_eq!(content(&lake).await, sorted(all[300..].to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_import_again_makes_no_new_version_and_a_corrected_one_corrects() {
     let dir = tempfile::tempdir().expect("tempdir");
     let all = rows(500);
@@ -85,15 +141,24 @@ async fn the_same_import_again_makes_no_new_version_and_a_corrected_one_corrects
             writer.finish().await.expect("finish")
         }
     };
-    assert_eq!(import(all.clone()).await, BulkSummary { taken: 500, replaced: 0, unchanged: 0 });
+    assert_eq!(
+        import(all.clone()).await,
+        BulkSummary { taken: 500, replaced: 0, unchanged: 0, ..BulkSummary::default() }
+    );
     let (before, log) = (versions(&lake), commits(dir.path(), TABLE));
-    assert_eq!(import(all.clone()).await, BulkSummary { taken: 0, replaced: 0, unchanged: 500 });
+    assert_eq!(
+        import(all.clone()).await,
+        BulkSummary { taken: 0, replaced: 0, unchanged: 500, ..BulkSummary::default() }
+    );
     assert_eq!((versions(&lake), commits(dir.path(), TABLE)), (before.clone(), log));
 
     let mut corrected = all.clone();
     corrected[3].amount += 1000;
     corrected.push(row("cus_new", "sub_new", 5, 5));
-    assert_eq!(import(corrected.clone()).await, BulkSummary { taken: 1, replaced: 1, unchanged: 499 });
+    assert_eq!(
+        import(corrected.clone()).await,
+        BulkSummary { taken: 1, replaced: 1, unchanged: 499, ..BulkSummary::default() }
+    );
     assert_eq!(content(&lake).await, sorted(corrected.clone()));
     // A few rows beside a large table: no base is rewritten.
     assert_eq!(

@@ -45,6 +45,21 @@ pub fn batch(rows: &[Row]) -> RecordBatch {
     versioned(&rows.iter().map(|row| (row.clone(), None, false)).collect::<Vec<_>>())
 }
 
+/// Rows that say where they came from.
+pub fn from_source(rows: &[Row], source: &str) -> RecordBatch {
+    let plain = batch(rows);
+    let mut columns: Vec<(String, ArrayRef, bool)> = plain
+        .schema()
+        .fields()
+        .iter()
+        .zip(plain.columns())
+        .map(|(field, column)| (field.name().clone(), Arc::clone(column), true))
+        .collect();
+    let source = StringViewArray::from_iter_values(rows.iter().map(|_| source));
+    columns.push(("_source".into(), Arc::new(source), true));
+    RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
+}
+
 /// Rows with their own version and deletions.
 pub fn versioned(rows: &[(Row, Option<i64>, bool)]) -> RecordBatch {
     let text = |f: &dyn Fn(&Row) -> String| -> ArrayRef {

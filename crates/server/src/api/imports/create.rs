@@ -23,6 +23,11 @@ pub struct ImportForm {
     table: Option<String>,
     /// `field=column` pairs, separated by commas, over what is guessed.
     map: Option<String>,
+    /// true: records of the same source (`file:NAME`, or `source`) that the file does not have are removed, unless a row
+    /// of it was rejected.
+    replace: Option<bool>,
+    /// What the records' source is called in place of `file:NAME`.
+    source: Option<String>,
     /// true: nothing is written; the mapping, some rows and what would be rejected are returned.
     dry_run: Option<bool>,
     /// Further options of the reader, by name.
@@ -31,11 +36,14 @@ pub struct ImportForm {
 }
 
 /// Imports a file. The answer comes at once (202); `GET /imports/{id}` tells how far it is. The same file again
-/// changes nothing, a corrected file corrects.
+/// changes nothing, a corrected file corrects. What an earlier version of the file had and this one has not is counted as
+/// `missing` and stays, or with `replace` is removed.
 #[utoipa::path(post, path = "/api/v1/imports", tag = "imports",
     params(("dry_run" = Option<bool>, Query, description = "As in the form"),
         ("table" = Option<String>, Query, description = "As in the form"),
-        ("map" = Option<String>, Query, description = "As in the form")),
+        ("map" = Option<String>, Query, description = "As in the form"),
+        ("replace" = Option<bool>, Query, description = "As in the form"),
+        ("source" = Option<String>, Query, description = "As in the form")),
     request_body(content = ImportForm, content_type = "multipart/form-data"),
     responses((status = 200, description = "dry_run: what would be imported", body = Preview),
         (status = 202, description = "Started", body = ImportStatus),

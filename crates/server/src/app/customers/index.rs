@@ -1,6 +1,7 @@
 //! Every customer with the figures of today, computed once for each state of the records.
 
 use super::Customer;
+use super::compact::{Builder, Compact};
 use crate::app::cells::Columns;
 use crate::app::sql::instant_literal;
 use crate::app::{Result, Workspace};
@@ -15,7 +16,7 @@ pub struct CustomerIndex {
     /// Display currency.
     pub currency: Currency,
     /// By id.
-    pub customers: Vec<Customer>,
+    pub customers: Compact,
 }
 
 /// What is known of a customer from the movements and payments.
@@ -48,7 +49,7 @@ impl Workspace {
         let mut figures: HashMap<String, Figures> = HashMap::new();
         self.read_balances(currency, &mut figures).await?;
         self.read_payments(currency, &mut figures).await?;
-        let mut customers = Vec::with_capacity(figures.len());
+        let mut customers = Builder::new(currency.code(), figures.len());
         let sql = "SELECT customer_id, name, email, country, channel FROM customers";
         for batch in &self.select(sql).await? {
             let columns = Columns(batch);
@@ -62,13 +63,14 @@ impl Workspace {
                 customer.email = columns.text("email", row)?;
                 customer.country = columns.text("country", row)?;
                 customer.channel = columns.text("channel", row)?;
-                customers.push(customer);
+                customers.push(&customer);
             }
         }
         // Whoever pays without a record of its own is a customer all the same.
-        customers.extend(figures.into_iter().map(|(id, known)| self.customer_of(id, known, currency)));
-        customers.sort_unstable_by(|left, right| left.customer_id.cmp(&right.customer_id));
-        Ok(CustomerIndex { currency, customers })
+        for (id, known) in figures {
+            customers.push(&self.customer_of(id, known, currency));
+        }
+        Ok(CustomerIndex { currency, customers: customers.finish() })
     }
 
     async fn read_balances(&self, currency: Currency, figures: &mut HashMap<String, Figures>) -> Result<()> {

@@ -13,13 +13,12 @@ impl Workspace {
     /// One customer and everything that happened.
     pub async fn customer(&self, id: &str) -> Result<CustomerDetail> {
         let index = self.customer_index().await?;
-        let found = index.customers.binary_search_by(|customer| customer.customer_id.as_str().cmp(id));
-        let Ok(place) = found else {
+        let Some(place) = index.customers.find(id) else {
             return Err(Error::not_found("unknown_customer", format!("there is no customer `{id}`"))
                 .mend("`/api/v1/customers?search=` finds by part of the id, name or e-mail address")
                 .param("id"));
         };
-        let mut customer = index.customers[place].clone();
+        let mut customer = index.customers.get(place);
         let subscriptions = self.subscriptions(id).await?;
         if let Some(better) = finer_status(&customer.status, &subscriptions) {
             customer.status = better;

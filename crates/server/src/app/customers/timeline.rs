@@ -26,56 +26,35 @@ struct Lane {
     amount: Option<(&'static str, f64)>,
 }
 
+impl Lane {
+    const fn of(table: &'static str, time: &'static str, params: &'static [&'static str]) -> Self {
+        Self { table, time, params, variant: None, amount: None }
+    }
+
+    /// The status ends the sentence's key.
+    const fn by_status(self) -> Self {
+        Self { variant: Some("status"), ..self }
+    }
+
+    const fn with(self, amount: &'static str, sign: f64) -> Self {
+        Self { amount: Some((amount, sign)), ..self }
+    }
+}
+
 const LANES: &[Lane] = &[
-    Lane {
-        table: "subscription_changes",
-        time: "effective_at",
-        params: &["subscription_id", "status", "plan", "reason", "interval", "quantity"],
-        variant: Some("status"),
-        amount: Some(("amount_minor", 1.0)),
-    },
-    Lane {
-        table: "cancellations",
-        time: "at",
-        params: &["subscription_id", "reason", "comment"],
-        variant: None,
-        amount: None,
-    },
-    Lane {
-        table: "invoices",
-        time: "issued_at",
-        params: &["invoice_id", "status"],
-        variant: Some("status"),
-        amount: Some(("total_minor", 1.0)),
-    },
-    Lane {
-        table: "payments",
-        time: "at",
-        params: &["payment_id", "invoice_id", "status"],
-        variant: Some("status"),
-        amount: Some(("amount_minor", 1.0)),
-    },
-    Lane {
-        table: "refunds",
-        time: "at",
-        params: &["refund_id", "payment_id", "reason"],
-        variant: None,
-        amount: Some(("amount_minor", -1.0)),
-    },
-    Lane {
-        table: "credit_notes",
-        time: "at",
-        params: &["credit_note_id", "invoice_id", "reason"],
-        variant: None,
-        amount: Some(("amount_minor", -1.0)),
-    },
-    Lane {
-        table: "discounts",
-        time: "starts_at",
-        params: &["coupon", "percent", "ends_at"],
-        variant: None,
-        amount: None,
-    },
+    Lane::of(
+        "subscription_changes",
+        "effective_at",
+        &["subscription_id", "status", "plan", "reason", "interval", "quantity"],
+    )
+    .by_status()
+    .with("amount_minor", 1.0),
+    Lane::of("cancellations", "at", &["subscription_id", "reason", "comment"]),
+    Lane::of("invoices", "issued_at", &["invoice_id", "status"]).by_status().with("total_minor", 1.0),
+    Lane::of("payments", "at", &["payment_id", "invoice_id", "status"]).by_status().with("amount_minor", 1.0),
+    Lane::of("refunds", "at", &["refund_id", "payment_id", "reason"]).with("amount_minor", -1.0),
+    Lane::of("credit_notes", "at", &["credit_note_id", "invoice_id", "reason"]).with("amount_minor", -1.0),
+    Lane::of("discounts", "starts_at", &["coupon", "percent", "ends_at", "duration"]),
 ];
 
 impl Workspace {
@@ -92,7 +71,7 @@ impl Workspace {
 
     async fn movements_of(&self, id: &str, all: &mut Vec<(i64, Happening)>) -> Result<()> {
         let sql = format!(
-            "SELECT at, movement, subscription_id, plan, reason, currency, amount_parts, scheduled, change_key \
+            "SELECT at, movement, subscription_id, plan, reason, currency, amount_parts, scheduled, change_key, cause \
              FROM mrr_movements WHERE customer_id = {} ORDER BY at DESC LIMIT {MOST}",
             literal(id)
         );
@@ -116,8 +95,9 @@ impl Workspace {
                 }
                 let scheduled = columns.flag("scheduled", row)?;
                 params.insert("scheduled".to_owned(), scheduled.into());
-                let record = columns.text("change_key", row)?.map(|key| RecordRef {
-                    table: "subscription_changes".to_owned(),
+                let table = columns.text("cause", row)?;
+                let record = columns.text("change_key", row)?.zip(table).map(|(key, table)| RecordRef {
+                    table,
                     entity: id.to_owned(),
                     key,
                 });

@@ -131,6 +131,7 @@ fn discounts(history: &History, rows: &mut Rows, texts: &mut Texts) {
             Cell::Null,
             Cell::Int(discount.starts_at),
             Cell::Int(discount.ends_at),
+            Cell::Text("repeating"),
         ]);
     }
 }

@@ -29,6 +29,10 @@ struct Job {
     at: i64,
     input: Input,
     options: Options,
+    /// Whether records of the source that the file does not have are removed.
+    replace: bool,
+    /// Whether an earlier version of the file was imported.
+    corrects: bool,
     progress: Arc<Progress>,
 }
 
@@ -144,6 +148,7 @@ impl Workspace {
             shape: Some(shape),
             mapping: options.to_json(),
         };
+        let corrects = self.state().is_correction(name, &sha256).await?;
         self.state().begin_import(&new, at).await?;
         self.running_imports().lock().insert(import_id.clone(), progress.clone());
         Ok(Job {
@@ -154,6 +159,8 @@ impl Workspace {
             at,
             input,
             options: filled,
+            replace: options.replace,
+            corrects,
             progress,
         })
     }
@@ -181,7 +188,7 @@ impl Workspace {
         };
         self.running_imports().lock().remove(&id);
         if let Ok(summary) = &done {
-            let Counts { rows_read, taken, replaced, unchanged, rejected } = summary.counts;
+            let Counts { rows_read, taken, replaced, unchanged, rejected, missing, removed } = summary.counts;
             tracing::info!(
                 import = id,
                 file = name,
@@ -190,6 +197,8 @@ impl Workspace {
                 replaced,
                 unchanged,
                 rejected,
+                missing,
+                removed,
                 "a file was imported"
             );
         }
@@ -201,7 +210,13 @@ impl Workspace {
     async fn write_import(&self, job: Job) -> Result<ImportSummary> {
         let (import_id, file) = (job.import_id.clone(), job.name.clone());
         let lake = self.lake().clone();
+        let (source, replace, corrects) = (job.source.clone(), job.replace, job.corrects);
         let mut out = blocking(move || read(&lake, &job)).await?;
+        // A row that could not be read may be the correction of one that is there: then nothing is removed.
+        let remove = replace && out.counts.rejected == 0;
+        if replace || corrects {
+            out.writers.values_mut().for_each(|writer| writer.watch(&source, remove));
+        }
         let mut tables = Vec::new();
         // Who is whom comes before what they did, so that events join their persons as they are stored.
         let (events, ledger): (Vec<_>, Vec<_>) =
@@ -211,6 +226,8 @@ impl Workspace {
             out.counts.taken += summary.taken;
             out.counts.replaced += summary.replaced;
             out.counts.unchanged += summary.unchanged;
+            out.counts.missing += summary.missing;
+            out.counts.removed += summary.removed;
             tables.push(table.to_owned());
         }
         out.rejects.finish().await?;
@@ -220,6 +237,7 @@ impl Workspace {
             shape: Some(out.shape),
             tables,
             counts: out.counts,
+            replace,
             rejects: out.shown,
         })
     }
@@ -254,6 +272,12 @@ fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
         counts: Counts::default(),
         shown: Vec::new(),
     };
+    if job.replace || job.corrects {
+        // Also a table of which the file has no row any more is compared.
+        for table in reader.tables() {
+            out.writers.insert(table, lake.bulk(table)?);
+        }
+    }
     let mut waiting: Vec<Reject> = Vec::new();
     for output in reader {
         let output = output?;

@@ -34,6 +34,7 @@ const KNOWN: &[(&str, [&str; 3])] = &[
     ("campaign", ["Campaign", "Кампания", "活动"]),
     ("email", ["E-mail", "Эл. почта", "邮箱"]),
     ("scheduled", ["Scheduled", "Запланировано", "已计划"]),
+    ("cause", ["Record behind it", "Запись-причина", "来源记录"]),
     ("is_transfer", ["Transfer", "Перенос", "转移"]),
 ];
 
