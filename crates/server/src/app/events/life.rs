@@ -363,9 +363,8 @@ impl Workspace {
                 Some(share) => before >= request.at_least && change.is_some_and(|change| change <= -share),
             };
             if fell {
-                let found =
-                    index.customers.binary_search_by(|known| known.customer_id.as_str().cmp(customer_id));
-                let name = found.ok().and_then(|place| index.customers[place].name.clone());
+                let found = index.customers.find(customer_id);
+                let name = found.and_then(|place| index.customers.get(place).name);
                 customers.push(CustomerUsage { customer_id: customer_id.clone(), name, now, before, change });
             }
         }

@@ -437,8 +437,8 @@ impl Workspace {
                     }
                 }
                 let customer = person.customer_id.as_ref().and_then(|id| {
-                    let found = index.customers.binary_search_by(|known| known.customer_id.cmp(id));
-                    found.ok().and_then(|place| index.customers[place].name.clone())
+                    let found = index.customers.find(id)?;
+                    index.customers.get(found).name
                 });
                 heads.push(PersonHead {
                     person_id: person.person_id,

@@ -59,6 +59,13 @@ impl Writer {
         })
     }
 
+    /// Compares the records of a source with the file. Events happened: a file without them takes none back.
+    fn watch(&mut self, source: &str, remove: bool) {
+        if let Self::Ledger(writer) = self {
+            writer.watch(source, remove);
+        }
+    }
+
     fn write(&self, rows: &RecordBatch) -> Result<()> {
         Ok(match self {
             Self::Ledger(writer) => writer.write(rows)?,
@@ -275,7 +282,7 @@ fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
     if job.replace || job.corrects {
         // Also a table of which the file has no row any more is compared.
         for table in reader.tables() {
-            out.writers.insert(table, lake.bulk(table)?);
+            out.writers.insert(table, Writer::new(lake, table)?);
         }
     }
     let mut waiting: Vec<Reject> = Vec::new();

@@ -8,7 +8,7 @@ use super::super::dice::Dice;
 use super::super::life::{History, Profile};
 use super::super::table::Rows;
 use super::super::world::{CHANNELS, COUNTRIES, World};
-use super::super::{DemoOptions, SEAT_CHANGES};
+use super::super::DemoOptions;
 use super::account::Account;
 use super::person::Person;
 use super::site::{self, FEATURES, Origin, PAGES};
