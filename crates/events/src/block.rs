@@ -194,7 +194,7 @@ impl Block {
             && dims.clone().all(|c| c.values == head.rows && c.width <= 4)
             && head.columns[persons].values == head.columns[ends].values
             && head.columns[member].values == head.columns[member_of].values
-            && head.columns[filter].values % 8 == 0
+            && head.columns[filter].values.is_multiple_of(8)
             && (head.rows == 0 || head.columns[filter].values > 0);
         let mut block = Self {
             number,
@@ -389,7 +389,7 @@ fn spread(who: u32, id: u64, buckets: u64) -> (u64, [u32; 8]) {
     ];
     let hash = mix(who, id);
     let low = hash as u32;
-    ((hash >> 32) * buckets >> 32, SALT.map(|salt| 1 << (low.wrapping_mul(salt) >> 27)))
+    (((hash >> 32) * buckets) >> 32, SALT.map(|salt| 1 << (low.wrapping_mul(salt) >> 27)))
 }
 
 /// One number from an identifier and a key.

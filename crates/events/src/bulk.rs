@@ -21,10 +21,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use crate::assemble::Rewrite;
+use crate::codes::{self, Columns};
 use crate::error::{HotError, Result};
 use crate::recent::{RowRef, decode, encode, row_bytes};
 use crate::rows::{Appended, EVENT_NAMES, NewRows};
-use crate::store::{self, Columns, HotStore, Lease};
+use crate::store::{HotStore, Lease};
 use crate::upkeep::{Change, names};
 use crate::view::{Dim, View};
 
@@ -192,7 +193,7 @@ impl Bulk {
         {
             let mut state = core.state.lock();
             let mut identifiers = core.identifiers.write();
-            numbers = store::numbers(&mut identifiers, &mut state, rows.distinct_ids)?;
+            numbers = codes::numbers(&mut identifiers, &mut state, rows.distinct_ids)?;
             state.changed();
             if identifiers.waiting() > TEXTS {
                 identifiers.write()?;

@@ -24,7 +24,13 @@ pub(crate) struct Entry {
     /// Set under the lock of the whole when the entry was thrown out.
     gone: AtomicBool,
     /// The question names these by address; they stay while the entry does.
-    _kept: (Option<Arc<[u32]>>, Option<Arc<[u64]>>),
+    _kept: Kept,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    _codes: Option<Arc<[u32]>>,
+    _persons: Option<Arc<[u64]>>,
 }
 
 #[derive(Debug)]
@@ -54,14 +60,14 @@ impl Cache {
 
     /// The entry of a question; `kernel` is the `Debug` text of the kernel with its type.
     pub fn entry(&self, kernel: &str, question: &Question) -> Arc<Entry> {
-        let mut kept = (None, question.persons.clone());
+        let mut kept = Kept { _codes: None, _persons: question.persons.clone() };
         let by: &dyn Debug = match &question.by {
             Breakdown::PersonCodes(codes) => {
-                kept.0 = Some(codes.clone());
+                kept._codes = Some(codes.clone());
                 &("persons", codes.as_ptr() as usize, codes.len())
             }
             Breakdown::Mapped { dimension, groups, other } => {
-                kept.0 = Some(groups.clone());
+                kept._codes = Some(groups.clone());
                 &(dimension, groups.as_ptr() as usize, groups.len(), other)
             }
             other => other,

@@ -27,6 +27,7 @@ mod block;
 pub mod bulk;
 mod cache;
 mod chunked;
+mod codes;
 mod column;
 mod dictionary;
 mod disk;

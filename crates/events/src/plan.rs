@@ -16,34 +16,41 @@ use crate::view::View;
 /// Classes of rows whose conditions depend on more than the event's name.
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
-    inner: RwLock<(HashMap<(u16, u64), u16>, Vec<(u16, u64)>)>,
+    inner: RwLock<Interned>,
+}
+
+#[derive(Debug, Default)]
+struct Interned {
+    classes: HashMap<(u16, u64), u16>,
+    /// (event, mask) in order of class.
+    meanings: Vec<(u16, u64)>,
 }
 
 impl Interner {
     fn class(&self, event: u16, mask: u64) -> Result<u16> {
-        if let Some(class) = self.inner.read().0.get(&(event, mask)) {
+        if let Some(class) = self.inner.read().classes.get(&(event, mask)) {
             return Ok(*class);
         }
         let mut inner = self.inner.write();
-        let next = EVENT_NAMES + inner.1.len();
-        if let Some(class) = inner.0.get(&(event, mask)) {
+        let next = EVENT_NAMES + inner.meanings.len();
+        if let Some(class) = inner.classes.get(&(event, mask)) {
             return Ok(*class);
         }
         let class = u16::try_from(next).map_err(|_| {
             HotError::Question("the conditions of this question meet in too many combinations".into())
         })?;
-        inner.0.insert((event, mask), class);
-        inner.1.push((event, mask));
+        inner.classes.insert((event, mask), class);
+        inner.meanings.push((event, mask));
         Ok(class)
     }
 
     fn len(&self) -> usize {
-        self.inner.read().1.len()
+        self.inner.read().meanings.len()
     }
 
     /// (event, mask) of the classes from [`EVENT_NAMES`] on.
     pub fn classes(&self) -> Vec<(u16, u64)> {
-        self.inner.read().1.clone()
+        self.inner.read().meanings.clone()
     }
 }
 

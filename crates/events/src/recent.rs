@@ -39,7 +39,7 @@ pub(crate) struct RowRef<'a> {
 
 impl Recents {
     pub fn push(&mut self, row: RowRef<'_>) {
-        if self.len % CHUNK == 0 {
+        if self.len.is_multiple_of(CHUNK) {
             let dims = row.dims.iter().map(|_| Vec::new()).collect();
             self.chunks.push(Arc::new(Chunk { dims, ..Chunk::default() }));
         }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::hash::BuildHasherDefault;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -14,6 +14,7 @@ use crate::block::Block;
 use crate::bulk::Bulk;
 use crate::cache::Cache;
 use crate::chunked::Chunked;
+use crate::codes::{Columns, number, numbers, open_dim};
 use crate::dictionary::Dictionary;
 use crate::disk::Disk;
 use crate::error::{HotError, Result};
@@ -23,7 +24,7 @@ use crate::recent::{KeyHasher, Known, Recents, RowRef, decode, encode, row_bytes
 use crate::rows::{Appended, EVENT_NAMES, NewRows, Verdict};
 use crate::snapshot::Snapshot;
 use crate::upkeep::Change;
-use crate::view::{Dim, NOWHERE, OVERFULL, Range, View, range_of};
+use crate::view::{Dim, NOWHERE, Range, View, range_of};
 
 /// Dimensions of a store at most.
 const DIMENSIONS: usize = 64;
@@ -674,110 +675,11 @@ impl State {
     }
 }
 
-/// The numbers of identifiers, new ones where need be.
-pub(crate) fn numbers(identifiers: &mut Dictionary, state: &mut State, texts: &[&str]) -> Result<Vec<u32>> {
-    let known = identifiers.get_all(texts);
-    let number = |(known, text): (Option<u32>, &&str)| match known {
-        Some(number) => Ok(number),
-        None => number(identifiers, state, text),
-    };
-    known.into_iter().zip(texts).map(number).collect()
-}
-
-/// The number of an identifier, a new one if need be.
-fn number(identifiers: &mut Dictionary, state: &mut State, text: &str) -> Result<u32> {
-    let number = identifiers
-        .get_or_add(text, NOWHERE - 1)
-        .ok_or_else(|| HotError::Rows("there are four thousand million identifiers already".into()))?;
-    while state.roots.len() <= number as usize {
-        let next = state.roots.len() as u32;
-        state.roots.push(next);
-        state.placed.push(NOWHERE);
-    }
-    Ok(number)
-}
-
-/// Codes of the values of new rows.
-pub(crate) struct Columns {
-    /// Position of the dimension, code of each row.
-    columns: Vec<(usize, Vec<u32>)>,
-}
-
-impl Columns {
-    /// The codes of the `wanted` rows; new values get new ones. An empty text is no value.
-    pub fn of(dims: &[Dim], rows: &NewRows<'_>, wanted: impl Fn(usize) -> bool) -> Self {
-        let named = |name: &str| dims.iter().position(|dim| dim.name == name);
-        let columns = rows.dims.iter().filter_map(|(name, values)| {
-            let at = named(name)?;
-            Some((at, dims[at].codes(values, &wanted)))
-        });
-        Self { columns: columns.collect() }
-    }
-
-    pub fn row(&self, row: usize, codes: &mut [u32]) {
-        self.columns.iter().for_each(|(at, column)| codes[*at] = column[row]);
-    }
-}
-
-impl Dim {
-    fn codes(&self, values: &[Option<&str>], wanted: impl Fn(usize) -> bool) -> Vec<u32> {
-        let mut codes = vec![0; values.len()];
-        let mut fresh = Vec::new();
-        let known = self.values.read();
-        for (row, value) in values.iter().enumerate() {
-            if let Some(text) = value.filter(|text| !text.is_empty() && wanted(row)) {
-                match known.get(text) {
-                    Some(number) => codes[row] = number + 1,
-                    None => fresh.push((row, text)),
-                }
-            }
-        }
-        drop(known);
-        for (row, text) in fresh {
-            codes[row] = self.code(text);
-        }
-        codes
-    }
-
-    /// Code of a value, a new one if need be.
-    pub fn code(&self, text: &str) -> u32 {
-        let limit = self.limit.min(OVERFULL as usize - 1) as u32;
-        let number = self.values.write().get_or_add(text, limit);
-        number.map_or_else(
-            || {
-                self.overfull.store(true, Ordering::SeqCst);
-                OVERFULL
-            },
-            |number| number + 1,
-        )
-    }
-
-    fn entry(&self) -> DimensionEntry {
-        DimensionEntry {
-            name: self.name.clone(),
-            file: self.file,
-            values: self.values.read().len(),
-            overfull: self.overfull.load(Ordering::SeqCst),
-        }
-    }
-}
-
 impl Range {
     pub fn entry(&self) -> RangeEntry {
         let block = self.block.as_ref().map(|block| block.number);
         RangeEntry { start: self.start, block, left: self.left.to_vec() }
     }
-}
-
-pub(crate) fn open_dim(disk: &Disk, entry: &DimensionEntry, limit: usize) -> Result<Dim> {
-    let values = Dictionary::open(disk, &manifest::dimension_name(entry.file), true, entry.values)?;
-    Ok(Dim {
-        name: entry.name.clone(),
-        file: entry.file,
-        values: Arc::new(RwLock::new(values)),
-        overfull: Arc::new(AtomicBool::new(entry.overfull)),
-        limit,
-    })
 }
 
 /// Removes files of unfinished work.

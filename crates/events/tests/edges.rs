@@ -320,7 +320,7 @@ fn appends_questions_and_upkeep_at_the_same_time() {
         while !done.load(Ordering::SeqCst) {
             let names = store.snapshot().names().unwrap();
             let rows = names.first().map_or(0, |name| name.rows);
-            assert!(rows >= last && rows % 20 == 0, "{rows} rows after {last}");
+            assert!(rows >= last && rows.is_multiple_of(20), "{rows} rows after {last}");
             last = rows;
         }
     });
