@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch, StringViewArray, TimestampMicrosecondArray};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use burgeon_core::behaviour::identity::{Graph, Link, LinkKind, Names, Verdict};
 
@@ -78,8 +78,17 @@ impl Identity {
         for (number, text) in [(link.from, from), (link.to, to)] {
             self.texts.0.entry(number).or_insert_with(|| text.into());
         }
+        // The row of the ledger counts, also where the graph would keep what was said before.
+        let before = self.graph.unlink(&self.texts, link.from, link.to);
+        self.follow(before.moved, moved);
         let change = self.graph.link(&self.texts, link);
         self.follow(change.moved, moved);
+    }
+
+    /// Whether a link was said at this time or before.
+    fn is_known(&self, from: u32, to: u32, at: i64) -> bool {
+        let same = |(link, _): (Link, Verdict)| link.from == from && link.to == to && link.at <= at;
+        self.graph.links_of(from).any(same)
     }
 
     fn take(&mut self, from: u32, to: u32, moved: &mut Moved) {
@@ -122,6 +131,33 @@ impl Identity {
 /// Identifiers around which something changed.
 #[derive(Debug, Default)]
 struct Moved(BTreeSet<u32>);
+
+/// The rows of a batch of links that say something new, and how many do not: clients identify themselves again and
+/// again, and a link counts from the first time.
+pub(crate) fn news(shared: &Shared, batch: &RecordBatch) -> Result<(RecordBatch, u64)> {
+    let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_view_opt());
+    let times = batch.column_by_name("at").and_then(|at| at.as_primitive_opt::<TimestampMicrosecondType>());
+    let (Some(from), Some(to), Some(at)) = (text("from_id"), text("to_id"), times) else {
+        return Ok((batch.clone(), 0)); // to be refused, or cast
+    };
+    let gone = batch.column_by_name("_deleted").and_then(|column| column.as_boolean_opt());
+    let hot = &shared.events.hot;
+    let identity = shared.events.identity.lock();
+    let is_new = |row: usize| {
+        let deleted = gone.is_some_and(|gone| gone.is_valid(row) && gone.value(row));
+        let numbers = (hot.number(from.value(row)), hot.number(to.value(row)));
+        match numbers {
+            (Some(from), Some(to)) if !deleted => !identity.is_known(from, to, at.value(row)),
+            _ => true,
+        }
+    };
+    let keep: BooleanArray = (0..batch.num_rows()).map(|row| Some(is_new(row))).collect();
+    let known = keep.false_count() as u64;
+    match known {
+        0 => Ok((batch.clone(), 0)),
+        _ => Ok((arrow::compute::filter_record_batch(batch, &keep)?, known)),
+    }
+}
 
 /// Follows new rows of the table of links. The caller holds the apply lock.
 pub(crate) fn follow<'a>(shared: &Shared, batches: impl Iterator<Item = &'a RecordBatch>) {

@@ -361,8 +361,13 @@ impl Lake {
         if table == crate::events::TABLE {
             return self.events().append(batch).await;
         }
+        let (batch, known) = match table {
+            crate::events::identity::LINKS => crate::events::identity::news(&self.0.shared, &batch)?,
+            _ => (batch, 0),
+        };
         let table = Arc::clone(self.0.shared.table(table)?);
-        let mut total = Appended { position: table.state().position, ..Appended::default() };
+        let mut total =
+            Appended { position: table.state().position, unchanged: known, ..Appended::default() };
         let most = 1usize << (SEQ_BITS - 1);
         let mut from = 0;
         while from < batch.num_rows() {

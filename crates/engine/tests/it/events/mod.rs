@@ -6,6 +6,7 @@ mod groups;
 mod identity;
 mod imports;
 mod kill;
+mod model;
 mod removal;
 
 use std::collections::BTreeMap;
