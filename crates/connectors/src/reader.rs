@@ -147,24 +147,24 @@ fn map_text(lines: &mut dyn Lines, bytes: Vec<u8>, first: u64, mut rejects: Vec<
     let mut out = Output { bytes_read: bytes.len() as u64, ..Output::default() };
     let mut texts = Vec::new();
     let whole = std::str::from_utf8(&bytes).ok();
-    let mut at = 0;
-    for (index, line) in bytes.split(|b| *b == b'\n').enumerate() {
-        let (start, number) = (at, first + index as u64);
-        at += line.len() + 1;
+    let (mut start, mut number) = (0, first);
+    let ends = memchr::memchr_iter(b'\n', &bytes).chain([bytes.len()]);
+    for end in ends {
         // Of a block that is sound as a whole no line needs to be looked at again.
         let text = match whole {
-            Some(whole) => whole.get(start..start + line.len()),
-            None => std::str::from_utf8(line).ok(),
+            Some(whole) => whole.get(start..end),
+            None => std::str::from_utf8(&bytes[start..end]).ok(),
         };
-        match text.map(str::trim) {
+        match text.map(str::trim_ascii) {
             Some("") => {}
             Some(text) => texts.push((number, text)),
             None => rejects.push(Reject::new(
                 number,
                 "has bytes that are not UTF-8; say encoding=windows-1252 (or what it is) to read them",
-                line,
+                &bytes[start..end],
             )),
         }
+        (start, number) = (end + 1, number + 1);
     }
     out.rows_read = (texts.len() + rejects.len()) as u64;
     lines.map(&texts, &mut out);

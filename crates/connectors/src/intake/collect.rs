@@ -339,23 +339,6 @@ impl<'c> Collector<'c> {
         if !header.is_empty() && self.agent.0 != header {
             self.agent = (header.to_owned(), agent(header));
         }
-        let known = if header.is_empty() { None } else { Some(&self.agent.1) };
-        let or_known = |said: &'_ str, other: fn(&Agent) -> &str| -> String {
-            if said.is_empty() {
-                known.map_or(String::new(), |a| other(a).to_owned())
-            } else {
-                said.to_owned()
-            }
-        };
-        let (browser, os, device);
-        let (browser, os, device) = if known.is_none() && item.browser.is_empty() && item.os.is_empty() {
-            ("", "", device_name(&item.device))
-        } else {
-            browser = or_known(browser_name(&item.browser), |a| &a.browser);
-            os = or_known(os_name(&item.os), |a| &a.os);
-            device = or_known(device_name(&item.device), |a| a.device);
-            (browser.as_str(), os.as_str(), device.as_str())
-        };
         let country = country(&item.country).or_else(|| {
             let person = self.browser || is_app(self.context.user_agent);
             country(self.context.country).filter(|_| person)
@@ -368,6 +351,7 @@ impl<'c> Collector<'c> {
             self.properties.push('}');
         }
 
+        let known = if header.is_empty() { NOBODY } else { &self.agent.1 };
         let place = self.visits.place(&item.url, &item.referrer);
         let mut row = EventRow {
             event_id,
@@ -387,9 +371,9 @@ impl<'c> Collector<'c> {
             term: &item.term,
             channel: &item.channel,
             country: country.as_ref().map_or("", |code| code.as_str()),
-            device,
-            browser,
-            os,
+            device: first(device_name(&item.device), known.device),
+            browser: first(browser_name(&item.browser), &known.browser),
+            os: first(os_name(&item.os), &known.os),
             properties: &self.properties,
             ..EventRow::default()
         };
@@ -476,6 +460,13 @@ impl<'c> Collector<'c> {
 /// Whether an item is nested too deep to be read by others later.
 pub fn is_too_deep(deepest: usize) -> bool {
     deepest > DEPTH
+}
+
+/// A request without a header.
+const NOBODY: &Agent = &Agent { browser: String::new(), os: String::new(), device: "" };
+
+fn first<'a>(said: &'a str, known: &'a str) -> &'a str {
+    if said.is_empty() { known } else { said }
 }
 
 /// Unix time to µs, told apart by size: seconds, milliseconds, microseconds or nanoseconds.

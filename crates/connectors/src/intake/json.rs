@@ -36,6 +36,7 @@ pub struct Raw<'a> {
 
 impl<'a> Raw<'a> {
     /// The string's text, the number or the word as written; empty for `null`; the JSON of arrays and objects.
+    #[inline]
     pub fn plain(&self) -> Cow<'a, str> {
         match self.kind {
             Kind::Null => Cow::Borrowed(""),
@@ -48,12 +49,17 @@ impl<'a> Raw<'a> {
     }
 
     /// As [`Raw::plain`], but only of strings and numbers, which is what identifiers and names are; else empty.
+    #[inline]
     pub fn name(&self) -> Cow<'a, str> {
         match self.kind {
             Kind::Text | Kind::Number => {
                 let text = self.plain();
-                let trimmed = text.trim();
-                if trimmed.len() == text.len() { text } else { Cow::Owned(trimmed.to_owned()) }
+                // Nearly no text has blanks around it, and nearly all are told by their first and last byte.
+                match (text.as_bytes().first(), text.as_bytes().last()) {
+                    (Some(b'!'..=b'~'), Some(b'!'..=b'~')) | (None, _) => text,
+                    _ if text.trim().len() == text.len() => text,
+                    _ => Cow::Owned(text.trim().to_owned()),
+                }
             }
             _ => Cow::Borrowed(""),
         }
@@ -482,6 +488,9 @@ pub fn mend_surrogates(text: &mut Cow<'_, str>) {
 fn lone_surrogates(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
+    if memchr::memchr(b'\\', bytes).is_none() {
+        return found;
+    }
     let mut after = 0;
     // Nearly no body has a surrogate at all; the search for "\ud" is all that it costs then.
     for place in memchr::memmem::find_iter(bytes, b"\\u") {

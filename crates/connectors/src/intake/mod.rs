@@ -144,7 +144,7 @@ impl Default for Limits {
 #[derive(Debug, Clone)]
 pub struct Parsed {
     /// The write key that the body names, if any: the envelope's, else that of its items, which must all name the same.
-    /// For Plausible it is the site's domain.
+    /// For Plausible it is the site's domain, or several parted by commas.
     pub key: Option<String>,
     /// Items of the body: those taken and those rejected.
     pub items: usize,

@@ -52,12 +52,12 @@ impl<'a> Protocol<'a> for Plausible<'a> {
     }
 
     fn take(&mut self, collector: &mut Collector<'_>, raw: &str, index: usize) -> Result<(), String> {
-        // One page may belong to several sites; the first stands for them.
+        // One page may belong to several sites, parted by commas; the first tells visitors apart.
         let domain = self.domain.split(',').next().unwrap_or_default().trim().to_owned();
         if domain.is_empty() {
             return Err("has no domain; set it in the tracker".to_owned());
         }
-        collector.key(&domain)?;
+        collector.key(&self.domain)?;
         if self.item.event == "pageview" {
             self.item.event = Cow::Borrowed("page_view");
         }

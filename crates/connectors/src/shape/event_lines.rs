@@ -27,7 +27,7 @@ pub(crate) fn property_name(path: &str) -> &str {
 }
 
 /// What becomes of the value at a path.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Slot {
     /// It is this text of the row.
     Text(usize),
@@ -37,8 +37,8 @@ enum Slot {
     ReceivedAt,
     /// Its members are properties.
     Properties,
-    /// It is a property of this name.
-    Named(String),
+    /// It is a property of another name: the place of that.
+    Named(usize),
     /// Some path within it has a slot of its own.
     Within,
     /// It is a property of its own name.
@@ -51,6 +51,7 @@ struct EventLines {
     met: Vec<(String, Slot)>,
     paths: HashMap<String, Slot>,
     within: HashSet<String>,
+    renamed: Vec<String>,
     literals: Vec<(usize, String)>,
     at: Option<String>,
     at_reader: TimeReader,
@@ -60,6 +61,7 @@ struct EventLines {
     rows: EventRows,
     hasher: KeyHasher,
     id: String,
+    path: String,
 }
 
 /// Most different keys that are remembered.
@@ -69,7 +71,7 @@ const MET: usize = 4096;
 pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
     let mut paths = HashMap::new();
     let mut within = HashSet::new();
-    let mut literals = Vec::new();
+    let (mut literals, mut renamed) = (Vec::new(), Vec::new());
     let mut at = None;
     let mut add = |path: &str, slot: Slot| {
         for (place, _) in path.match_indices('.') {
@@ -105,7 +107,8 @@ pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
     for (column, name) in &plan.attributes {
         let path = &header[*column];
         if property_name(path) != name {
-            add(path, Slot::Named(name.clone()));
+            add(path, Slot::Named(renamed.len()));
+            renamed.push(name.clone());
         }
     }
     let name = |field: &str| match plan.binding(field).and_then(|binding| binding.column()) {
@@ -116,6 +119,7 @@ pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
         met: Vec::new(),
         paths,
         within,
+        renamed,
         literals,
         at,
         at_reader: reader("at"),
@@ -124,6 +128,7 @@ pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
         rows: EventRows::new(),
         hasher: KeyHasher::default(),
         id: String::new(),
+        path: String::new(),
         plan: plan.clone(),
     })
 }
@@ -175,14 +180,17 @@ impl EventLines {
             wrong: None,
         };
         let mut scanner = Scanner::new(text);
-        let read = if scanner.peek() == b'{' {
-            self.object(&mut scanner, &mut String::new(), &mut row).and_then(|()| match scanner.is_done() {
-                true => Ok(()),
-                false => Err(Fault { at: scanner.at(), what: "nothing should follow" }),
-            })
-        } else {
+        if scanner.peek() != b'{' {
             return Err("is not a JSON object".to_owned());
-        };
+        }
+        let mut path = std::mem::take(&mut self.path);
+        path.clear();
+        let read = self.object(&mut scanner, &mut path, &mut row);
+        self.path = path;
+        let read = read.and_then(|()| match scanner.is_done() {
+            true => Ok(()),
+            false => Err(Fault { at: scanner.at(), what: "nothing should follow" }),
+        });
         let taken = match read {
             Err(fault) => Err(format!("is not JSON: {fault}")),
             Ok(()) if is_too_deep(scanner.deepest) => Err("is nested too deep".to_owned()),
@@ -271,32 +279,37 @@ impl EventLines {
         let mut first = true;
         while let Some(key) = scanner.raw_key(&mut first)? {
             let length = path.len();
-            path.push_str(&key.plain());
-            let place = self.place(path, &mut row.next);
-            let slot = match place {
-                Some(place) => self.met[place].1.clone(),
-                None => self.slot(path),
+            let plain = key.plain();
+            // At the top the key is the path.
+            let inner = length > 0;
+            if inner {
+                path.push_str(&plain);
+            }
+            let name = if inner { path.as_str() } else { &*plain };
+            let slot = match self.place(name, &mut row.next) {
+                Some(place) => self.met[place].1,
+                None => self.slot(name),
             };
-            let object = scanner.peek() == b'{';
-            if object
-                && (matches!(slot, Slot::Within)
-                    || PROPERTY_OBJECTS.contains(&path.as_str()) && !matches!(slot, Slot::Properties))
-            {
+            let within = matches!(slot, Slot::Within)
+                || PROPERTY_OBJECTS.contains(&name) && !matches!(slot, Slot::Properties);
+            if within && scanner.peek() == b'{' {
+                if !inner {
+                    path.push_str(&plain);
+                }
                 path.push('.');
                 self.object(scanner, path, row)?;
-                path.truncate(length);
-                continue;
+            } else {
+                let value = scanner.value()?;
+                self.value(slot, name, &key, &value, row);
             }
-            let value = scanner.value()?;
-            self.value(&slot, path, &key, &value, row);
             path.truncate(length);
         }
         Ok(())
     }
 
-    fn value<'a>(&self, slot: &Slot, path: &str, key: &Raw<'a>, value: &Raw<'a>, row: &mut Row<'a>) {
+    fn value<'a>(&self, slot: Slot, path: &str, key: &Raw<'a>, value: &Raw<'a>, row: &mut Row<'a>) {
         match slot {
-            Slot::Text(place) => row.texts[*place] = value.name(),
+            Slot::Text(place) => row.texts[place] = value.name(),
             Slot::At => row.at = Some(*value),
             Slot::ReceivedAt => row.received_at = Some(*value),
             _ if value.kind == Kind::Null => {}
@@ -310,7 +323,7 @@ impl EventLines {
                 }
                 None => row.wrong = Some("properties: is not a JSON object".to_owned()),
             },
-            Slot::Named(name) => member(&mut row.properties, name, value.text),
+            Slot::Named(place) => member(&mut row.properties, &self.renamed[place], value.text),
             Slot::Within | Slot::Rest => {
                 let name = property_name(path);
                 if name.len() + 2 == key.text.len() {
@@ -351,7 +364,7 @@ impl EventLines {
 
     fn slot(&self, path: &str) -> Slot {
         match self.paths.get(path) {
-            Some(slot) => slot.clone(),
+            Some(slot) => *slot,
             None if self.within.contains(path) => Slot::Within,
             None => Slot::Rest,
         }

@@ -32,7 +32,9 @@ fn plausible_tells_persons_apart_for_a_day() {
 #[test]
 fn plausible_of_old_and_engagement() {
     let old = r#"{"n":"Signup","u":"https://example.com/","d":"example.com, other.com","r":"https://google.com/","w":1200,"h":0,"p":"{\"plan\":\"pro\",\"seats\":2}"}"#;
-    let shown = show(&read(Protocol::Plausible, old, &browser()).events).remove(0);
+    let parsed = read(Protocol::Plausible, old, &browser());
+    assert_eq!(parsed.key.as_deref(), Some("example.com, other.com"));
+    let shown = show(&parsed.events).remove(0);
     assert!(
         shown.contains(" event=Signup ") && shown.contains(" source=google.com channel=organic_search "),
         "{shown}"
