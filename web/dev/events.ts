@@ -177,14 +177,14 @@ const LABELS: Record<string, [string, string, string, string, string, string, bo
   returning_visitors: ['Returning visitors', 'Вернувшиеся посетители', '回访访客', 'acquisition', 'count', 'higher', false], signups: ['Sign-ups', 'Регистрации', '注册', 'acquisition', 'count', 'higher', true], signup_rate: ['Sign-up rate', 'Доля регистраций', '注册率', 'acquisition', 'percent', 'higher', false],
   content_reads: ['Content reads', 'Прочтения', '内容阅读', 'acquisition', 'count', 'higher', true], content_downloads: ['Downloads', 'Скачивания', '下载', 'acquisition', 'count', 'higher', true],
   dau: ['Daily actives', 'Активные за день', '日活', 'product', 'count', 'higher', false], wau: ['Weekly actives', 'Активные за неделю', '周活', 'product', 'count', 'higher', false], mau: ['Monthly actives', 'Активные за месяц', '月活', 'product', 'count', 'higher', false], stickiness: ['Stickiness', 'Липкость', '黏性', 'product', 'percent', 'higher', false],
-  new_users: ['New users', 'Новые пользователи', '新用户', 'product', 'count', 'higher', false], activation_rate: ['Activation rate', 'Активация', '激活率', 'product', 'percent', 'higher', false], events: ['Events', 'События', '事件', 'product', 'count', 'neutral', true], feature_users: ['Feature users', 'Пользователи функций', '功能用户', 'product', 'count', 'higher', false],
+  new_users: ['New users', 'Новые пользователи', '新用户', 'product', 'count', 'higher', false], activation_rate: ['Activation rate', 'Активация', '激活率', 'product', 'percent', 'higher', false], events: ['Events', 'События', '事件', 'product', 'count', 'neutral', true], active_users: ['Active users', 'Активные пользователи', '活跃用户', 'product', 'count', 'higher', false], product_usage: ['Product usage', 'Использование продукта', '产品使用量', 'product', 'count', 'higher', true],
 };
-const DIMS: [string, string, string, string][] = [['channel', 'Channel', 'Канал', '渠道'], ['source', 'Source', 'Источник', '来源'], ['medium', 'Medium', 'Тип', '媒介'], ['campaign', 'Campaign', 'Кампания', '活动'], ['referrer_host', 'Referring site', 'Сайт-источник', '来路'], ['path', 'Page', 'Страница', '页面'], ['landing_page', 'Landing page', 'Страница входа', '着陆页'], ['exit_page', 'Exit page', 'Страница выхода', '退出页'], ['country', 'Country', 'Страна', '国家'], ['device', 'Device', 'Устройство', '设备'], ['browser', 'Browser', 'Браузер', '浏览器'], ['os', 'System', 'Система', '系统'], ['plan', 'Plan', 'Тариф', '套餐'], ['mrr_band', 'MRR band', 'Размер MRR', 'MRR 区间'], ['cohort', 'Cohort', 'Когорта', '同期群'], ['event', 'Event', 'Событие', '事件'], ['customer_id', 'Customer', 'Клиент', '客户']];
+const DIMS: [string, string, string, string][] = [['channel', 'Channel', 'Канал', '渠道'], ['source', 'Source', 'Источник', '来源'], ['medium', 'Medium', 'Тип', '媒介'], ['campaign', 'Campaign', 'Кампания', '活动'], ['referrer_host', 'Referring site', 'Сайт-источник', '来路'], ['path', 'Page', 'Страница', '页面'], ['exit_path', 'Last page', 'Последняя страница', '退出页'], ['country', 'Country', 'Страна', '国家'], ['device', 'Device', 'Устройство', '设备'], ['browser', 'Browser', 'Браузер', '浏览器'], ['os', 'System', 'Система', '系统'], ['plan', 'Plan', 'Тариф', '套餐'], ['mrr_band', 'MRR band', 'Размер MRR', 'MRR 区间'], ['cohort', 'Cohort', 'Когорта', '同期群'], ['event', 'Event', 'Событие', '事件'], ['customer_id', 'Customer', 'Клиент', '客户']];
 export const isEventMetric = (name: string): boolean => name in LABELS;
 export const eventMetrics = () =>
   Object.entries(LABELS).map(([name, [en, ru, zh, area, unit, better, additive]]) => ({
     name, label: { en, ru, zh }, area, type: 'simple', unit, better, additive, summary: { en: `${en} from events.` }, bands: [],
-    dimensions: DIMS.filter(([d]) => (name === 'feature_users' || name === 'events' ? true : d !== 'event') && (area === 'acquisition' || name === 'events' || !['landing_page', 'exit_page', 'path'].includes(d))).map(([d, e, r, z]) => ({ name: d, label: { en: e, ru: r, zh: z }, kind: 'event' })),
+    dimensions: DIMS.filter(([d]) => (['active_users', 'product_usage', 'events'].includes(name) ? true : d !== 'event') && (area === 'acquisition' || name === 'events' || !['exit_path', 'path'].includes(d))).map(([d, e, r, z]) => ({ name: d, label: { en: e, ru: r, zh: z }, kind: 'event' })),
   }));
 
 function figure(metric: string, list: Ev[], from: number, to: number): number | null {
@@ -222,18 +222,21 @@ function figure(metric: string, list: Ev[], from: number, to: number): number | 
     case 'new_users': return distinct(own, (e) => e.p.joined !== null && e.p.joined >= from && e.p.joined < end);
     case 'activation_rate': { const s = new Set(own.filter(meaning('signup')).map((e) => e.p)); return div([...s].filter((p) => p.evs.some((e) => meaning('activation')(e))).length, s.size); }
     case 'events': return own.length;
-    case 'feature_users': return distinct(own);
+    case 'active_users': return distinct(own, active);
+    case 'product_usage': return own.filter(active).length;
     default: return null;
   }
 }
 
 /** Divides rows by a dimension; pages of entry and exit are those of the sitting. */
-function divided(list: Ev[], dim: string): Map<string, Ev[]> {
+function divided(list: Ev[], dim: string, metric = ''): Map<string, Ev[]> {
   const out = new Map<string, Ev[]>();
   const ends = new Map<number, string>();
-  if (dim === 'landing_page' || dim === 'exit_page') for (const e of list) if (e.e === 'page_view' && (dim === 'exit_page' || !ends.has(e.sid))) ends.set(e.sid, e.path);
+  // Of visits, the path is the first page; of page views, the page itself.
+  const visit = dim === 'exit_path' || (dim === 'path' && ['visitors', 'visits', 'bounce_rate', 'pages_per_visit', 'visit_duration', 'returning_visitors'].includes(metric));
+  if (visit) for (const e of list) if (e.e === 'page_view' && (dim === 'exit_path' || !ends.has(e.sid))) ends.set(e.sid, e.path);
   for (const e of list) {
-    const v = dim === 'landing_page' || dim === 'exit_page' ? (ends.get(e.sid) ?? '') : dimOf(e, dim);
+    const v = visit ? (ends.get(e.sid) ?? '') : dimOf(e, dim);
     const at = out.get(v);
     if (at) at.push(e);
     else out.set(v, [e]);
@@ -253,10 +256,9 @@ export function queryEvents(p: URLSearchParams) {
   const length = (periods.at(-1)?.b ?? 0) - (periods[0]?.a ?? 0);
   const shift = compare === 'year_ago' ? 364 * DAY : length;
   const reach = Math.min(from, periods[0]?.a ?? from) - (compare ? shift : 0) - 31 * DAY;
-  const rows = all.filter((e) => e.t >= reach && e.t < to && keep(e) && (e.e !== 'x'));
+  const rows = all.filter((e) => e.t >= reach && e.t < to && keep(e));
   const by = p.get('by');
-  const useful = metrics.includes('feature_users') ? rows.filter((e) => e.path.startsWith('/app')) : rows;
-  let groups: [string | null, Ev[]][] = by ? [...divided(useful, by)].map(([v, l]) => [v || null, l]) : [[null, useful]];
+  let groups: [string | null, Ev[]][] = by ? [...divided(rows, by, metrics[0])].map(([v, l]) => [v || null, l]) : [[null, rows]];
   const score = new Map(groups.map(([v, l]) => [v, figure(metrics[0]!, l, from, to) ?? 0]));
   groups = groups.sort((a, b) => score.get(b[0])! - score.get(a[0])!).slice(0, Number(p.get('top') ?? 40));
   const series = metrics.flatMap((metric) =>
@@ -451,12 +453,12 @@ function people(p: URLSearchParams) {
     if (period) { a = periodOf(parse(period), grainOf(period)); b = nextOf(a, grainOf(period)); }
     const metric = p.get('metric') ?? 'visitors';
     const keep = keepOf(p.getAll('where'));
-    const test: Keep = ['visitors', 'visits', 'page_views', 'pages_per_visit', 'bounce_rate', 'visit_duration'].includes(metric) ? (e) => e.e === 'page_view' : metric.startsWith('signup') ? meaning('signup') : ['dau', 'wau', 'mau', 'stickiness'].includes(metric) ? meaning('active') : () => true;
+    const test: Keep = ['visitors', 'visits', 'page_views', 'pages_per_visit', 'bounce_rate', 'visit_duration'].includes(metric) ? (e) => e.e === 'page_view' : metric.startsWith('signup') ? meaning('signup') : ['dau', 'wau', 'mau', 'stickiness', 'active_users', 'product_usage'].includes(metric) ? meaning('active') : () => true;
     if (metric === 'mau') a = Math.min(b, NOW) - 30 * DAY;
     if (metric === 'wau') a = Math.min(b, NOW) - 7 * DAY;
     if (metric === 'dau') a = Math.min(b, NOW) - DAY;
     const rows = all.filter((e) => e.t >= a && e.t < b && keep(e));
-    const list = p.get('by') ? (divided(rows, p.get('by')!).get(p.get('none') === 'true' ? '' : (p.get('value') ?? '')) ?? []) : rows;
+    const list = p.get('by') ? (divided(rows, p.get('by')!, metric).get(p.get('none') === 'true' ? '' : (p.get('value') ?? '')) ?? []) : rows;
     found = [...new Set(list.filter(test).map((e) => e.p))];
   }
   const once = [...new Set(found)].sort((a, b) => (b.evs.at(-1)?.t ?? 0) - (a.evs.at(-1)?.t ?? 0));
@@ -623,7 +625,7 @@ export function eventsRoute(method: string, path: string, p: URLSearchParams, bo
     const rows = all.filter((e) => keep(e));
     const both = (list: Ev[]) => { const before = figure(metric, list, q, nextOf(q, grain)), after = figure(metric, list, a, b); return { before, after, change: (after ?? 0) - (before ?? 0) }; };
     const x = both(rows);
-    const by = (p.get('by') ?? '').split(',').filter(Boolean).map((dim) => { const list = [...divided(rows, dim)].map(([v, l]) => { const y = both(l); return { value: v || null, ...y, mix: 0, rate: y.change }; }).sort((m1, m2) => Math.abs(m2.change) - Math.abs(m1.change)).slice(0, 12); return { dimension: dim, rows: list, sum: x.change }; });
+    const by = (p.get('by') ?? '').split(',').filter(Boolean).map((dim) => { const list = [...divided(rows, dim, metric)].map(([v, l]) => { const y = both(l); return { value: v || null, ...y, mix: 0, rate: y.change }; }).sort((m1, m2) => Math.abs(m2.change) - Math.abs(m1.change)).slice(0, 12); return { dimension: dim, rows: list, sum: x.change }; });
     const about = eventMetrics().find((n) => n.name === metric)!;
     return { metric, unit: about.unit, currency: 'USD', period, against: label(q, grain), ...x, change_ratio: x.before ? x.change / x.before : null, tree: { metric, label: about.label, unit: about.unit, ...x, contribution: x.change, operator: null, children: [] }, by, sentences: [], releases: [] };
   }

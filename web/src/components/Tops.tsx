@@ -18,8 +18,8 @@ const SHOWN = 8;
 
 interface Props {
   title: string;
-  /** Dimensions to choose among; those that the metric does not have are left out. */
-  dims: { dim: string; label: string }[];
+  /** Dimensions to choose among, each with its own figure where that differs; those that the figure does not have are left out. */
+  dims: { dim: string; label: string; metric?: string; key?: string }[];
   metric: string;
   /** Further figures of the table. */
   extra?: string[];
@@ -30,7 +30,7 @@ interface Props {
   where?: string[];
 }
 
-export function Tops({ title, dims, metric, extra = [], name, note, where = [] }: Props) {
+export function Tops({ title, dims, metric: usual, extra = [], name, note, where = [] }: Props) {
   const { t, text, value, dim: dimText } = useI18n();
   const view = useView();
   const c = useColours();
@@ -38,12 +38,14 @@ export function Tops({ title, dims, metric, extra = [], name, note, where = [] }
   const origin = useOrigin();
   const { open } = usePick();
   const catalog = useMetrics().data;
-  const about = catalog?.find((m) => m.name === metric);
-  const choices = dims.filter((d) => about?.dimensions.some((x) => x.name === d.dim));
+  const keyOf = (d: Props['dims'][number]): string => d.key ?? d.dim;
+  const choices = dims.filter((d) => catalog?.find((m) => m.name === (d.metric ?? usual))?.dimensions.some((x) => x.name === d.dim));
   const asked = (view.search.view ?? '').split('.');
-  const chosen = choices.find((d) => asked.includes(d.dim)) ?? choices[0];
+  const chosen = choices.find((d) => asked.includes(keyOf(d))) ?? choices[0];
+  const metric = chosen?.metric ?? usual;
+  const about = catalog?.find((m) => m.name === metric);
   const [all, setAll] = useState(false);
-  const further = extra.filter((m) => catalog?.some((k) => k.name === m && k.dimensions.some((x) => x.name === chosen?.dim)));
+  const further = extra.filter((m) => m !== metric).filter((m) => catalog?.some((k) => k.name === m && k.dimensions.some((x) => x.name === chosen?.dim)));
   const metrics = [metric, ...further];
   const params = { ...view.params, where: [...view.where, ...where], grain: 'range', by: chosen?.dim, top: 100, compare: view.compareParam };
   const query = useFiguresBeside({ metrics, params, enabled: Boolean(chosen) });
@@ -71,7 +73,7 @@ export function Tops({ title, dims, metric, extra = [], name, note, where = [] }
       title={title}
       name={choices.length > 1 ? `${title}: ${chosen.label}` : title}
       note={note}
-      controls={choices.length > 1 ? <SegmentedControl className="tops-choice" size="xs" aria-label={title} data={choices.map((d) => ({ value: d.dim, label: d.label }))} value={chosen.dim} onChange={(v) => { setAll(false); view.set({ view: [...asked.filter((a) => a && !choices.some((d) => d.dim === a)), ...(v === choices[0]?.dim ? [] : [v])].join('.') || undefined }, { replace: true }); }} /> : null}
+      controls={choices.length > 1 ? <SegmentedControl className="tops-choice" size="xs" aria-label={title} data={choices.map((d) => ({ value: keyOf(d), label: d.label }))} value={keyOf(chosen)} onChange={(v) => { setAll(false); view.set({ view: [...asked.filter((a) => a && !choices.some((d) => keyOf(d) === a)), ...(v === keyOf(choices[0]!) ? [] : [v])].join('.') || undefined }, { replace: true }); }} /> : null}
       option={null}
       pictureOption={() => ranks(rows.slice(0, 20).map((r) => ({ name: label(r.value), value: r.now ?? 0 })), c, words, unit)}
       table={{ head, rows: rows.map((r) => ({ key: r.value ?? '', head: label(r.value), cells: [value(r.now, unit), ...(compared ? [value(r.before, unit)] : []), ...r.more.map((v, i) => value(v, catalog.find((k) => k.name === further[i])?.unit ?? 'count'))] })) }}

@@ -24,7 +24,8 @@ import { useToken } from '../state/token';
 import { useBesideParams } from '../state/useBeside';
 import { useView } from '../state/useView';
 
-const HEAD = ['dau', 'wau', 'mau', 'stickiness', 'new_users', 'activation_rate'];
+/** The first six that the workspace has. */
+const HEAD = ['dau', 'wau', 'mau', 'stickiness', 'new_users', 'activation_rate', 'activations', 'active_customers', 'trials', 'trial_to_paid'];
 
 function Lifecycle() {
   const { t, moment } = useI18n();
@@ -178,7 +179,7 @@ export function Product() {
   if (empty) return <div className="page"><h1>{t('page.product')}</h1><NoEvents /></div>;
   const actives = ['mau', 'wau', 'dau'].filter(has);
   const one = actives.find((m) => which === m);
-  const features = ['feature_users', 'event_persons', 'active_persons'].find(has);
+  const features = ['feature_users', 'active_users'].find(has);
   const titleOf = (p: Record<string, string>): [string, string] => {
     if (p['of'] === 'lifecycle') return [t(`life.${(LIFE.find((s) => s === p['state']) ?? 'new')}`), period(p['period'])];
     if (p['of'] === 'stickiness') return [t('sticky.days', { n: Number(p['days']) }), t('sticky.title')];
@@ -191,7 +192,7 @@ export function Product() {
         <h1>{t('page.product')}</h1>
         <SavedViews page="/product" />
       </div>
-      <Strip metrics={HEAD} />
+      <Strip metrics={HEAD.filter(has).slice(0, 6)} />
       <div className="grid two-one">
         {actives.length ? (
           <MetricChart
@@ -213,7 +214,7 @@ export function Product() {
         ) : null}
         <div className="column">
           <ActiveRule />
-          {features ? <Tops title={t('product.features')} note={t('product.features.note')} metric={features} extra={['events']} dims={[{ dim: 'event', label: t('product.feature') }]} name={(_, v) => (v ? eventLabel(v) : t('dim.none'))} /> : null}
+          {features ? <Tops title={t('product.features')} note={t('product.features.note')} metric={features} extra={['product_usage']} dims={[{ dim: 'event', label: t('product.feature') }]} name={(_, v) => (v ? eventLabel(v) : t('dim.none'))} /> : null}
         </div>
       </div>
       <div className="grid two">

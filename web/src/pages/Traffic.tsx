@@ -13,7 +13,7 @@ import { usePick } from '../state/people';
 import { useView } from '../state/useView';
 
 const HEAD = ['visitors', 'visits', 'page_views', 'pages_per_visit', 'bounce_rate', 'visit_duration'];
-const GOALS = ['signups', 'signup_rate', 'view_to_contact', 'content_reads', 'content_downloads', 'returning_visitors'];
+const GOALS = ['signups', 'signup_rate', 'view_to_contact', 'content_reads', 'content_downloads', 'returning_visitors', 'pqls'];
 
 export function Traffic() {
   const { t, text, dim: dimText } = useI18n();
@@ -52,7 +52,7 @@ export function Traffic() {
       />
       <div className="grid two">
         <Tops title={t('traffic.sources')} metric="visitors" extra={['visits', 'bounce_rate', 'signups']} dims={dims([['channel', t('traffic.channels')], ['source', t('traffic.source')], ['referrer_host', t('traffic.referrers')], ['campaign', t('traffic.campaigns')]])} />
-        <Tops title={t('traffic.pages')} metric="visitors" extra={['page_views', 'bounce_rate']} dims={dims([['path', t('traffic.all')], ['landing_page', t('traffic.landing')], ['exit_page', t('traffic.exit')]])} />
+        <Tops title={t('traffic.pages')} metric="visitors" extra={['page_views', 'bounce_rate']} dims={[{ dim: 'path', metric: 'page_views', key: 'pages', label: t('traffic.all') }, { dim: 'path', key: 'landing', label: t('traffic.landing') }, { dim: 'exit_path', label: t('traffic.exit') }]} />
         <Tops title={t('traffic.places')} metric="visitors" extra={['visits', 'signups']} dims={dims([['country', t('traffic.countries')]])} />
         <Tops title={t('traffic.devices')} metric="visitors" extra={['visits', 'bounce_rate']} dims={dims([['device', t('traffic.device')], ['browser', t('traffic.browser')], ['os', t('traffic.os')]])} />
       </div>

@@ -178,7 +178,13 @@ fn finish(
         );
         return Err(LakeError::Rows { table: TABLE.into(), what });
     }
-    let summary = BulkSummary { missing: 0, removed: 0, taken: appended.taken, replaced: 0, unchanged: appended.duplicates };
+    let summary = BulkSummary {
+        missing: 0,
+        removed: 0,
+        taken: appended.taken,
+        replaced: 0,
+        unchanged: appended.duplicates,
+    };
     if appended.taken == 0 {
         return Ok(summary);
     }

@@ -4,11 +4,11 @@ use arrow::array::{AsArray, RecordBatch};
 use burgeon_core::records::{Table, table};
 use jiff::Timestamp;
 
+use super::super::DemoOptions;
 use super::super::dice::Dice;
 use super::super::life::{History, Profile};
 use super::super::table::Rows;
 use super::super::world::{CHANNELS, COUNTRIES, World};
-use super::super::DemoOptions;
 use super::account::Account;
 use super::person::Person;
 use super::site::{self, FEATURES, Origin, PAGES};
