@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringViewArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, RecordBatch, StringViewArray, TimestampMicrosecondArray};
 use burgeon_core::behaviour::calendar::Calendar;
 use burgeon_core::behaviour::usage::Usage;
 use burgeon_core::time::FixedClock;
@@ -75,7 +75,7 @@ async fn main() {
     let again = import.finish().await.expect("finish");
     report(&format!("a quarter again, {again:?}"), start, part);
 
-    for (rows, tasks) in [(1, 64), (100, 16), (1_000, 8)] {
+    for (rows, tasks) in [(1i64, 64i64), (100, 16), (1_000, 8)] {
         let start = Instant::now();
         let each = 2_000 * rows.min(10) / tasks;
         let running: Vec<_> = (0..tasks)

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burgeon_core::behaviour::identity::{Graph, Link, LinkKind};
 use burgeon_engine::events::Question;
-use burgeon_engine::lake::{Lake, LakeOptions};
+use burgeon_engine::lake::{Lake, LakeOptions, Severity};
 use proptest::prelude::*;
 
-use super::{Event, batch, content, count, count_step, event, links, open, options, persons, sorted};
+use super::{Event, batch, cells, content, count, count_step, event, links, open, options, sorted};
 
 /// Identifiers of the tests; the first letters sort otherwise than they are numbered.
 const NAMES: [&str; 7] = ["m", "b", "z", "a", "y", "c", "x"];
@@ -148,16 +148,15 @@ async fn run(steps: Vec<Step>) {
     let lake = open(dir.path()).await;
     same(&lake, &plain).await;
     let findings = lake.check().await;
-    assert!(findings.is_empty(), "{findings:?}");
+    assert!(findings.iter().all(|finding| finding.severity == Severity::Notice), "{findings:?}");
 }
 
 async fn same(lake: &Lake, plain: &Plain) {
     let all: Vec<Event> = plain.events.values().cloned().collect();
     assert_eq!(content(lake).await, sorted(all.clone()));
     let graph = plain.graph();
-    let mut shown: Vec<String> = persons(lake).await.into_values().collect();
-    shown.sort();
-    shown.dedup();
+    let shown = cells(lake, "SELECT DISTINCT person_id FROM events ORDER BY person_id").await;
+    let shown: Vec<String> = shown.into_iter().filter_map(|row| row[0].clone()).collect();
     let of = |wanted: &dyn Fn(&Event) -> bool| -> BTreeSet<String> {
         all.iter().filter(|one| wanted(one)).map(|one| Plain::person(&graph, &one.who)).collect()
     };
