@@ -39,7 +39,7 @@ export class Server {
     this.url = await new Promise((done, fail) => {
       child.stderr.on('data', (chunk) => {
         this.said += chunk.toString();
-        const found = /http:\/\/\S+/.exec(this.said);
+        const found = /http:\/\/\S+(?=\s)/.exec(this.said);
         if (found) done(found[0]);
       });
       child.on('exit', (code) => fail(new Error(`the program ended with ${code}:\n${this.said}`)));

@@ -221,7 +221,7 @@ impl State {
         offset: u32,
     ) -> Result<Vec<Import>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM imports {filter} ORDER BY started_at DESC, import_id LIMIT $2 OFFSET $3"
+            "SELECT {COLUMNS} FROM imports {filter} ORDER BY started_at DESC, import_id DESC LIMIT $2 OFFSET $3"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(value)

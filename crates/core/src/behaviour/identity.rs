@@ -10,7 +10,7 @@
 //! - The target of an *identify*, and an identifier of which it is said that it is a user's, is *identified* from there on.
 //! - A link joins the person of `from` to that of `to`, unless that would merge an identified person away: refused is a link whose
 //!   `from` is identified, or belongs to a person of whom another identifier is. So neither an alias nor a device that
-//!   two users share makes one person of two.
+//!   two users share makes one person of two. An alias whose `to` is nobody's yet is followed the other way round.
 //! - The *main* identifier of a person is the one that was identified first; where none is, the one that others were joined to.
 //! - A link can be taken back; persons are then what they would be had it never been said.
 
@@ -293,9 +293,9 @@ impl Graph {
         let (high, low) = (self.top(from), self.top(to));
         self.nodes[low as usize].above = high;
         self.nodes[high as usize].last = place;
-        let (leaving, staying) = (self.nodes[from as usize].head, self.nodes[to as usize].head);
+        let (mut leaving, mut staying) = (self.nodes[from as usize].head, self.nodes[to as usize].head);
         let owner = self.nodes[leaving as usize].user;
-        let verdict = if leaving == staying {
+        let mut verdict = if leaving == staying {
             Verdict::Already
         } else if self.nodes[from as usize].identified {
             Verdict::RefusedUser
@@ -304,6 +304,12 @@ impl Graph {
         } else {
             Verdict::Joined
         };
+        // Clients disagree on which side of an alias is the older one: whoever is not identified joins the other.
+        let refused = matches!(verdict, Verdict::RefusedUser | Verdict::RefusedOwned(_));
+        if refused && link.kind == LinkKind::Alias && self.nodes[staying as usize].user == NONE {
+            std::mem::swap(&mut leaving, &mut staying);
+            verdict = Verdict::Joined;
+        }
         self.links[place as usize].verdict = verdict;
         let becomes_user = link.kind == LinkKind::Identify && self.nodes[staying as usize].user == NONE;
         if becomes_user {
@@ -429,6 +435,12 @@ mod tests {
             if leaving != staying && !persons[leaving].0.iter().any(|id| users.contains(id)) {
                 let (ids, _) = std::mem::take(&mut persons[leaving]);
                 persons[staying].0.extend(ids);
+            } else if leaving != staying
+                && kind == Alias
+                && !persons[staying].0.iter().any(|id| users.contains(id))
+            {
+                let (ids, _) = std::mem::take(&mut persons[staying]);
+                persons[leaving].0.extend(ids);
             }
             if kind == Identify && !users.contains(&to) {
                 users.push(to);
@@ -523,7 +535,9 @@ mod tests {
                 let identified: Vec<i64> = graph.links()
                     .filter(|(link, _)| link.to == id && link.kind == Identify).map(|(link, _)| link.at).collect();
                 let since = *identified.iter().min().unwrap();
-                let joined = graph.links().filter(|(link, v)| link.from == id && *v == Verdict::Joined);
+                let joined = graph.links().filter(|(link, v)| {
+                    (link.from, link.kind) == (id, Identify) && *v == Verdict::Joined
+                });
                 for (link, _) in joined {
                     prop_assert!(link.at <= since);
                 }
@@ -556,13 +570,15 @@ mod tests {
         let (zed, mia, anon) = (4, 5, 2);
         let mut graph = Graph::default();
         graph.link(names(), Link { from: zed, to: zed, kind: Identify, at: 1 });
-        graph.link(names(), Link { from: zed, to: mia, kind: Alias, at: 2 });
+        graph.link(names(), Link { from: mia, to: mia, kind: Identify, at: 2 });
+        graph.link(names(), Link { from: zed, to: mia, kind: Alias, at: 3 });
         assert_eq!(graph.main(zed), zed);
         assert_eq!(
-            graph.links_of(mia).map(|(_, verdict)| verdict).collect::<Vec<_>>(),
-            [Verdict::RefusedUser]
+            graph.links_of(zed).find(|(link, _)| link.kind == Alias).map(|(_, verdict)| verdict),
+            Some(Verdict::RefusedUser)
         );
-        graph.link(names(), Link { from: anon, to: zed, kind: Alias, at: 3 });
+        // The other way round: who is nobody's yet joins the user, whichever side names him.
+        graph.link(names(), Link { from: zed, to: anon, kind: Alias, at: 4 });
         assert_eq!(graph.members(zed), [anon, zed]);
         // Known late: the alias came first after all.
         let early = graph.link(names(), Link { from: zed, to: mia, kind: Alias, at: 0 });

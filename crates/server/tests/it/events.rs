@@ -256,7 +256,7 @@ async fn meanings_are_set_and_reset() {
     let (status, back) = request(&server, "DELETE", "/meanings/active", json!(null)).await;
     assert_eq!((status, &back["builtin"]), (200, &json!(true)), "{back:#}");
     assert_eq!(request(&server, "PUT", "/meanings/active", json!({"steps": ["["]})).await.0, 400);
-    assert_eq!(request(&server, "PUT", "/meanings/No Name", json!({"steps": []})).await.0, 400);
+    assert_eq!(request(&server, "PUT", "/meanings/No%20Name", json!({"steps": []})).await.0, 400);
     assert_eq!(request(&server, "DELETE", "/meanings/nothing", json!(null)).await.0, 404);
 }
 

@@ -51,6 +51,8 @@ async fn the_customers_beside_a_cause_are_those_of_the_change() {
     for n in 0..3 {
         subs += &format!("c{n},s{n},2026-02-1{n},canceled,0,USD,month,Pro\n");
     }
+    // One of Team leaves too: a segment is a cause only where there are others.
+    subs += "c10,s10,2026-02-12,canceled,0,USD,month,Team\n";
     subs += "c3,s3,2026-02-03,active,110.00,USD,month,Pro\nc4,s4,2026-02-03,active,110.00,USD,month,Pro\n";
     subs += "c9,s9,2026-02-03,active,150.00,USD,month,Team\nc9,s9,2026-02-20,active,100.00,USD,month,Team\n";
     server.imported("customers.csv", &customers, &[("table", "customers")]).await;
