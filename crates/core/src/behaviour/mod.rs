@@ -19,6 +19,7 @@
 //! persons behind one of its figures.
 
 pub mod active;
+pub mod added;
 pub mod bag;
 pub mod calendar;
 pub mod channel;

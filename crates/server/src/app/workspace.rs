@@ -44,6 +44,13 @@ pub(super) struct Stamp {
     day: jiff::civil::Date,
 }
 
+impl Stamp {
+    /// The state of everything but one table.
+    pub(super) fn leave_out(&mut self, table: &str) {
+        self.versions.remove(table);
+    }
+}
+
 /// Keys of customers' attributes with the version of the customers that they were read from.
 type KeptAttributes = Option<(Option<u64>, Vec<super::metrics::DimensionInfo>)>;
 

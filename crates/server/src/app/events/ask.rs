@@ -1,6 +1,7 @@
 //! What questions over events share: their words, the span of time, breakdown and filters.
 
 use crate::app::{Error, Result, Workspace};
+use burgeon_core::behaviour::added::AddedRows;
 use burgeon_core::behaviour::meaning::parse_duration;
 use burgeon_core::behaviour::members::Members;
 use burgeon_core::behaviour::step::Step;
@@ -231,6 +232,8 @@ pub struct Asked {
     pub question: Question,
     /// The value of each group; none for the group of those without a value.
     pub texts: Vec<Option<String>>,
+    /// Rows of the ledger that conditions name.
+    pub facts: Option<Arc<AddedRows>>,
 }
 
 impl Asked {
@@ -244,6 +247,8 @@ impl Workspace {
     /// A question about these conditions within a scope; the span of time is the kernel's affair.
     pub(super) async fn asked(&self, conditions: Vec<Vec<Step>>, scope: &Scope) -> Result<Asked> {
         let attributes = self.attribute_keys().await?;
+        let mut conditions = conditions;
+        let facts = self.facts_of(&mut conditions).await?;
         let mut question = Question { conditions, ..Question::default() };
         let mut persons: Option<Vec<u64>> = None;
         let mut filters = scope.filters.clone();
@@ -288,7 +293,7 @@ impl Workspace {
                 texts
             }
         };
-        Ok(Asked { question, texts })
+        Ok(Asked { question, texts, facts })
     }
 
     /// Texts of all codes of a hot dimension of events.

@@ -140,12 +140,12 @@ impl Workspace {
         let as_of = instant(self.now().as_microsecond());
         let asked = self.asked(request.conditions(), &request.scope).await?;
         let kernel = request.kernel(asked.groups(), request.scope.span(&zone));
-        let sum = self.events().ask(asked.question.clone(), kernel.clone()).await?;
+        let sum = self.answer(&asked, kernel.clone()).await?;
         let earlier = match request.scope.earlier_span(&zone) {
             None => None,
             Some(span) => {
                 let kernel = request.kernel(asked.groups(), Some(span));
-                let sum = self.events().ask(asked.question.clone(), kernel.clone()).await?;
+                let sum = self.answer(&asked, kernel.clone()).await?;
                 Some((kernel, sum))
             }
         };

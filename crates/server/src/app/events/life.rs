@@ -205,7 +205,7 @@ impl Workspace {
         let as_of = instant(self.now().as_microsecond());
         let (kernel, periods) = self.lifecycle_kernel(request)?;
         let asked = self.asked(vec![request.rule.steps.clone()], &undivided(&request.scope)).await?;
-        let sum = self.events().ask(asked.question, kernel.clone()).await?;
+        let sum = self.answer(&asked, kernel.clone()).await?;
         let series = Stage::ALL.map(|stage| {
             let counts = kernel.counts(&sum, 0, stage);
             StageSeries { state: stage.as_str().to_owned(), values: counts.iter().skip(1).copied().collect() }
@@ -232,7 +232,7 @@ impl Workspace {
         let as_of = instant(self.now().as_microsecond());
         let (kernel, span) = self.stickiness_kernel(request);
         let asked = self.asked(vec![request.rule.steps.clone()], &undivided(&request.scope)).await?;
-        let sum = self.events().ask(asked.question, kernel.clone()).await?;
+        let sum = self.answer(&asked, kernel.clone()).await?;
         let counts = kernel.counts(&sum, 0, 0);
         let days = (1..=span)
             .map(|days| DayCount { days, people: counts.get(days - 1).copied().unwrap_or(0) })
@@ -296,7 +296,7 @@ impl Workspace {
     pub async fn paths(&self, request: &PathsRequest) -> Result<PathsAnswer> {
         let as_of = instant(self.now().as_microsecond());
         let (kernel, asked, nodes) = self.paths_kernel(request).await?;
-        let sum = self.events().ask(asked.question, kernel).await?;
+        let sum = self.answer(&asked, kernel).await?;
         let name = |node: &u32| nodes.get(*node as usize).cloned().flatten().unwrap_or_default();
         let paths = sum.top(200).into_iter().map(|(path, count)| PathCount {
             events: path.iter().map(name).collect(),
@@ -348,7 +348,7 @@ impl Workspace {
         let mut asked = self.asked(vec![vec![request.event.clone()]], &request.scope).await?;
         asked.question.by = by;
         let kernel = Usage { calendar, groups: u32::try_from(texts.len()).unwrap_or(u32::MAX).max(1) };
-        let sum = self.events().ask(asked.question, kernel.clone()).await?;
+        let sum = self.answer(&asked, kernel.clone()).await?;
         let index = self.customer_index().await?;
         let mut customers = Vec::new();
         for (group, text) in (0u32..).zip(&texts) {

@@ -1,6 +1,6 @@
 //! Who is here now.
 
-use super::ask::{EVENT, Scope};
+use super::ask::{Asked, EVENT, Scope};
 use super::people::LIVE_US;
 use super::seen::{EventSeen, events_of};
 use crate::app::cells::instant;
@@ -64,12 +64,12 @@ pub struct PageCount {
 
 impl Workspace {
     /// What counts as being on the site, or in the product.
-    pub(super) async fn live_question(&self, product: bool, scope: &Scope) -> Result<Question> {
-        let mut question = self.asked(vec![vec![Step::named(ANY_EVENT)]], scope).await?.question;
+    pub(super) async fn live_question(&self, product: bool, scope: &Scope) -> Result<Asked> {
+        let mut asked = self.asked(vec![vec![Step::named(ANY_EVENT)]], scope).await?;
         let values = SITE.iter().map(|name| Some((*name).to_owned())).collect();
-        question.filters.push(Filter { dimension: EVENT.to_owned(), values, negated: product });
-        question.by = Breakdown::None;
-        Ok(question)
+        asked.question.filters.push(Filter { dimension: EVENT.to_owned(), values, negated: product });
+        asked.question.by = Breakdown::None;
+        Ok(asked)
     }
 
     /// Who is here now and what they do.
@@ -81,8 +81,8 @@ impl Workspace {
         let recent = Usage { calendar: Calendar::new(vec![now - LIVE_US, i64::MAX]), groups: 1 };
         let mut counts = [0; 2];
         for (count, product) in counts.iter_mut().zip([false, true]) {
-            let question = self.live_question(product, &everywhere).await?;
-            *count = recent.persons(&store.ask(question, recent.clone()).await?, 0, 0);
+            let asked = self.live_question(product, &everywhere).await?;
+            *count = recent.persons(&self.answer(&asked, recent.clone()).await?, 0, 0);
         }
         let this_minute = now - now.rem_euclid(MINUTE_US);
         let bounds = (0..=MINUTES).map(|back| this_minute - (MINUTES - 1 - back) * MINUTE_US).collect();

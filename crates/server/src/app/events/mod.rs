@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 pub mod ask;
 pub(super) mod channels;
+pub mod facts;
 pub mod funnel;
 pub mod intake;
 pub mod keys;
@@ -35,6 +36,7 @@ pub(super) struct Intake {
     known: known::KnownPersons,
     salt: salt::SaltOfDay,
     parsers: Semaphore,
+    facts: facts::KeptFacts,
     /// Held while the file of meanings is changed.
     meanings: tokio::sync::Mutex<()>,
 }
@@ -47,6 +49,7 @@ impl Intake {
             known: known::KnownPersons::new(lake),
             salt: salt::SaltOfDay::default(),
             parsers: Semaphore::new(PARSERS),
+            facts: facts::KeptFacts::default(),
             meanings: tokio::sync::Mutex::default(),
         }
     }

@@ -299,7 +299,7 @@ impl Workspace {
                 let group = request.group.index(&asked)?;
                 let who =
                     FunnelPeople { funnel: kernel, step: *step, dropped: *dropped, group, cohort: None };
-                self.members(asked.question, who).await?
+                self.members(&asked, who).await?
             }
             Of::Retention { request: retention, cohort, period, missing } => {
                 let periods = self.event_periods(&retention.scope, retention.grain)?;
@@ -317,7 +317,7 @@ impl Workspace {
                     missing: *missing,
                     group,
                 };
-                self.members(asked.question, who).await?
+                self.members(&asked, who).await?
             }
             Of::Paths { request: paths, path } => {
                 let (kernel, asked, names) = self.paths_kernel(paths).await?;
@@ -326,7 +326,7 @@ impl Workspace {
                     place.and_then(|place| u32::try_from(place).ok())
                 };
                 match path.iter().map(node).collect::<Option<Vec<u32>>>() {
-                    Some(nodes) => self.members(asked.question, PathPeople { paths: kernel, nodes }).await?,
+                    Some(nodes) => self.members(&asked, PathPeople { paths: kernel, nodes }).await?,
                     None => Vec::new(),
                 }
             }
@@ -339,29 +339,27 @@ impl Workspace {
                 let scope = Scope { by: None, ..life.scope.clone() };
                 let asked = self.asked(vec![life.rule.steps.clone()], &scope).await?;
                 let who = InStage { lifecycle, span: place + 1, stage: *stage, group: None };
-                self.members(asked.question, who).await?
+                self.members(&asked, who).await?
             }
             Of::Stickiness { request: life, days } => {
                 let (stickiness, _) = self.stickiness_kernel(life);
                 let scope = Scope { by: None, ..life.scope.clone() };
                 let asked = self.asked(vec![life.rule.steps.clone()], &scope).await?;
-                self.members(asked.question, ActiveDays { stickiness, span: 0, days: *days, group: None })
-                    .await?
+                self.members(&asked, ActiveDays { stickiness, span: 0, days: *days, group: None }).await?
             }
             Of::Live { product, path, scope } => {
                 let now = self.now().as_microsecond();
-                let mut question = self.live_question(*product, scope).await?;
+                let mut asked = self.live_question(*product, scope).await?;
                 if let Some(path) = path {
-                    question.filters.push(super::ask::is("path", path));
+                    asked.question.filters.push(super::ask::is("path", path));
                 }
-                self.members(question, UsedBetween { start: now - LIVE_US, end: i64::MAX, group: None })
-                    .await?
+                self.members(&asked, UsedBetween { start: now - LIVE_US, end: i64::MAX, group: None }).await?
             }
             Of::Did { rule, span, scope } => {
                 let asked = self.asked(vec![rule.steps.clone()], scope).await?;
                 let group = request.group.index(&asked)?;
                 let who = ActiveBetween { start: span.0, end: span.1, active: rule.active, group };
-                self.members(asked.question, who).await?
+                self.members(&asked, who).await?
             }
         };
         let total = numbers.len();
@@ -371,12 +369,12 @@ impl Workspace {
     }
 
     /// The numbers of those whom `who` chooses, ascending.
-    pub(super) async fn members<S>(&self, question: Question, who: S) -> Result<Vec<u32>>
+    pub(super) async fn members<S>(&self, asked: &Asked, who: S) -> Result<Vec<u32>>
     where
         S: Select + Debug + Send + 'static,
         Members<S>: Kernel<Partial = Bag>,
     {
-        Ok(self.events().ask(question, Members(who)).await?.sorted())
+        Ok(self.answer(asked, Members(who)).await?.sorted())
     }
 
     /// Bits for these numbers.

@@ -131,7 +131,7 @@ impl Workspace {
             None => {
                 let asked = self.asked(vec![vec![Step::named(ANY_EVENT)]], &scope).await?;
                 let ever = UsedBetween { start: i64::MIN, end: i64::MAX, group: None };
-                self.members(asked.question, ever).await?
+                self.members(&asked, ever).await?
             }
         };
         if let Some(customer) = words.get("customer") {
@@ -182,7 +182,7 @@ impl Workspace {
         };
         let scope = Scope { filters: vec![filter], ..Scope::default() };
         let asked = self.asked(vec![vec![Step::named(ANY_EVENT)]], &scope).await?;
-        self.members(asked.question, UsedBetween { start: i64::MIN, end: i64::MAX, group: None }).await
+        self.members(&asked, UsedBetween { start: i64::MIN, end: i64::MAX, group: None }).await
     }
 
     async fn known_person(&self, id: &str) -> Result<Person> {

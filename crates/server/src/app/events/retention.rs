@@ -120,7 +120,7 @@ impl Workspace {
         let periods = self.event_periods(&request.scope, request.grain)?;
         let asked = self.asked(request.conditions(), &request.scope).await?;
         let kernel = request.kernel(&self.zone(), &periods, asked.groups());
-        let sum = self.events().ask(asked.question.clone(), kernel.clone()).await?;
+        let sum = self.answer(&asked, kernel.clone()).await?;
         let counts = kernel.counts(&sum);
         let mut cohorts = Vec::new();
         for (group, value) in (0u32..).zip(&asked.texts) {

@@ -33,7 +33,7 @@ pub struct NameSeen {
     pub event: String,
     /// How many there are.
     pub count: u64,
-    /// How many people they are of.
+    /// How many people they are of; customers for facts.
     pub persons: u64,
     /// Time of the first, RFC 3339.
     pub first_at: String,
@@ -43,6 +43,10 @@ pub struct NameSeen {
     pub properties: Vec<String>,
     /// Meanings that take events of this name.
     pub meanings: Vec<String>,
+    /// event, or fact: something of the ledger that can be a step beside events.
+    pub kind: String,
+    /// Name for people, by language, of facts.
+    pub label: Option<BTreeMap<String, String>>,
 }
 
 /// Which of the newest events.
@@ -173,8 +177,21 @@ impl Workspace {
                 first_at: instant(seen.first_at),
                 last_at: instant(seen.last_at),
                 properties,
+                kind: "event".to_owned(),
+                label: None,
             });
         }
+        names.extend(self.facts_seen().await?.into_iter().map(|fact| NameSeen {
+            event: fact.event,
+            count: fact.count,
+            persons: fact.customers,
+            first_at: fact.first_at.map(instant).unwrap_or_default(),
+            last_at: fact.last_at.map(instant).unwrap_or_default(),
+            properties: fact.properties,
+            meanings: Vec::new(),
+            kind: "fact".to_owned(),
+            label: Some(fact.label),
+        }));
         Ok(NameList { names })
     }
 
