@@ -6,6 +6,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result};
 
 use super::RecordSource;
+use crate::events::EventStore;
 use crate::lake::Lake;
 
 impl RecordSource for Lake {
@@ -19,6 +20,10 @@ impl RecordSource for Lake {
 
     fn buckets(&self) -> usize {
         Lake::buckets(self, "customers")
+    }
+
+    fn events(&self) -> Option<EventStore> {
+        Some(Lake::events(self))
     }
 
     fn partitions(&self, table: &str) -> usize {

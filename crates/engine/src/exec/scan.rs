@@ -15,6 +15,7 @@ use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use super::RecordSource;
+use crate::events::EventsScanExec;
 
 /// A record table as the planner sees it: the store's own provider, with versions noted at planning time.
 #[derive(Debug)]
@@ -61,10 +62,14 @@ impl TableProvider for RecordTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         // Versions are read before the snapshot is taken: a result cached under them can only be newer, never older.
-        let versions = (0..self.source.partitions(&self.name))
+        let mut versions: Vec<u64> = (0..self.source.partitions(&self.name))
             .map(|b| self.source.bucket_version(&self.name, b))
             .collect();
         let inner = self.source.provider(&self.name)?.scan(state, projection, filters, limit).await?;
+        if let Some(scan) = inner.downcast_ref::<EventsScanExec>() {
+            // Events are cut anew as they pile up: only the scan knows which cut it reads.
+            versions.fill(scan.version());
+        }
         Ok(Arc::new(RecordScanExec {
             table: Arc::clone(&self.name),
             inner,

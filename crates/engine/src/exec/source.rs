@@ -7,6 +7,8 @@ use burgeon_core::records;
 use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
 
+use crate::events::EventStore;
+
 /// A store of record tables that can be read bucket by bucket.
 ///
 /// The provider of a table with an entity hands out one partition per bucket, in bucket order, each ordered by
@@ -20,6 +22,11 @@ pub trait RecordSource: Debug + Send + Sync {
 
     /// The number of buckets of tables with an entity.
     fn buckets(&self) -> usize;
+
+    /// The store of events; `None` when this source has none.
+    fn events(&self) -> Option<EventStore> {
+        None
+    }
 
     /// The number of partitions of `table`: the buckets, or 1 when it has no entity.
     fn partitions(&self, table: &str) -> usize {

@@ -1,5 +1,6 @@
 //! The committer: one thread that makes appended rows durable, many appends with one fsync.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -9,15 +10,30 @@ use tokio::sync::oneshot;
 
 use super::absorb::{absorb, apply};
 use super::error::{LakeError, Result};
-use super::log::Entry;
+use super::log::{self, Entry};
 use super::state::TableState;
 use super::{Appended, Changed, FaultPoint, Shared, TableShared, first_seq};
+use crate::events::append as events;
+use crate::events::identity;
 
 /// Appends that one commit takes along at most.
 const GROUP: usize = 512;
 
+/// Rows of events that one commit takes along, roughly.
+const GROUP_ROWS: usize = 1 << 17;
+
 /// One append on its way to the log.
-pub(crate) struct Request {
+pub(crate) enum Request {
+    /// Rows of a ledger table.
+    Rows(RowsRequest),
+    /// Events.
+    Events(events::EventsRequest),
+    /// Events that were held back may go on.
+    Wake,
+}
+
+/// Rows of a ledger table on their way to the log.
+pub(crate) struct RowsRequest {
     pub table: Arc<TableShared>,
     pub rows: RecordBatch,
     /// Whether the lake gives the versions.
@@ -27,15 +43,22 @@ pub(crate) struct Request {
 
 /// Serves requests until the lake is dropped.
 pub(crate) fn run(shared: &Arc<Shared>, requests: &Receiver<Request>) {
+    let mut held = Vec::new();
     while let Ok(first) = requests.recv() {
         let mut group = vec![first];
-        while group.len() < GROUP {
+        let mut rows = 0;
+        while group.len() < GROUP && rows < GROUP_ROWS {
             match requests.try_recv() {
-                Ok(request) => group.push(request),
+                Ok(request) => {
+                    if let Request::Events(request) = &request {
+                        rows += request.len();
+                    }
+                    group.push(request);
+                }
                 Err(_) => break,
             }
         }
-        commit(shared, group);
+        commit(shared, group, &mut held);
     }
 }
 
@@ -48,11 +71,20 @@ struct Staged {
     reply: oneshot::Sender<Result<Appended>>,
 }
 
-fn commit(shared: &Arc<Shared>, group: Vec<Request>) {
+/// Serves a group of requests. Events are `held` while their gate is closed.
+fn commit(shared: &Arc<Shared>, group: Vec<Request>, held: &mut Vec<events::EventsRequest>) {
     let apply_lock = shared.apply.lock();
     let mut states: BTreeMap<&'static str, TableState> = BTreeMap::new();
     let mut staged: Vec<Staged> = Vec::with_capacity(group.len());
     for request in group {
+        let request = match request {
+            Request::Rows(request) => request,
+            Request::Events(request) => {
+                held.push(request);
+                continue;
+            }
+            Request::Wake => continue,
+        };
         let name = request.table.layout.name();
         let mut state = states.remove(name).unwrap_or_else(|| request.table.state().as_ref().clone());
         match stage(shared, &mut state, &request) {
@@ -65,24 +97,16 @@ fn commit(shared: &Arc<Shared>, group: Vec<Request>) {
         }
         states.insert(name, state);
     }
-    let entries: Vec<Entry<'_>> = staged
-        .iter()
-        .filter_map(|one| {
-            let rows = one.rows.as_ref()?;
-            Some(Entry { table: one.table.layout.name(), position: one.appended.position, rows })
-        })
-        .collect();
-    let durable = if entries.is_empty() {
-        Ok(())
-    } else {
-        shared.log.append(&entries).and_then(|()| shared.fault(FaultPoint::LogAppended))
-    };
+    let arrived = if shared.events.gate.is_closed() { Vec::new() } else { std::mem::take(held) };
+    let arrived = events::stage(shared, arrived);
+    let durable = make_durable(shared, &staged, &arrived);
     if let Err(error) = durable {
         drop(apply_lock);
         for one in staged {
             let result = if one.rows.is_some() { Err(again(&error)) } else { Ok(one.appended) };
             one.reply.send(result).ok();
         }
+        arrived.fail(|| again(&error));
         return;
     }
     for (name, state) in states {
@@ -90,11 +114,17 @@ fn commit(shared: &Arc<Shared>, group: Vec<Request>) {
             table.publish(state);
         }
     }
-    if staged.iter().any(|one| one.changed && one.table.layout.name() == super::MERGES)
+    let touched = |name: &str| staged.iter().any(|one| one.changed && one.table.layout.name() == name);
+    if touched(super::MERGES)
         && let Err(error) = shared.refresh_merges()
     {
         tracing::error!(%error, "customer merges could not be read");
     }
+    if touched(identity::LINKS) {
+        let links = staged.iter().filter(|one| one.table.layout.name() == identity::LINKS);
+        identity::follow(shared, links.filter_map(|one| one.rows.as_ref()));
+    }
+    let arrived = events::apply(shared, arrived);
     drop(apply_lock);
     for one in staged {
         if one.changed {
@@ -102,13 +132,30 @@ fn commit(shared: &Arc<Shared>, group: Vec<Request>) {
         }
         one.reply.send(Ok(one.appended)).ok();
     }
+    arrived.answer(shared);
+}
+
+/// Brings what was staged into the log: one commit with one fsync.
+fn make_durable(shared: &Shared, staged: &[Staged], arrived: &events::Staged) -> Result<()> {
+    let mut entries = Vec::new();
+    for one in staged {
+        if let Some(rows) = &one.rows {
+            let bytes = Cow::Owned(log::encode(rows)?);
+            entries.push(Entry { table: one.table.layout.name(), position: one.appended.position, bytes });
+        }
+    }
+    entries.extend(arrived.entries());
+    if entries.is_empty() {
+        return Ok(());
+    }
+    shared.log.append(&entries).and_then(|()| shared.fault(FaultPoint::LogAppended))
 }
 
 /// Puts one request into a state that is not published yet.
 fn stage(
     shared: &Shared,
     state: &mut TableState,
-    request: &Request,
+    request: &RowsRequest,
 ) -> Result<(Option<RecordBatch>, Appended, bool)> {
     let layout = &request.table.layout;
     let position = shared.log.position();
@@ -129,7 +176,7 @@ fn stage(
 }
 
 /// The error once more, for each of the appends that it hit.
-fn again(error: &LakeError) -> LakeError {
+pub(crate) fn again(error: &LakeError) -> LakeError {
     match error {
         LakeError::DiskFull { path } => LakeError::DiskFull { path: path.clone() },
         LakeError::Log { path, what } => LakeError::Log { path: path.clone(), what: what.clone() },

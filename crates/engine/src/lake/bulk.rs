@@ -242,6 +242,9 @@ impl BulkWriter {
         if layout.name() == super::MERGES {
             shared.refresh_merges()?;
         }
+        if layout.name() == crate::events::identity::LINKS {
+            crate::events::identity::reload(shared)?;
+        }
         Ok(!absorbed.changed.is_empty())
     }
 }

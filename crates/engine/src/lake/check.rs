@@ -49,6 +49,7 @@ impl Lake {
                 None => findings.extend(check_table(&shared, table).await),
             }
         }
+        findings.extend(crate::events::check::check(&shared).await);
         findings.extend(disk(&shared));
         findings
     }
@@ -96,32 +97,13 @@ async fn check_table(shared: &Arc<Shared>, table: &Arc<TableShared>) -> Vec<Find
     let Ok(delta) = table.delta.try_lock() else {
         return findings;
     }; // being written: look another time
-    if let (Some(found), Ok(expected)) = (delta.columns(), delta.expected()) {
-        for (column, ty) in &expected {
-            let what = match found.iter().find(|(other, _)| other == column) {
-                None => {
-                    format!("the Delta table has no column \"{column}\"; it was made by an older version")
-                }
-                Some((_, other)) if other != ty => format!("column \"{column}\" is {other} instead of {ty}"),
-                Some(_) => continue,
-            };
-            let mend = "export the table's rows and import them into a new data directory";
-            findings.push(finding(Severity::Warning, delta.dir.join("_delta_log"), what, mend));
-        }
-    }
+    findings.extend(columns(&delta, name));
     match orphans(shared, table) {
         Err(error) => {
             let mend = "make the directory readable";
             findings.push(finding(Severity::Error, table.dir.clone(), error.to_string(), mend));
         }
-        Ok(left) => {
-            if let Some(first) = left.first() {
-                let what =
-                    format!("{} file(s) belong to no version of the table; a crash left them", left.len());
-                let mend = "nothing is lost; they are removed when the server does its maintenance";
-                findings.push(finding(Severity::Notice, first.clone(), what, mend));
-            }
-        }
+        Ok(left) => findings.extend(left_over(name, &left)),
     }
     findings
 }
@@ -150,17 +132,26 @@ fn check_file(table: &TableShared, file: &DataFile) -> Result<(), String> {
 pub(crate) fn orphans(shared: &Shared, table: &TableShared) -> Result<Vec<PathBuf>> {
     let state = table.state();
     let bases = state.buckets.iter().filter_map(|bucket| bucket.base.as_ref());
-    let mut used: HashSet<PathBuf> = bases.chain(&state.overlays).map(|file| file.path.clone()).collect();
+    let used = bases.chain(&state.overlays).map(|file| file.path.clone()).collect();
+    strangers(shared, &["base", "overlay"].map(|name| table.dir.join(name)), used)
+}
+
+/// Parquet files in some directories that are neither used nor just replaced.
+pub(crate) fn strangers(
+    shared: &Shared,
+    dirs: &[PathBuf],
+    mut used: HashSet<PathBuf>,
+) -> Result<Vec<PathBuf>> {
     used.extend(shared.replaced.lock().iter().map(|(file, _)| file.path.clone()));
     let mut out = Vec::new();
-    for dir in ["base", "overlay"].map(|name| table.dir.join(name)) {
-        let entries = match std::fs::read_dir(&dir) {
+    for dir in dirs {
+        let entries = match std::fs::read_dir(dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(LakeError::io(&dir, error)),
+            Err(error) => return Err(LakeError::io(dir, error)),
         };
         for entry in entries {
-            let path = entry.map_err(|error| LakeError::io(&dir, error))?.path();
+            let path = entry.map_err(|error| LakeError::io(dir, error))?.path();
             if path.extension().is_some_and(|extension| extension == "parquet") && !used.contains(&path) {
                 out.push(path);
             }
@@ -168,6 +159,41 @@ pub(crate) fn orphans(shared: &Shared, table: &TableShared) -> Result<Vec<PathBu
     }
     out.sort();
     Ok(out)
+}
+
+/// Columns that a table's Delta log has otherwise than it should.
+pub(crate) fn columns(delta: &super::delta::DeltaLog, table: &str) -> Vec<Finding> {
+    let (Some(found), Ok(expected)) = (delta.columns(), delta.expected()) else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    for (column, ty) in &expected {
+        let what = match found.iter().find(|(other, _)| other == column) {
+            None => format!("the Delta table has no column \"{column}\"; it was made by an older version"),
+            Some((_, other)) if other != ty => format!("column \"{column}\" is {other} instead of {ty}"),
+            Some(_) => continue,
+        };
+        findings.push(Finding {
+            severity: Severity::Warning,
+            table: Some(table.into()),
+            path: delta.dir.join("_delta_log"),
+            what,
+            mend: "export the table's rows and import them into a new data directory".into(),
+        });
+    }
+    findings
+}
+
+/// The finding for files that no version of a table names; `None` when there are none.
+pub(crate) fn left_over(table: &str, left: &[PathBuf]) -> Option<Finding> {
+    let first = left.first()?;
+    Some(Finding {
+        severity: Severity::Notice,
+        table: Some(table.into()),
+        path: first.clone(),
+        what: format!("{} file(s) belong to no version of the table; a crash left them", left.len()),
+        mend: "nothing is lost; they are removed when the server does its maintenance".into(),
+    })
 }
 
 fn disk(shared: &Shared) -> Option<Finding> {

@@ -11,9 +11,11 @@ use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, ensure_table_uri};
 
+use arrow::datatypes::SchemaRef;
+use burgeon_core::records::Table;
+
 use super::error::{LakeError, Result};
 use super::files::DataFile;
-use super::layout::Layout;
 
 /// Application id of the transactions that carry log positions.
 const APP: &str = "burgeon-log";
@@ -21,7 +23,9 @@ const APP: &str = "burgeon-log";
 /// A table's Delta log. Used by one task at a time.
 #[derive(Debug)]
 pub(crate) struct DeltaLog {
-    layout: Arc<Layout>,
+    record: &'static Table,
+    /// The columns that files hold.
+    stored: SchemaRef,
     pub dir: PathBuf,
     table: Option<DeltaTable>,
 }
@@ -49,12 +53,12 @@ pub(crate) struct Change {
 
 impl DeltaLog {
     /// The log of a table in `dir`; the table need not exist yet.
-    pub fn new(layout: Arc<Layout>, dir: PathBuf) -> Self {
-        Self { layout, dir, table: None }
+    pub fn new(record: &'static Table, stored: SchemaRef, dir: PathBuf) -> Self {
+        Self { record, stored, dir, table: None }
     }
 
     fn fail(&self, error: deltalake::DeltaTableError) -> LakeError {
-        LakeError::delta(self.layout.name(), error)
+        LakeError::delta(self.record.name, error)
     }
 
     /// Reads the log.
@@ -109,7 +113,7 @@ impl DeltaLog {
     }
 
     fn schema(&self) -> Result<StructType> {
-        self.layout.stored.as_ref().try_into_kernel().map_err(LakeError::from)
+        self.stored.as_ref().try_into_kernel().map_err(LakeError::from)
     }
 
     /// Makes a change and waits until it is durable. After an error the change was not made, and its new files are
@@ -125,7 +129,7 @@ impl DeltaLog {
         let made =
             change.add.iter().all(|(file, _)| named(file)) && !change.remove.iter().any(|file| named(file));
         if made && (!change.add.is_empty() || !change.remove.is_empty()) {
-            tracing::warn!(table = self.layout.name(), %error, "committed, but what follows a commit failed");
+            tracing::warn!(table = self.record.name, %error, "committed, but what follows a commit failed");
             let version = self.version().unwrap_or_default();
             sync_commit(&self.dir, version)?;
             return Ok(version);
@@ -141,7 +145,7 @@ impl DeltaLog {
             self.create().await?;
         }
         let table = self.table.as_mut().ok_or(LakeError::Closed)?;
-        let name = self.layout.name();
+        let name = self.record.name;
         let operation = if change.content {
             DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
         } else {
@@ -170,8 +174,8 @@ impl DeltaLog {
         let url = ensure_table_uri(self.dir.to_string_lossy()).map_err(|e| self.fail(e))?;
         let table = CreateBuilder::new()
             .with_location(url.as_str())
-            .with_table_name(self.layout.name())
-            .with_comment(self.layout.table.doc)
+            .with_table_name(self.record.name)
+            .with_comment(self.record.doc)
             .with_columns(fields)
             .await
             .map_err(|e| self.fail(e))?;

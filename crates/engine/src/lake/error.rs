@@ -72,6 +72,20 @@ pub enum LakeError {
         /// What failed.
         what: String,
     },
+    /// More rows wait for the log than may wait. Nothing was taken.
+    #[error("{waiting} rows wait to be written, as many as may wait; try again in {retry_seconds} s")]
+    Pressure {
+        /// Rows that wait.
+        waiting: usize,
+        /// When to try again.
+        retry_seconds: u64,
+    },
+    /// The hot columns of events failed.
+    #[error("hot columns of events: {what}")]
+    Hot {
+        /// What failed, with the file and the mend.
+        what: String,
+    },
     /// Arrow could not do something that it should always be able to do.
     #[error("internal error in the lake: {0}; please report it")]
     Internal(String),
@@ -134,6 +148,15 @@ impl LakeError {
 impl From<ArrowError> for LakeError {
     fn from(error: ArrowError) -> Self {
         LakeError::Internal(error.to_string())
+    }
+}
+
+impl From<burgeon_events::HotError> for LakeError {
+    fn from(error: burgeon_events::HotError) -> Self {
+        match error {
+            burgeon_events::HotError::Io { path, source } => LakeError::io(&path, source),
+            error => LakeError::Hot { what: error.to_string() },
+        }
     }
 }
 

@@ -189,6 +189,7 @@ pub(crate) async fn commit(
         remove: snapshot.overlays.clone(),
         add: Vec::new(),
     };
+    let content = change.content;
     for one in done.iter().filter(|one| one.rewritten) {
         change.remove.extend(snapshot.buckets[one.bucket].base.clone());
         change.add.extend(one.file.clone().map(|file| (file, one.rows)));
@@ -227,6 +228,9 @@ pub(crate) async fn commit(
         table.publish(state);
         if layout.name() == super::MERGES {
             shared.refresh_merges()?;
+        }
+        if content && layout.name() == crate::events::identity::LINKS {
+            crate::events::identity::reload(shared)?;
         }
     }
     shared.log.truncate(layout.name(), position)?;

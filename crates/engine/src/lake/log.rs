@@ -3,6 +3,7 @@
 //! One redb file. Every table has its own redb table `log:<name>` of position → rows (Arrow IPC stream); positions
 //! are numbered over all tables. The file's lock keeps a second process out of the data directory.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,17 +11,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use parking_lot::RwLock;
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle,
+    WriteTransaction,
+};
 
 use super::error::{LakeError, Result};
 
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+const NOTES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("notes");
 const NEXT: &str = "next_position";
 
 /// The open intake log.
 #[derive(Debug)]
 pub(crate) struct IntakeLog {
-    db: Database,
+    /// Replaced only by [`IntakeLog::rewrite`].
+    db: RwLock<Database>,
     path: PathBuf,
     next: AtomicU64,
 }
@@ -29,16 +36,15 @@ pub(crate) struct IntakeLog {
 pub(crate) struct Entry<'a> {
     pub table: &'a str,
     pub position: u64,
-    pub rows: &'a RecordBatch,
+    /// The rows, [encoded](encode).
+    pub bytes: Cow<'a, [u8]>,
 }
 
 impl IntakeLog {
     /// Opens or creates the log. Fails with [`LakeError::Busy`] when another process holds it.
     pub fn open(path: &Path) -> Result<Self> {
-        let db = Database::builder()
-            .set_cache_size(32 << 20)
-            .create(path)
-            .map_err(|error| LakeError::log(path, error))?;
+        std::fs::remove_file(rewritten(path)).ok(); // left by a rewriting that was killed
+        let db = RwLock::new(create(path)?);
         let log = Self { db, path: path.into(), next: AtomicU64::new(1) };
         let next = log.stored_next()?;
         log.next.store(next, Ordering::SeqCst);
@@ -50,7 +56,7 @@ impl IntakeLog {
     }
 
     fn stored_next(&self) -> Result<u64> {
-        let read = self.db.begin_read().map_err(|e| self.fail(e))?;
+        let read = self.db.read().begin_read().map_err(|e| self.fail(e))?;
         match read.open_table(META) {
             Ok(meta) => Ok(meta.get(NEXT).map_err(|e| self.fail(e))?.map_or(1, |next| next.value())),
             Err(TableError::TableDoesNotExist(_)) => Ok(1),
@@ -60,7 +66,7 @@ impl IntakeLog {
 
     /// The stored number of a name; stores `value` when there is none yet.
     pub fn remember(&self, name: &str, value: u64) -> Result<u64> {
-        let write = self.db.begin_write().map_err(|e| self.fail(e))?;
+        let write = self.db.read().begin_write().map_err(|e| self.fail(e))?;
         let stored = {
             let mut meta = write.open_table(META).map_err(|e| self.fail(e))?;
             let stored = meta.get(name).map_err(|e| self.fail(e))?.map(|stored| stored.value());
@@ -95,11 +101,11 @@ impl IntakeLog {
 
     /// Makes entries durable in one commit with fsync.
     pub fn append(&self, entries: &[Entry<'_>]) -> Result<()> {
-        let write = self.db.begin_write().map_err(|e| self.fail(e))?;
+        let write = self.db.read().begin_write().map_err(|e| self.fail(e))?;
         for entry in entries {
             let name = table_name(entry.table);
             let mut table = write.open_table(definition(&name)).map_err(|e| self.fail(e))?;
-            table.insert(entry.position, encode(entry.rows)?.as_slice()).map_err(|e| self.fail(e))?;
+            table.insert(entry.position, entry.bytes.as_ref()).map_err(|e| self.fail(e))?;
         }
         {
             let mut meta = write.open_table(META).map_err(|e| self.fail(e))?;
@@ -110,7 +116,7 @@ impl IntakeLog {
 
     /// Entries of a table in order of position.
     pub fn entries(&self, table: &str) -> Result<Vec<(u64, RecordBatch)>> {
-        let read = self.db.begin_read().map_err(|e| self.fail(e))?;
+        let read = self.db.read().begin_read().map_err(|e| self.fail(e))?;
         let name = table_name(table);
         let entries = match read.open_table(definition(&name)) {
             Ok(entries) => entries,
@@ -128,9 +134,96 @@ impl IntakeLog {
         Ok(out)
     }
 
+    /// Notes something durably under a key.
+    pub fn note(&self, key: &str, text: &[u8]) -> Result<()> {
+        let write = self.db.read().begin_write().map_err(|e| self.fail(e))?;
+        write
+            .open_table(NOTES)
+            .map_err(|e| self.fail(e))?
+            .insert(key, text)
+            .map(|_| ())
+            .map_err(|e| self.fail(e))?;
+        write.commit().map_err(|e| self.fail(e))
+    }
+
+    /// Forgets what was noted under a key.
+    pub fn forget_note(&self, key: &str) -> Result<()> {
+        let write = self.db.read().begin_write().map_err(|e| self.fail(e))?;
+        write
+            .open_table(NOTES)
+            .map_err(|e| self.fail(e))?
+            .remove(key)
+            .map(|_| ())
+            .map_err(|e| self.fail(e))?;
+        write.commit().map_err(|e| self.fail(e))
+    }
+
+    /// All that was noted.
+    pub fn notes(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let read = self.db.read().begin_read().map_err(|e| self.fail(e))?;
+        let notes = match read.open_table(NOTES) {
+            Ok(notes) => notes,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(self.fail(error)),
+        };
+        let mut out = Vec::new();
+        for note in notes.iter().map_err(|e| self.fail(e))? {
+            let (key, text) = note.map_err(|e| self.fail(e))?;
+            out.push((key.value().to_owned(), text.value().to_vec()));
+        }
+        Ok(out)
+    }
+
+    /// Copies the log without one note into a new file, which then takes its place: what was dropped before is gone
+    /// from the disk, also from freed pages. Appends wait meanwhile.
+    pub fn rewrite(&self, without_note: &str) -> Result<()> {
+        let mut db = self.db.write();
+        let path = rewritten(&self.path);
+        std::fs::remove_file(&path).ok();
+        let new = create(&path)?;
+        let read = db.begin_read().map_err(|e| self.fail(e))?;
+        let write = new.begin_write().map_err(|e| self.fail(e))?;
+        for handle in read.list_tables().map_err(|e| self.fail(e))? {
+            let name = handle.name();
+            if name == META.name() {
+                self.copy(&read, &write, META, |_| true)?;
+            } else if name == NOTES.name() {
+                self.copy(&read, &write, NOTES, |key| *key != without_note)?;
+            } else {
+                self.copy(&read, &write, definition(name), |_| true)?;
+            }
+        }
+        write.commit().map_err(|e| self.fail(e))?;
+        drop(read);
+        std::fs::rename(&path, &self.path).map_err(|error| LakeError::io(&self.path, error))?;
+        if let Some(dir) = self.path.parent() {
+            super::files::sync_dir(dir)?;
+        }
+        *db = new;
+        Ok(())
+    }
+
+    fn copy<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        read: &ReadTransaction,
+        write: &WriteTransaction,
+        table: TableDefinition<'_, K, V>,
+        keep: impl Fn(&K::SelfType<'_>) -> bool,
+    ) -> Result<()> {
+        let from = read.open_table(table).map_err(|e| self.fail(e))?;
+        let mut to = write.open_table(table).map_err(|e| self.fail(e))?;
+        for entry in from.iter().map_err(|e| self.fail(e))? {
+            let (key, value) = entry.map_err(|e| self.fail(e))?;
+            if keep(&key.value()) {
+                to.insert(key.value(), value.value()).map_err(|e| self.fail(e))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Drops the entries of a table up to and including `position`.
     pub fn truncate(&self, table: &str, position: u64) -> Result<()> {
-        let write = self.db.begin_write().map_err(|e| self.fail(e))?;
+        let write = self.db.read().begin_write().map_err(|e| self.fail(e))?;
         {
             let name = table_name(table);
             let mut entries = write.open_table(definition(&name)).map_err(|e| self.fail(e))?;
@@ -138,6 +231,15 @@ impl IntakeLog {
         }
         write.commit().map_err(|e| self.fail(e))
     }
+}
+
+fn create(path: &Path) -> Result<Database> {
+    Database::builder().set_cache_size(32 << 20).create(path).map_err(|error| LakeError::log(path, error))
+}
+
+/// Where a log that is being rewritten stands.
+fn rewritten(path: &Path) -> PathBuf {
+    path.with_extension("redb.new")
 }
 
 fn table_name(table: &str) -> String {
@@ -148,10 +250,21 @@ fn definition(name: &str) -> TableDefinition<'_, u64, &'static [u8]> {
     TableDefinition::new(name)
 }
 
-fn encode(rows: &RecordBatch) -> Result<Vec<u8>> {
+/// Rows as the log keeps them: an Arrow IPC stream.
+pub(crate) fn encode(rows: &RecordBatch) -> Result<Vec<u8>> {
     let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref())?;
     writer.write(rows)?;
     Ok(writer.into_inner()?)
+}
+
+/// The rows of one [encoded](encode) batch in a file.
+pub(crate) fn decode_one(bytes: &[u8], path: &Path) -> Result<RecordBatch> {
+    let damaged = |error: &dyn std::fmt::Display| LakeError::reading(path, error);
+    let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|error| damaged(&error))?;
+    match reader.next() {
+        Some(rows) => rows.map_err(|error| damaged(&error)),
+        None => Err(damaged(&"it has no rows")),
+    }
 }
 
 fn decode(bytes: &[u8], position: u64, path: &Path) -> Result<Vec<RecordBatch>> {

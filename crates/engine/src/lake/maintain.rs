@@ -51,6 +51,10 @@ impl Lake {
                 failed.get_or_insert(error);
             }
         }
+        if let Err(error) = self.events().maintain().await {
+            tracing::error!(table = crate::events::TABLE, %error, "upkeep of events failed");
+            failed.get_or_insert(error);
+        }
         self.remove_replaced(shared.options.keep_seconds);
         let now = shared.seconds();
         let due = now.saturating_sub(*shared.vacuumed_at.lock()) >= VACUUM_SECONDS;
@@ -68,18 +72,19 @@ impl Lake {
         for table in self.0.shared.tables.values().filter(|table| table.broken.is_none()) {
             flush_table(&self.0.shared, table).await?;
         }
-        Ok(())
+        self.events().flush().await
     }
 
-    /// Folds all overlay rows into new base files: one Delta commit for each table that has any.
+    /// Folds all overlay rows into new base files: one Delta commit for each table that has any. All events become one
+    /// run.
     pub async fn compact(&self) -> Result<()> {
         for table in self.0.shared.tables.values().filter(|table| table.broken.is_none()) {
             self.compact_table(table).await?;
         }
-        Ok(())
+        self.events().compact().await
     }
 
-    async fn compact_table(&self, table: &Arc<TableShared>) -> Result<()> {
+    pub(crate) async fn compact_table(&self, table: &Arc<TableShared>) -> Result<()> {
         let shared = Arc::clone(&self.0.shared);
         let mut delta = table.delta.lock().await;
         let snapshot = table.state();
@@ -105,11 +110,11 @@ impl Lake {
     }
 
     /// Removes files that were replaced more than `after_seconds` ago and that no reader holds.
-    fn remove_replaced(&self, after_seconds: i64) {
+    pub(crate) fn remove_replaced(&self, after_seconds: i64) {
         let shared = &self.0.shared;
         let now = shared.seconds();
         shared.replaced.lock().retain(|(file, since)| {
-            let due = now - since >= after_seconds && Arc::strong_count(file) == 1;
+            let due = now.saturating_sub(*since) >= after_seconds && Arc::strong_count(file) == 1;
             !due || (std::fs::remove_file(&file.path).is_err() && file.path.exists())
         });
     }
@@ -121,19 +126,27 @@ impl Lake {
         let mut removed = 0;
         for table in shared.tables.values().filter(|table| table.broken.is_none()) {
             let _delta = table.delta.lock().await; // nothing is being written now
-            for path in super::check::orphans(shared, table)? {
-                let now = Duration::from_secs(shared.seconds().max(0) as u64);
-                let written = std::fs::metadata(&path).and_then(|meta| meta.modified());
-                let old = written.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-                if old.is_none_or(|at| now.saturating_sub(at) >= age) {
-                    std::fs::remove_file(&path).map_err(|error| LakeError::io(&path, error))?;
-                    removed += 1;
-                }
-            }
+            removed += remove_old(shared, super::check::orphans(shared, table)?, age)?;
         }
+        removed += self.events().vacuum(age).await?;
         self.remove_replaced(age.as_secs() as i64);
         Ok(removed)
     }
+}
+
+/// Removes files that were last written more than `age` ago; gives their number.
+pub(crate) fn remove_old(shared: &Shared, paths: Vec<std::path::PathBuf>, age: Duration) -> Result<usize> {
+    let mut removed = 0;
+    for path in paths {
+        let now = Duration::from_secs(shared.seconds().max(0) as u64);
+        let written = std::fs::metadata(&path).and_then(|meta| meta.modified());
+        let old = written.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        if old.is_none_or(|at| now.saturating_sub(at) >= age) {
+            std::fs::remove_file(&path).map_err(|error| LakeError::io(&path, error))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// Writes a table's unflushed rows as an overlay file. The commit carries the log position up to which it goes; the

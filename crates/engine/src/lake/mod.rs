@@ -19,24 +19,26 @@
 //! by (entity, time, `_seq`), each key once. What is newer stands in overlay files and in the intake log, and in
 //! memory; a reader merges it in, compaction folds it into new base files. Another reader of the Delta tables sees
 //! base and overlay files side by side: there the row with the highest `_seq` of each (entity, `_key`) counts.
+//!
+//! Events are kept otherwise, see [`crate::events`]; they share the intake log and everything above it.
 
 mod absorb;
-mod append;
+pub(crate) mod append;
 mod bulk;
-mod check;
-mod delta;
-mod error;
-mod files;
-mod fold;
+pub(crate) mod check;
+pub(crate) mod delta;
+pub(crate) mod error;
+pub(crate) mod files;
+pub(crate) mod fold;
 mod layout;
-mod log;
-mod maintain;
+pub(crate) mod log;
+pub(crate) mod maintain;
 mod open;
-mod prune;
+pub(crate) mod prune;
 pub mod raw;
 mod rows;
 mod scan;
-mod state;
+pub(crate) mod state;
 mod stream;
 mod view;
 
@@ -57,15 +59,33 @@ pub use check::{Finding, Severity};
 pub use error::{LakeError, Result};
 pub use scan::{LakeScanExec, LakeTable};
 
-use append::Request;
+use append::{Request, RowsRequest};
 use delta::DeltaLog;
 use files::DataFile;
 use layout::{Id, Layout, Merging, entity_hash};
 use log::IntakeLog;
 use state::{MergeMap, TableState, Versions};
 
+use crate::events::EventStore;
+use crate::events::state::EventsShared;
+
 /// The table of customer merges.
 const MERGES: &str = "customer_merges";
+/// Columns of events with a hot column, unless said otherwise.
+const HOT_DIMENSIONS: [&str; 12] = [
+    "channel",
+    "source",
+    "medium",
+    "campaign",
+    "referrer_host",
+    "host",
+    "path",
+    "country",
+    "device",
+    "browser",
+    "os",
+    "customer_id",
+];
 /// A version given by the lake is a log position and, in its low bits, the row's number.
 const SEQ_BITS: u32 = 20;
 
@@ -84,6 +104,10 @@ pub enum FaultPoint {
     FilesWritten,
     /// The Delta log names the new files, the intake log still has the rows.
     Committed,
+    /// The hot columns have forgotten a person whose events are still in files.
+    Removing,
+    /// A property of events is hot for new rows only.
+    Filling,
 }
 
 /// How a lake is run.
@@ -105,6 +129,14 @@ pub struct LakeOptions {
     pub compact_rows: usize,
     /// Replaced files are kept this long, in seconds, for other readers of the Delta tables.
     pub keep_seconds: i64,
+    /// [`Lake::maintain`] flushes events when more of them are unflushed than this.
+    pub flush_events: usize,
+    /// Rows of events that may wait for the log before further ones are refused with [`LakeError::Pressure`].
+    pub pending_events: usize,
+    /// Columns and properties of events that have a hot column from the start; others get one when first asked for.
+    pub hot_dimensions: Vec<String>,
+    /// Events are kept this long after they happened, in seconds; for ever when `None`.
+    pub keep_events_seconds: Option<i64>,
     #[doc(hidden)]
     pub fail_at: Option<FaultPoint>,
 }
@@ -121,6 +153,10 @@ impl LakeOptions {
             flush_seconds: 60,
             compact_rows: 100_000,
             keep_seconds: 600,
+            flush_events: 250_000,
+            pending_events: 500_000,
+            hot_dimensions: HOT_DIMENSIONS.map(str::to_owned).to_vec(),
+            keep_events_seconds: None,
             fail_at: None,
         }
     }
@@ -170,24 +206,25 @@ impl Drop for Handle {
 
 /// What all parts of an open lake share.
 #[derive(Debug)]
-struct Shared {
-    dir: PathBuf,
-    options: LakeOptions,
-    log: IntakeLog,
+pub(crate) struct Shared {
+    pub dir: PathBuf,
+    pub options: LakeOptions,
+    pub log: IntakeLog,
     tables: BTreeMap<&'static str, Arc<TableShared>>,
-    versions: Versions,
+    pub events: EventsShared,
+    pub versions: Versions,
     /// Held while states are replaced, so that no change is lost.
-    apply: Mutex<()>,
+    pub apply: Mutex<()>,
     changes: broadcast::Sender<Changed>,
     /// Replaced files with the time of their replacement, in seconds.
-    replaced: Mutex<Vec<(Arc<DataFile>, i64)>>,
+    pub replaced: Mutex<Vec<(Arc<DataFile>, i64)>>,
     /// When files that crashes left were last looked for, in seconds.
     vacuumed_at: Mutex<i64>,
 }
 
 /// One table of an open lake.
 #[derive(Debug)]
-struct TableShared {
+pub(crate) struct TableShared {
     layout: Arc<Layout>,
     dir: PathBuf,
     state: RwLock<Arc<TableState>>,
@@ -200,7 +237,7 @@ struct TableShared {
 }
 
 impl TableShared {
-    fn state(&self) -> Arc<TableState> {
+    pub fn state(&self) -> Arc<TableState> {
         Arc::clone(&self.state.read())
     }
 
@@ -210,7 +247,7 @@ impl TableShared {
 }
 
 impl Shared {
-    fn table(&self, name: &str) -> Result<&Arc<TableShared>> {
+    pub fn table(&self, name: &str) -> Result<&Arc<TableShared>> {
         let table = self.tables.get(name).ok_or_else(|| LakeError::UnknownTable(name.into()))?;
         match &table.broken {
             None => Ok(table),
@@ -220,15 +257,15 @@ impl Shared {
         }
     }
 
-    fn fault(&self, point: FaultPoint) -> Result<()> {
+    pub fn fault(&self, point: FaultPoint) -> Result<()> {
         if self.options.fail_at == Some(point) { Err(LakeError::Fault(point)) } else { Ok(()) }
     }
 
-    fn announce(&self, change: Changed) {
+    pub fn announce(&self, change: Changed) {
         self.changes.send(change).ok(); // nobody listens: fine
     }
 
-    fn seconds(&self) -> i64 {
+    pub fn seconds(&self) -> i64 {
         self.options.clock.now().as_second()
     }
 
@@ -275,18 +312,20 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Busy`] when another process has the directory; [`LakeError::Log`] when the intake log is damaged.
     pub async fn open(dir: impl AsRef<Path>, options: LakeOptions) -> Result<Self> {
-        let shared = Arc::new(open::open(dir.as_ref(), options).await?);
+        let shared = open::open(dir.as_ref(), options).await?;
         let (sender, receiver) = channel();
         let worker = Arc::clone(&shared);
         let committer = std::thread::Builder::new()
             .name("burgeon-log".into())
             .spawn(move || append::run(&worker, &receiver))
             .map_err(|error| LakeError::io(dir.as_ref(), error))?;
-        Ok(Self(Arc::new(Handle {
+        let lake = Self(Arc::new(Handle {
             shared,
             requests: Mutex::new(Some(sender)),
             committer: Mutex::new(Some(committer)),
-        })))
+        }));
+        lake.events().finish_removals().await?;
+        Ok(lake)
     }
 
     /// The data directory.
@@ -294,16 +333,34 @@ impl Lake {
         &self.0.shared.dir
     }
 
+    /// The event store.
+    pub fn events(&self) -> EventStore {
+        EventStore::of(self)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    /// Gives a request to the committer.
+    pub(crate) fn send(&self, request: Request) -> Result<()> {
+        let sender = self.0.requests.lock().clone().ok_or(LakeError::Closed)?;
+        sender.send(request).map_err(|_| LakeError::Closed)
+    }
+
     /// Appends rows to a table. At return they are on disk and queries see them; concurrent appends share one fsync.
     ///
     /// The batch's columns may stand in any order; missing optional and system columns are filled in. Rows that
     /// carry their own `_seq` (not null, below 2^62) compete by it: the highest wins in whatever order they arrive.
     /// Otherwise the lake numbers rows as they come, so that the newest wins, also over rows with a version of their
-    /// source. A row with `_deleted` removes its key.
+    /// source. A row with `_deleted` removes its key. Events go to [`EventStore::append`].
     ///
     /// # Errors
     /// [`LakeError::Rows`] when the batch does not fit; [`LakeError::DiskFull`] when nothing was taken for want of space.
     pub async fn append(&self, table: &str, batch: RecordBatch) -> Result<Appended> {
+        if table == crate::events::TABLE {
+            return self.events().append(batch).await;
+        }
         let table = Arc::clone(self.0.shared.table(table)?);
         let mut total = Appended { position: table.state().position, ..Appended::default() };
         let most = 1usize << (SEQ_BITS - 1);
@@ -313,10 +370,8 @@ impl Lake {
             from += part.num_rows();
             let (rows, own) = table.layout.complete(&part, 0)?;
             let (reply, answer) = oneshot::channel();
-            let request = Request { table: Arc::clone(&table), rows, numbered: !own, reply };
-            let sender = self.0.requests.lock().clone().ok_or(LakeError::Closed)?;
-            sender.send(request).map_err(|_| LakeError::Closed)?;
-            drop(sender);
+            let request = RowsRequest { table: Arc::clone(&table), rows, numbered: !own, reply };
+            self.send(Request::Rows(request))?;
             let part = answer.await.map_err(|_| LakeError::Closed)??;
             total.position = part.position;
             total.taken += part.taken;
@@ -333,27 +388,37 @@ impl Lake {
 
     /// The table for DataFusion; every scan sees the rows of its moment.
     pub fn provider(&self, table: &str) -> Result<Arc<dyn TableProvider>> {
+        if table == crate::events::TABLE {
+            return Ok(self.events().provider());
+        }
         Ok(Arc::new(LakeTable::new(Arc::clone(self.0.shared.table(table)?))))
     }
 
     /// Names of all record tables.
     pub fn tables(&self) -> Vec<&'static str> {
-        self.0.shared.tables.keys().copied().collect()
+        self.0.shared.tables.keys().copied().chain([crate::events::TABLE]).collect()
     }
 
     /// Content version of every table: changes exactly when a table's content changes. Not comparable across restarts.
     pub fn versions(&self) -> BTreeMap<&'static str, u64> {
-        self.0.shared.tables.iter().map(|(name, table)| (*name, table.state().version())).collect()
+        let ledger = self.0.shared.tables.iter().map(|(name, table)| (*name, table.state().version()));
+        ledger.chain([(crate::events::TABLE, self.events().version())]).collect()
     }
 
     /// Number of buckets of a table, which is its number of scan partitions; 1 for tables without an entity.
     pub fn buckets(&self, table: &str) -> usize {
+        if table == crate::events::TABLE {
+            return self.events().partitions();
+        }
         self.0.shared.tables.get(table).map_or(1, |table| table.layout.buckets)
     }
 
     /// Content version of one bucket: changes exactly when the bucket's content (as queries see it) changes. 0 for
     /// what does not exist.
     pub fn bucket_version(&self, table: &str, bucket: usize) -> u64 {
+        if table == crate::events::TABLE {
+            return self.events().layout();
+        }
         let table = self.0.shared.tables.get(table);
         table
             .and_then(|table| table.state().buckets.get(bucket).map(|bucket| bucket.version))
@@ -395,6 +460,9 @@ impl Lake {
 
     /// The number of rows of a table. Reads files when rows are newer than the base files.
     pub fn rows_total(&self, table: &str) -> Result<u64> {
+        if table == crate::events::TABLE {
+            return self.events().rows_total();
+        }
         let state = self.0.shared.table(table)?.state();
         let mut total = 0i64;
         for bucket in &state.buckets {

@@ -20,7 +20,7 @@ use super::state::{Bucket, Overlay, TableState, Versions};
 use super::{LakeOptions, Shared, TableShared};
 
 /// Opens the lake of a data directory.
-pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Shared> {
+pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Arc<Shared>> {
     let tables_dir = dir.join("lake");
     std::fs::create_dir_all(&tables_dir).map_err(|error| LakeError::io(&tables_dir, error))?;
     let log = IntakeLog::open(&dir.join("log.redb"))?;
@@ -32,7 +32,7 @@ pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Shared> {
     for table in TABLES.iter().filter(|table| table.storage == Storage::Ledger) {
         let layout = Arc::new(Layout::new(table, buckets));
         let path = tables_dir.join(table.name);
-        let mut delta = DeltaLog::new(Arc::clone(&layout), path.clone());
+        let mut delta = DeltaLog::new(table, Arc::clone(&layout.stored), path.clone());
         let (state, broken) = match load(&layout, &mut delta, &log, &versions).await {
             Ok(state) => (state, None),
             Err(error @ (LakeError::Busy { .. } | LakeError::Log { .. } | LakeError::DiskFull { .. })) => {
@@ -54,18 +54,21 @@ pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Shared> {
         };
         tables.insert(table.name, Arc::new(shared));
     }
-    let shared = Shared {
+    let events = crate::events::open::open(dir, &options, &log, &versions).await?;
+    let shared = Arc::new(Shared {
         dir: dir.into(),
         options,
         log,
         tables,
+        events,
         versions,
         apply: Mutex::new(()),
         changes: broadcast::channel(1024).0,
         replaced: Mutex::new(Vec::new()),
         vacuumed_at: Mutex::new(i64::MIN),
-    };
+    });
     shared.refresh_merges()?;
+    crate::events::open::replay(&shared).await?;
     Ok(shared)
 }
 

@@ -19,9 +19,15 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub fn of(layout: &Layout, filters: &[Expr]) -> Self {
+        let name = |at: usize| layout.schema.field(at).name().as_str();
+        Self::by(layout.entity.map(name), layout.time.map(name), filters)
+    }
+
+    /// What filters say about a column of texts and one of times.
+    pub fn by(entity: Option<&str>, time: Option<&str>, filters: &[Expr]) -> Self {
         let mut bounds = Self { entities: None, time: (i64::MIN, i64::MAX) };
         for filter in filters {
-            bounds.narrow(layout, filter);
+            bounds.narrow(entity, time, filter);
         }
         bounds
     }
@@ -32,15 +38,15 @@ impl Bounds {
         bounds.entities.is_some() || bounds.time != (i64::MIN, i64::MAX)
     }
 
-    fn narrow(&mut self, layout: &Layout, filter: &Expr) {
-        let is = |expr: &Expr, at: Option<usize>| match (expr, at) {
-            (Expr::Column(column), Some(at)) => column.name() == layout.schema.field(at).name(),
+    fn narrow(&mut self, entity: Option<&str>, time: Option<&str>, filter: &Expr) {
+        let is = |expr: &Expr, name: Option<&str>| match (expr, name) {
+            (Expr::Column(column), Some(name)) => column.name() == name,
             _ => false,
         };
         match filter {
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-                self.narrow(layout, left);
-                self.narrow(layout, right);
+                self.narrow(entity, time, left);
+                self.narrow(entity, time, right);
             }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
                 let (column, op, value) = match (left.as_ref(), right.as_ref()) {
@@ -49,9 +55,9 @@ impl Bounds {
                     _ => return,
                 };
                 let Some(op) = op else { return };
-                if is(column, layout.entity) && op == Operator::Eq {
+                if is(column, entity) && op == Operator::Eq {
                     self.only(text(value).into_iter());
-                } else if is(column, layout.time)
+                } else if is(column, time)
                     && let Some((low, high)) = moment(value)
                 {
                     match op {
@@ -62,7 +68,7 @@ impl Bounds {
                     }
                 }
             }
-            Expr::Between(between) if !between.negated && is(&between.expr, layout.time) => {
+            Expr::Between(between) if !between.negated && is(&between.expr, time) => {
                 if let (Expr::Literal(low, _), Expr::Literal(high, _)) =
                     (between.low.as_ref(), between.high.as_ref())
                     && let (Some((low, _)), Some((_, high))) = (moment(low), moment(high))
@@ -70,7 +76,7 @@ impl Bounds {
                     self.within(low, high);
                 }
             }
-            Expr::InList(list) if !list.negated && is(&list.expr, layout.entity) => {
+            Expr::InList(list) if !list.negated && is(&list.expr, entity) => {
                 let texts: Option<Vec<String>> = list
                     .list
                     .iter()

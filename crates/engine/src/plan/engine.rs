@@ -8,16 +8,19 @@ use burgeon_core::records;
 use burgeon_core::revenue::RevenueRules;
 use burgeon_core::time::{Clock, Zone};
 use burgeon_metrics::base::{BaseMeasure, BaseRequest, BaseSeries};
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::cast::{as_date32_array, as_decimal128_array, as_string_view_array};
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 
 use super::error::EngineError;
+use super::groups::GivenCodes;
 use super::{cohort, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
+use crate::events::{self, EventStore};
 use crate::exec::rates::{RateBook, RateRow, Rates};
 use crate::exec::{RecordSource, RecordTable};
 use crate::facts::{self, FactFile, FactSchema};
@@ -78,6 +81,7 @@ pub struct Engine {
     cache: Arc<PartialCache>,
     pub(super) context: SessionContext,
     facts: Vec<FactSchema>,
+    pub(super) given: GivenCodes,
 }
 
 impl std::fmt::Debug for Engine {
@@ -101,9 +105,14 @@ impl Engine {
         // Twice: as `payments` and as `records.payments`, since a fact may take the plain name.
         let catalog = context.catalog("datafusion");
         let schema = Arc::new(MemorySchemaProvider::new());
-        for table in records::TABLES.iter().filter(|table| table.storage == records::Storage::Ledger) {
-            let provider = Arc::new(RecordTable::try_new(table.name, Arc::clone(&source))?);
-            context.register_table(table.name, Arc::clone(&provider) as _)?;
+        for table in records::TABLES {
+            let provider: Arc<dyn TableProvider> = match table.storage {
+                records::Storage::Events if source.events().is_none() => {
+                    Arc::new(EmptyTable::new(events::schema()?))
+                }
+                _ => Arc::new(RecordTable::try_new(table.name, Arc::clone(&source))?),
+            };
+            context.register_table(table.name, Arc::clone(&provider))?;
             schema.register_table(table.name.to_owned(), provider)?;
         }
         if let Some(catalog) = catalog {
@@ -117,7 +126,12 @@ impl Engine {
             Arc::new(functions::movements_fold::MovementsFold::new(Arc::clone(&source), options.rules)),
         );
         let facts = facts::register(&context, &options.facts).await?;
-        Ok(Engine { source, options, rates, cache, context, facts })
+        Ok(Engine { source, options, rates, cache, context, facts, given: GivenCodes::default() })
+    }
+
+    /// The store of events; `None` when the source has none.
+    pub fn events(&self) -> Option<EventStore> {
+        self.source.events()
     }
 
     /// The facts with their columns, for the metrics catalog.

@@ -4,6 +4,7 @@ use burgeon_metrics::base::MissingRate;
 use datafusion::common::DataFusionError;
 
 use crate::facts::FactError;
+use crate::lake::LakeError;
 
 /// An error of the engine; its text names what is wrong and the mend.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,16 @@ pub enum EngineError {
     /// The store could not be read.
     #[error("reading records failed: {0}")]
     Store(#[source] DataFusionError),
+}
+
+impl From<LakeError> for EngineError {
+    fn from(error: LakeError) -> Self {
+        match error {
+            // A question that cannot be asked, in words.
+            LakeError::Hot { what } => EngineError::Query(what),
+            error => EngineError::Store(error.into()),
+        }
+    }
 }
 
 impl From<DataFusionError> for EngineError {

@@ -7,6 +7,7 @@
 //! | [`sums`] | sums, counts, balances and numbers of entities: one scan for all requests that share their rows |
 //! | [`single`] | distinct counts, smallest and largest values |
 //! | [`cohort`] | balances at the start and the end of a span |
+//! | [`groups`] | what questions about events are broken down by |
 //! | [`rows`] | the rows behind a number |
 //! | [`sql`] | read-only SQL of users |
 
@@ -14,6 +15,7 @@ pub mod cohort;
 pub mod engine;
 pub mod error;
 pub mod frame;
+pub mod groups;
 pub mod rows;
 pub mod single;
 pub mod sql;

@@ -346,12 +346,16 @@ impl Workspace {
             return Ok(*through);
         }
         let now = super::sql::instant_literal(self.now().as_microsecond());
-        let newest = burgeon_core::records::TABLES.iter().filter_map(|table| {
+        let ledger = |table: &&burgeon_core::records::Table| {
+            table.storage == burgeon_core::records::Storage::Ledger // events are asked without reading them
+        };
+        let newest = burgeon_core::records::TABLES.iter().filter(ledger).filter_map(|table| {
             let time = table.time.filter(|_| table.entity.is_some())?;
             Some(format!("SELECT max(\"{time}\") AS newest FROM {} WHERE \"{time}\" <= {now}", table.name))
         });
         let sql = newest.collect::<Vec<_>>().join(" UNION ALL ");
-        let mut through = None;
+        let last = self.lake.events().span()?.map(|(_, last)| last);
+        let mut through = last.map(|last| last.min(self.now().as_microsecond()));
         for batch in &self.select(&sql).await? {
             for row in 0..batch.num_rows() {
                 through = through.max(super::cells::Columns(batch).int("newest", row)?);

@@ -1,0 +1,410 @@
+//! Runs: Parquet files of events sorted by (number of the identifier, time, arrival).
+//!
+//! A run holds what arrived between two log positions; in the order of their positions, runs say in which order events
+//! of one time arrived. A large run is several files, each with a range of numbers.
+
+use std::fs::{File, OpenOptions};
+use std::io::BufWriter;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelection,
+};
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::basic::{Compression, Encoding};
+use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use super::batch::{self, Columns, POSITION, WHO};
+use crate::lake::files::DataFile;
+use crate::lake::{LakeError, Result};
+
+/// Rows of a row group: the unit of pruning.
+pub(crate) const GROUP_ROWS: usize = 65_536;
+/// Rows of a page, the least that a search for a person decodes of a column.
+const PAGE_ROWS: usize = 4_096;
+
+/// One file of a run. Its footer is read once, when first needed.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub file: Arc<DataFile>,
+    /// The first log position that the run has rows of.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+    /// Its place among the files of the same run.
+    pub part: u32,
+    meta: OnceLock<Meta>,
+}
+
+#[derive(Debug)]
+struct Meta {
+    arrow: ArrowReaderMetadata,
+    /// Position of each stored column in the file.
+    columns: Vec<Option<usize>>,
+    groups: Vec<Group>,
+    rows: usize,
+}
+
+/// Bounds of a row group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Group {
+    pub rows: usize,
+    pub who: (i32, i32),
+    pub at: (i64, i64),
+}
+
+impl Run {
+    /// The name of a new file.
+    pub fn name(first: u64, last: u64, part: u32, stamp: u64) -> String {
+        format!("run/r-{first:016x}-{last:016x}-{part:04x}-{stamp:016x}.parquet")
+    }
+
+    /// The run of a file, by its name; `None` when it is no name of a run.
+    pub fn of(file: Arc<DataFile>) -> Option<Self> {
+        let stem = file.name.strip_prefix("run/r-")?.strip_suffix(".parquet")?;
+        let mut parts = stem.split('-').map(|part| u64::from_str_radix(part, 16).ok());
+        let (first, last, part) = (parts.next()??, parts.next()??, parts.next()??);
+        Some(Self { first, last, part: part as u32, file, meta: OnceLock::new() })
+    }
+
+    fn meta(&self, columns: &Columns) -> Result<&Meta> {
+        if let Some(meta) = self.meta.get() {
+            return Ok(meta);
+        }
+        let meta = self.load(columns)?;
+        Ok(self.meta.get_or_init(|| meta))
+    }
+
+    fn damaged(&self, error: impl std::fmt::Display) -> LakeError {
+        LakeError::reading(&self.file.path, error)
+    }
+
+    fn load(&self, columns: &Columns) -> Result<Meta> {
+        let file = File::open(&self.file.path).map_err(|error| self.damaged(error))?;
+        let options = || {
+            ArrowReaderOptions::new()
+                .with_skip_arrow_metadata(true)
+                .with_page_index_policy(PageIndexPolicy::Optional)
+        };
+        let plain = ArrowReaderMetadata::load(&file, options()).map_err(|error| self.damaged(error))?;
+        let fields: Vec<Field> = plain
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| match columns.stored.field_with_name(field.name()) {
+                Ok(stored) => field.as_ref().clone().with_data_type(stored.data_type().clone()),
+                Err(_) => field.as_ref().clone(),
+            })
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        let arrow = ArrowReaderMetadata::try_new(
+            Arc::clone(plain.metadata()),
+            options().with_schema(Arc::clone(&schema)),
+        )
+        .map_err(|error| self.damaged(error))?;
+        let places: Vec<Option<usize>> =
+            columns.stored.fields().iter().map(|field| schema.index_of(field.name()).ok()).collect();
+        let bounds = |group: usize, name: &str| {
+            let at = schema.index_of(name).ok()?;
+            let statistics = arrow.metadata().row_group(group).column(at).statistics()?;
+            Some((statistics.min_bytes_opt()?.to_vec(), statistics.max_bytes_opt()?.to_vec()))
+        };
+        let groups = (0..arrow.metadata().num_row_groups())
+            .map(|group| {
+                let who = bounds(group, WHO).and_then(|(min, max)| Some((int(&min)?, int(&max)?)));
+                let at = bounds(group, "at").and_then(|(min, max)| Some((long(&min)?, long(&max)?)));
+                Group {
+                    rows: arrow.metadata().row_group(group).num_rows() as usize,
+                    who: who.unwrap_or((i32::MIN, i32::MAX)),
+                    at: at.unwrap_or((i64::MIN, i64::MAX)),
+                }
+            })
+            .collect();
+        let rows = arrow.metadata().file_metadata().num_rows() as usize;
+        Ok(Meta { arrow, columns: places, groups, rows })
+    }
+
+    /// The file's own column types that differ from the table's, in words.
+    pub fn misfits(&self, columns: &Columns) -> Result<Vec<String>> {
+        let meta = self.meta(columns)?;
+        Ok(columns
+            .stored
+            .fields()
+            .iter()
+            .zip(&meta.columns)
+            .filter_map(|(field, at)| {
+                let found = meta.arrow.schema().field((*at)?);
+                (found.data_type() != field.data_type()).then(|| {
+                    format!("{} is {} instead of {}", field.name(), found.data_type(), field.data_type())
+                })
+            })
+            .collect())
+    }
+
+    /// Number of rows.
+    pub fn rows(&self, columns: &Columns) -> Result<usize> {
+        Ok(self.meta(columns)?.rows)
+    }
+
+    /// Bounds of the row groups.
+    pub fn groups(&self, columns: &Columns) -> Result<&[Group]> {
+        Ok(&self.meta(columns)?.groups)
+    }
+
+    /// Decodes stored columns of some row groups (`None`: all).
+    pub fn read(
+        &self,
+        columns: &Columns,
+        wanted: &[usize],
+        groups: Option<Vec<usize>>,
+        selection: Option<RowSelection>,
+        batch: usize,
+    ) -> Result<Rows> {
+        let meta = self.meta(columns)?;
+        let mut roots: Vec<usize> = wanted.iter().filter_map(|at| meta.columns[*at]).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        let places = wanted
+            .iter()
+            .map(|at| meta.columns[*at].and_then(|column| roots.binary_search(&column).ok()))
+            .collect();
+        let file = File::open(&self.file.path).map_err(|error| self.damaged(error))?;
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, meta.arrow.clone())
+            .with_projection(ProjectionMask::roots(meta.arrow.parquet_schema(), roots))
+            .with_batch_size(batch);
+        if let Some(groups) = groups {
+            builder = builder.with_row_groups(groups);
+        }
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        let reader = builder.build().map_err(|error| self.damaged(error))?;
+        let schema = Arc::new(columns.stored.project(wanted)?);
+        Ok(Rows { reader, schema, places, path: self.file.path.clone() })
+    }
+
+    /// All rows of a row group, with all stored columns.
+    pub fn group(&self, columns: &Columns, number: usize) -> Result<RecordBatch> {
+        let all: Vec<usize> = (0..columns.stored.fields().len()).collect();
+        let rows = self.read(columns, &all, Some(vec![number]), None, GROUP_ROWS)?;
+        let batches: Vec<RecordBatch> = rows.collect::<Result<_>>()?;
+        Ok(arrow::compute::concat_batches(&columns.stored, &batches)?)
+    }
+
+    /// The rows of some numbers (sorted), as stored columns `wanted`.
+    pub fn find(&self, columns: &Columns, wanted: &[usize], who: &[i32]) -> Result<Vec<RecordBatch>> {
+        let all: Vec<usize> = (0..self.groups(columns)?.len()).collect();
+        self.find_in(columns, wanted, who, &all)
+    }
+
+    /// As [`Run::find`], in some row groups.
+    pub fn find_in(
+        &self,
+        columns: &Columns,
+        wanted: &[usize],
+        who: &[i32],
+        groups: &[usize],
+    ) -> Result<Vec<RecordBatch>> {
+        let mut out = Vec::new();
+        for number in groups {
+            let group = self.groups(columns)?[*number];
+            let spans = self.spans(columns, *number, &group, who)?;
+            if spans.is_empty() {
+                continue;
+            }
+            let selection = RowSelection::from_consecutive_ranges(spans.into_iter(), group.rows);
+            for batch in self.read(columns, wanted, Some(vec![*number]), Some(selection), 8192)? {
+                out.push(batch?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Which rows of a row group are of some numbers (sorted).
+    fn spans(
+        &self,
+        columns: &Columns,
+        number: usize,
+        group: &Group,
+        who: &[i32],
+    ) -> Result<Vec<Range<usize>>> {
+        let from = who.partition_point(|one| *one < group.who.0);
+        let who: Vec<i32> = who[from..].iter().take_while(|one| **one <= group.who.1).copied().collect();
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        if who.is_empty() {
+            return Ok(spans);
+        }
+        let mut first = 0;
+        for batch in self.read(columns, &[columns.at(WHO)], Some(vec![number]), None, GROUP_ROWS)? {
+            let batch = batch?;
+            let values = batch::numbers(&batch)?.values().to_vec();
+            for one in &who {
+                let start = values.partition_point(|value| value < one);
+                let end = start + values[start..].partition_point(|value| value <= one);
+                match spans.last_mut() {
+                    _ if start == end => {}
+                    Some(last) if last.end == first + start => last.end = first + end,
+                    _ => spans.push(first + start..first + end),
+                }
+            }
+            first += values.len();
+        }
+        Ok(spans)
+    }
+}
+
+/// Batches decoded from a run, of the asked columns in their order.
+pub(crate) struct Rows {
+    reader: ParquetRecordBatchReader,
+    schema: SchemaRef,
+    places: Vec<Option<usize>>,
+    path: PathBuf,
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = match self.reader.next()? {
+            Ok(batch) => batch,
+            Err(error) => return Some(Err(LakeError::reading(&self.path, error))),
+        };
+        let rows = batch.num_rows();
+        let columns = self.places.iter().zip(self.schema.fields()).map(|(place, field)| match place {
+            None => new_null_array(field.data_type(), rows),
+            Some(at) => Arc::clone(batch.column(*at)),
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Some(
+            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.collect(), &options)
+                .map_err(|error| LakeError::reading(&self.path, error)),
+        )
+    }
+}
+
+fn int(bytes: &[u8]) -> Option<i32> {
+    Some(i32::from_le_bytes(bytes.try_into().ok()?))
+}
+
+fn long(bytes: &[u8]) -> Option<i64> {
+    Some(i64::from_le_bytes(bytes.try_into().ok()?))
+}
+
+/// Brings rows in the order of a run: by number, time, position, and as they come.
+pub(crate) fn sort(rows: &RecordBatch) -> Result<RecordBatch> {
+    let who = batch::numbers(rows)?.values();
+    let at = batch::times(rows)?.values();
+    let position = batch::positions(rows)?.values();
+    let key = |row: &u32| {
+        let row = *row as usize;
+        (who[row], at[row], position[row])
+    };
+    let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
+    if order.is_sorted_by_key(key) {
+        return Ok(rows.clone());
+    }
+    order.sort_by_key(key);
+    Ok(arrow::compute::take_record_batch(rows, &UInt32Array::from(order))?)
+}
+
+/// Writes a run's file, durable at [`Writer::finish`]; a writer that is dropped removes its file.
+pub(crate) struct Writer {
+    writer: Option<ArrowWriter<BufWriter<File>>>,
+    schema: SchemaRef,
+    dir: PathBuf,
+    name: String,
+    path: PathBuf,
+    rows: usize,
+}
+
+impl Writer {
+    /// A new file of the table in `dir`.
+    pub fn new(dir: &Path, name: String, columns: &Columns) -> Result<Self> {
+        let path = dir.join(&name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| LakeError::io(parent, error))?;
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| LakeError::io(&path, error))?;
+        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+        let buffered = BufWriter::with_capacity(1 << 20, file);
+        let writer = ArrowWriter::try_new_with_options(buffered, Arc::clone(&columns.stored), options)
+            .map_err(|error| LakeError::writing(&path, &error))?;
+        let schema = Arc::clone(&columns.stored);
+        Ok(Self { writer: Some(writer), schema, dir: dir.into(), name, path, rows: 0 })
+    }
+
+    /// Rows written so far.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Adds rows that follow those before.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let batch = batch::align(batch, &self.schema)?;
+        self.rows += batch.num_rows();
+        match &mut self.writer {
+            Some(writer) => writer.write(&batch).map_err(|error| LakeError::writing(&self.path, &error)),
+            None => Err(LakeError::Closed),
+        }
+    }
+
+    /// Ends the file and makes it durable.
+    pub fn finish(mut self) -> Result<(DataFile, usize)> {
+        let writer = self.writer.take().ok_or(LakeError::Closed)?;
+        let result = Self::end(writer, &self.path);
+        if result.is_err() {
+            std::fs::remove_file(&self.path).ok();
+        }
+        let size = result?;
+        Ok((DataFile::new(&self.dir, std::mem::take(&mut self.name), size), self.rows))
+    }
+
+    fn end(writer: ArrowWriter<BufWriter<File>>, path: &Path) -> Result<i64> {
+        let buffered = writer.into_inner().map_err(|error| LakeError::writing(path, &error))?;
+        let file = buffered.into_inner().map_err(|error| LakeError::io(path, error.into_error()))?;
+        file.sync_all().map_err(|error| LakeError::io(path, error))?;
+        Ok(file.metadata().map_err(|error| LakeError::io(path, error))?.len() as i64)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.writer.is_some() {
+            std::fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
+/// How runs are written: LZ4, numbers and times as differences, dictionaries where values repeat.
+fn properties() -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::LZ4_RAW)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_created_by("burgeon".into());
+    for name in [WHO, "at"] {
+        builder = builder.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Chunk);
+    }
+    for name in [WHO, POSITION, "at", "received_at"] {
+        builder = builder
+            .set_column_dictionary_enabled(ColumnPath::from(name), false)
+            .set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED);
+    }
+    for name in ["event_id", "properties", "_origin"] {
+        builder = builder.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    }
+    builder.build()
+}

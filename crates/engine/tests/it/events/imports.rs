@@ -1,0 +1,105 @@
+//! Imports: in bounded memory, there all at once, once.
+
+use burgeon_engine::lake::{BulkSummary, Lake, LakeError, LakeOptions};
+
+use super::{batch, content, count_step, event, events, files, links, open, options, sorted};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_there_at_the_end_and_once() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let all = events(500);
+    let lake = open(dir.path()).await;
+    lake.append("events", batch(&all[..30])).await.expect("append");
+    lake.compact().await.expect("compact");
+    lake.append("events", batch(&all[30..60])).await.expect("append");
+    let import = lake.events().bulk().expect("bulk");
+    for part in all.chunks(64) {
+        import.write(&batch(part)).expect("write");
+    }
+    import.write(&batch(&all[400..410])).expect("write");
+    assert_eq!(content(&lake).await, sorted(all[..60].to_vec()));
+    let done = import.finish().await.expect("finish");
+    assert_eq!(done, BulkSummary { taken: 440, replaced: 0, unchanged: 70 });
+    assert_eq!(content(&lake).await, sorted(all.clone()));
+    let before = (lake.versions()["events"], super::files(dir.path()).len());
+    let again = lake.events().bulk().expect("bulk");
+    again.write(&batch(&all)).expect("write");
+    assert_eq!(again.finish().await.expect("finish"), BulkSummary { unchanged: 500, ..Default::default() });
+    assert_eq!((lake.versions()["events"], files(dir.path()).len()), before);
+    drop(lake);
+    let lake = open(dir.path()).await;
+    assert_eq!(content(&lake).await, sorted(all));
+    assert!(lake.check().await.is_empty(), "{:?}", lake.check().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_spill_and_still_say_the_same() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let all = events(6000);
+    let small = LakeOptions { bulk_memory: 400_000, ..options() };
+    let lake = Lake::open(dir.path(), small).await.expect("open");
+    lake.append("identity_links", links(&[("p004", "p003", "identify", 1, false)])).await.expect("link");
+    let import = lake.events().bulk().expect("bulk");
+    for part in all.chunks(100).collect::<Vec<_>>().into_iter().rev() {
+        import.write(&batch(part)).expect("write");
+    }
+    assert_eq!(import.finish().await.expect("finish").taken, 6000);
+    assert_eq!(content(&lake).await, sorted(all.clone()));
+    let left = dir.path().join("spill").read_dir().map_or(0, |entries| entries.count());
+    assert_eq!(left, 0, "spilled rows are removed");
+    let signups = all.iter().filter(|one| one.event == "signup").count() as u64;
+    assert_eq!(count_step(&lake, "signup").await.rows, signups);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_import_leaves_nothing() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let lake = open(dir.path()).await;
+    let import = lake.events().bulk().expect("bulk");
+    import.write(&batch(&events(100))).expect("write");
+    drop(import);
+    assert!(content(&lake).await.is_empty());
+    assert!(files(dir.path()).is_empty());
+    let import = lake.events().bulk().expect("bulk");
+    assert_eq!(import.finish().await.expect("finish"), BulkSummary::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_is_refused_before_the_end() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let lake = open(dir.path()).await;
+    let import = lake.events().bulk().expect("bulk");
+    let error = import.write(&batch(&[event("1", "x", "", 1)])).expect_err("nobody");
+    assert!(matches!(error, LakeError::Rows { .. }) && error.to_string().contains("distinct_id"), "{error}");
+    import.write(&batch(&[event("1", "x", "p", 1)])).expect("write");
+    assert_eq!(import.finish().await.expect("finish").taken, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn intake_goes_on_beside_an_import() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let all = events(4000);
+    let lake = open(dir.path()).await;
+    // The same events come by both ways.
+    let import = lake.events().bulk().expect("bulk");
+    let appending = {
+        let (lake, all) = (lake.clone(), all.clone());
+        tokio::spawn(async move {
+            let mut taken = 0;
+            for part in all[2000..].chunks(50) {
+                taken += lake.append("events", batch(part)).await.expect("append").taken;
+            }
+            taken
+        })
+    };
+    for part in all[..3000].chunks(200) {
+        import.write(&batch(part)).expect("write");
+        tokio::task::yield_now().await;
+    }
+    let imported = import.finish().await.expect("finish").taken;
+    let appended = appending.await.expect("task");
+    assert_eq!(imported + appended, 4000);
+    assert_eq!(content(&lake).await, sorted(all.clone()));
+    drop(lake);
+    assert_eq!(content(&open(dir.path()).await).await, sorted(all));
+}

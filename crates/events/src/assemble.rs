@@ -1,0 +1,277 @@
+//! From rows in blocks, rows that are recent and rows of a bulk to new block files, one cell (a range of person
+//! numbers) at a time.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::block::{Block, Sorted};
+use crate::disk::Disk;
+use crate::error::Result;
+use crate::recent::RowRef;
+use crate::view::{NOWHERE, View};
+
+/// Rows in any order.
+#[derive(Debug, Default)]
+pub(crate) struct RowSet {
+    pub person: Vec<u32>,
+    pub at: Vec<i64>,
+    pub event: Vec<u16>,
+    pub id: Vec<u64>,
+    pub who: Vec<u32>,
+    pub dims: Vec<Vec<u32>>,
+}
+
+/// A rewriting of some ranges of a view.
+pub(crate) struct Rewrite<'a> {
+    pub view: &'a View,
+    /// By range: whether it is written anew.
+    pub chosen: Vec<bool>,
+    /// Rows (identifier, instant) that are dropped.
+    pub drop: &'a (dyn Fn(u32, i64) -> bool + Sync),
+    /// How many that were.
+    pub dropped: AtomicU64,
+}
+
+impl RowSet {
+    pub fn with_dims(dims: usize) -> Self {
+        Self { dims: vec![Vec::new(); dims], ..Self::default() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    pub fn push(&mut self, person: u32, row: RowRef<'_>) {
+        self.person.push(person);
+        self.at.push(row.at);
+        self.event.push(row.event);
+        self.id.push(row.id);
+        self.who.push(row.who);
+        for (i, column) in self.dims.iter_mut().enumerate() {
+            column.push(row.dims.get(i).copied().unwrap_or(0));
+        }
+    }
+
+    /// Positions by person, instant and key.
+    fn order(&self) -> Vec<u32> {
+        let n = self.len();
+        let (Some(first), Some(last)) = (self.person.iter().min(), self.person.iter().max()) else {
+            return Vec::new();
+        };
+        let mut order = vec![0u32; n];
+        let span = (last - first) as usize + 1;
+        if span > 8 * n + 1024 {
+            order.iter_mut().enumerate().for_each(|(i, at)| *at = i as u32);
+            order.sort_by_key(|i| self.person[*i as usize]);
+        } else {
+            let mut starts = vec![0u32; span + 1];
+            self.person.iter().for_each(|person| starts[(person - first) as usize + 1] += 1);
+            (1..=span).for_each(|i| starts[i] += starts[i - 1]);
+            for (i, person) in self.person.iter().enumerate() {
+                let start = &mut starts[(person - first) as usize];
+                order[*start as usize] = i as u32;
+                *start += 1;
+            }
+        }
+        for history in order.chunk_by_mut(|a, b| self.person[*a as usize] == self.person[*b as usize]) {
+            history.sort_unstable_by_key(|i| (self.at[*i as usize], self.id[*i as usize], *i));
+        }
+        order
+    }
+
+    /// Removes from `order` all but the first of rows with the same identifier and key, and tells of each.
+    fn dedupe(&self, order: &mut Vec<u32>, dropped: &mut impl FnMut(u32)) {
+        let mut gone = vec![false; self.len()];
+        let mut any = false;
+        let mut keys: Vec<(u64, u32, u32)> = Vec::new();
+        for history in order.chunk_by(|a, b| self.person[*a as usize] == self.person[*b as usize]) {
+            keys.clear();
+            keys.extend(history.iter().map(|i| (self.id[*i as usize], self.who[*i as usize], *i)));
+            keys.sort_unstable();
+            for pair in keys.windows(2) {
+                if (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1) {
+                    gone[pair[1].2 as usize] = true;
+                    any = true;
+                    dropped(pair[1].2);
+                }
+            }
+        }
+        if any {
+            order.retain(|i| !gone[*i as usize]);
+        }
+    }
+
+    fn sorted(&self, order: &[u32]) -> Sorted {
+        let pick = |i: &u32| *i as usize;
+        let mut out = Sorted {
+            at: order.iter().map(|i| self.at[pick(i)]).collect(),
+            event: order.iter().map(|i| self.event[pick(i)]).collect(),
+            id: order.iter().map(|i| self.id[pick(i)]).collect(),
+            who: order.iter().map(|i| self.who[pick(i)]).collect(),
+            dims: self.dims.iter().map(|codes| order.iter().map(|i| codes[pick(i)]).collect()).collect(),
+            ..Sorted::default()
+        };
+        for history in order.chunk_by(|a, b| self.person[*a as usize] == self.person[*b as usize]) {
+            out.persons.push(self.person[pick(&history[0])]);
+            out.ends.push(out.ends.last().copied().unwrap_or(0) + history.len() as u32);
+        }
+        out
+    }
+
+    /// Writes the rows as blocks of about `target` rows. The first block starts at `start`, the others at their first
+    /// person.
+    #[allow(clippy::too_many_arguments)]
+    pub fn write(
+        &self,
+        disk: &Disk,
+        next: &AtomicU64,
+        start: u32,
+        target: usize,
+        dims: &[String],
+        dedupe: bool,
+        mut dropped: impl FnMut(u32),
+    ) -> Result<Vec<(u32, Arc<Block>)>> {
+        let mut order = self.order();
+        if dedupe {
+            self.dedupe(&mut order, &mut dropped);
+        }
+        let mut blocks = Vec::new();
+        let parts = ((order.len() + target / 2) / target).max(1);
+        let size = order.len().div_ceil(parts);
+        let mut rest = order.as_slice();
+        let mut start = start;
+        while !rest.is_empty() {
+            let mut n = size.min(rest.len());
+            while n < rest.len() && self.person[rest[n] as usize] == self.person[rest[n - 1] as usize] {
+                n += 1;
+            }
+            if rest.len() - n < size / 4 {
+                n = rest.len();
+            }
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            blocks.push((start, Arc::new(Block::write(disk, number, &self.sorted(&rest[..n]), dims)?)));
+            rest = &rest[n..];
+            start = rest.first().map_or(0, |i| self.person[*i as usize]);
+        }
+        Ok(blocks)
+    }
+}
+
+impl Rewrite<'_> {
+    /// All rows of persons `persons` of a chosen range, as they are in the view; the end may lie beyond all numbers.
+    pub fn cell(&self, range: usize, persons: Range<u64>) -> Result<RowSet> {
+        let view = self.view;
+        let mut out = RowSet::with_dims(view.dims.len());
+        let here = |person: u32| persons.contains(&u64::from(person));
+        if let Some(block) = &view.ranges[range].block {
+            let from = block.persons.partition_point(|p| u64::from(*p) < persons.start);
+            let to = block.persons.partition_point(|p| u64::from(*p) < persons.end);
+            if from < to {
+                // Most ranges have nobody who belongs elsewhere.
+                let settled = view.ranges[range].left.is_empty()
+                    && view.displaced.iter().all(|who| !view.placed.get(*who).is_some_and(here));
+                let stays = |person: u32, who: u32| {
+                    if settled {
+                        return true;
+                    }
+                    let root = view.root(who);
+                    let lives = view.placed.get(who) == Some(person);
+                    lives && (root == person || !self.chosen[view.range_of(root)])
+                };
+                self.take(block, from..to, &mut out, |person, who| stays(person, who).then_some(person))?;
+            }
+        }
+        for who in &view.displaced {
+            let (root, place) = (view.root(*who), view.placed.get(*who).unwrap_or(NOWHERE));
+            if !here(root) || view.range_of(root) != range {
+                continue;
+            }
+            let Some(block) = &view.ranges[view.range_of(place)].block else {
+                continue;
+            };
+            if let Ok(at) = block.persons.binary_search(&place) {
+                self.take(block, at..at + 1, &mut out, |_, w| (w == *who).then_some(root))?;
+            }
+        }
+        let keys = &view.overlay().order.keys;
+        let from = keys.partition_point(|key| u64::from(key.person) < persons.start);
+        let to = keys.partition_point(|key| u64::from(key.person) < persons.end);
+        let mut codes = vec![0; view.dims.len()];
+        // In order of arrival, so that the first of two equal rows is the first one taken.
+        let mut positions: Vec<(u32, u32)> = keys[from..to].iter().map(|k| (k.position, k.person)).collect();
+        positions.sort_unstable();
+        for (position, person) in positions {
+            let (chunk, at) = view.recents.place(position as usize);
+            if (self.drop)(chunk.who[at], chunk.at[at]) {
+                continue;
+            }
+            codes.iter_mut().enumerate().for_each(|(d, code)| *code = chunk.dims.get(d).map_or(0, |c| c[at]));
+            let (event, id, who) = (chunk.event[at], chunk.id[at], chunk.who[at]);
+            out.push(person, RowRef { at: chunk.at[at], event, id, who, dims: &codes });
+        }
+        Ok(out)
+    }
+
+    /// Appends rows of the persons at `positions` of a block under the person that `under` says.
+    fn take(
+        &self,
+        block: &Block,
+        positions: Range<usize>,
+        out: &mut RowSet,
+        under: impl Fn(u32, u32) -> Option<u32>,
+    ) -> Result<()> {
+        let rows = block.rows_at(positions.start).start..block.rows_at(positions.end - 1).end;
+        let n = rows.len();
+        let mut raw = Vec::new();
+        let (mut at, mut event, mut id, mut who) = (vec![0; n], vec![0; n], vec![0; n], vec![0; n]);
+        block.read_at(rows.clone(), &mut raw, &mut at)?;
+        block.read_event(rows.clone(), &mut event)?;
+        block.read_id(rows.clone(), &mut id)?;
+        block.read_who(rows.clone(), &mut who)?;
+        let mut person = Vec::with_capacity(n);
+        let mut dropped = 0;
+        for p in positions {
+            let history = block.rows_at(p);
+            for row in history.start - rows.start..history.end - rows.start {
+                let to = under(block.persons[p], who[row]);
+                let gone = to.is_some() && (self.drop)(who[row], at[row]);
+                dropped += u64::from(gone);
+                person.push(to.filter(|_| !gone).unwrap_or(NOWHERE));
+            }
+        }
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
+        let mut dims = Vec::new();
+        for dim in self.view.dims.iter() {
+            let mut codes = vec![0; n];
+            if let Some(column) = block.dimension(&dim.name) {
+                block.read_codes(column, rows.clone(), &mut raw, &mut codes)?;
+            }
+            dims.push(codes);
+        }
+        if out.at.is_empty() && person.iter().all(|p| *p != NOWHERE) {
+            *out = RowSet { person, at, event, id, who, dims };
+            return Ok(());
+        }
+        for row in (0..n).filter(|row| person[*row] != NOWHERE) {
+            out.person.push(person[row]);
+            out.at.push(at[row]);
+            out.event.push(event[row]);
+            out.id.push(id[row]);
+            out.who.push(who[row]);
+            out.dims.iter_mut().zip(&dims).for_each(|(to, from)| to.push(from[row]));
+        }
+        Ok(())
+    }
+
+    /// Rows that leave blocks of ranges that are not written anew: (range, identifier, person under whom they lie).
+    pub fn pulled(&self) -> Vec<(usize, u32, u32)> {
+        let view = self.view;
+        let place = |who: &u32| view.placed.get(*who).unwrap_or(NOWHERE);
+        let moves = view.displaced.iter().filter(|who| self.chosen[view.range_of(view.root(**who))]);
+        moves
+            .map(|who| (view.range_of(place(who)), *who, place(who)))
+            .filter(|(range, ..)| !self.chosen[*range])
+            .collect()
+    }
+}

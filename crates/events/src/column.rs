@@ -1,0 +1,154 @@
+//! Columns of a block file: little-endian arrays, narrowed to the width that their values need.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a column lies and how its numbers are stored: value = `base` + `unit` × stored number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Column {
+    pub name: String,
+    /// Position in the file.
+    pub offset: u64,
+    pub values: u64,
+    /// Bytes of a stored number: 1, 2, 4 or 8.
+    pub width: u8,
+    pub base: i64,
+    pub unit: u32,
+    /// Hash of the stored bytes.
+    pub hash: u64,
+}
+
+impl Column {
+    pub fn bytes(&self) -> u64 {
+        self.values * u64::from(self.width)
+    }
+
+    pub fn fits(&self) -> bool {
+        matches!(self.width, 1 | 2 | 4 | 8) && self.unit > 0
+    }
+}
+
+/// A column ready to be written.
+pub(crate) struct Packed {
+    pub width: u8,
+    pub base: i64,
+    pub unit: u32,
+    pub bytes: Vec<u8>,
+}
+
+impl Packed {
+    /// Instants: as offsets from the first one in the largest of second, millisecond and microsecond that divides them
+    /// all, where these fit 32 bits.
+    pub fn instants(at: &[i64]) -> Self {
+        let base = at.iter().copied().min().unwrap_or(0);
+        let most = at.iter().copied().max().unwrap_or(0).abs_diff(base);
+        for unit in [1_000_000u32, 1000, 1] {
+            let wide = u64::from(unit);
+            if most / wide <= u64::from(u32::MAX) && at.iter().all(|t| t.abs_diff(base) % wide == 0) {
+                let narrow: Vec<u32> = at.iter().map(|t| (t.abs_diff(base) / wide) as u32).collect();
+                return Self { width: 4, base, unit, bytes: bytemuck::cast_slice(&narrow).to_vec() };
+            }
+        }
+        Self { width: 8, base: 0, unit: 1, bytes: bytemuck::cast_slice(at).to_vec() }
+    }
+
+    /// Codes of a dictionary, as narrow as the highest allows.
+    pub fn codes(codes: &[u32]) -> Self {
+        let most = codes.iter().copied().max().unwrap_or(0);
+        let (width, bytes) = if most <= u32::from(u8::MAX) {
+            (1, codes.iter().map(|c| *c as u8).collect())
+        } else if most <= u32::from(u16::MAX) {
+            let narrow: Vec<u16> = codes.iter().map(|c| *c as u16).collect();
+            (2, bytemuck::cast_slice(&narrow).to_vec())
+        } else {
+            (4, bytemuck::cast_slice(codes).to_vec())
+        };
+        Self { width, base: 0, unit: 1, bytes }
+    }
+
+    /// Numbers as they are.
+    pub fn plain<T: bytemuck::Pod>(values: &[T]) -> Self {
+        let bytes = bytemuck::cast_slice(values).to_vec();
+        Self { width: size_of::<T>() as u8, base: 0, unit: 1, bytes }
+    }
+}
+
+/// Widens stored instants.
+pub(crate) fn widen_instants(column: &Column, raw: &[u64], out: &mut [i64]) {
+    let n = out.len();
+    let (base, unit) = (column.base, u64::from(column.unit));
+    if column.width == 4 {
+        let narrow: &[u32] = &bytemuck::cast_slice(raw)[..n];
+        for (to, from) in out.iter_mut().zip(narrow) {
+            *to = base.wrapping_add((u64::from(*from) * unit) as i64);
+        }
+    } else {
+        out.copy_from_slice(&bytemuck::cast_slice(raw)[..n]);
+    }
+}
+
+/// Widens stored codes.
+pub(crate) fn widen_codes(column: &Column, raw: &[u64], out: &mut [u32]) {
+    let n = out.len();
+    match column.width {
+        1 => {
+            let narrow: &[u8] = &bytemuck::cast_slice(raw)[..n];
+            out.iter_mut().zip(narrow).for_each(|(to, from)| *to = u32::from(*from));
+        }
+        2 => {
+            let narrow: &[u16] = &bytemuck::cast_slice(raw)[..n];
+            out.iter_mut().zip(narrow).for_each(|(to, from)| *to = u32::from(*from));
+        }
+        _ => out.copy_from_slice(&bytemuck::cast_slice(raw)[..n]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn column(packed: &Packed, values: usize) -> Column {
+        Column {
+            name: String::new(),
+            offset: 0,
+            values: values as u64,
+            width: packed.width,
+            base: packed.base,
+            unit: packed.unit,
+            hash: 0,
+        }
+    }
+
+    fn raw(packed: &Packed) -> Vec<u64> {
+        let mut raw = vec![0u64; packed.bytes.len().div_ceil(8)];
+        bytemuck::cast_slice_mut(&mut raw)[..packed.bytes.len()].copy_from_slice(&packed.bytes);
+        raw
+    }
+
+    proptest! {
+        #[test]
+        fn instants_come_back(
+            at in prop::collection::vec(any::<i64>(), 0..20),
+            near in prop::collection::vec(0i64..4_000_000_000, 0..20),
+            unit in prop::sample::select(vec![1i64, 1000, 1_000_000]),
+        ) {
+            let near: Vec<i64> = near.iter().map(|t| t * unit - 7).collect();
+            for values in [at, near.clone()] {
+                let packed = Packed::instants(&values);
+                let mut out = vec![0; values.len()];
+                widen_instants(&column(&packed, values.len()), &raw(&packed), &mut out);
+                prop_assert_eq!(out, values);
+            }
+            prop_assert_eq!(Packed::instants(&near).width, 4);
+        }
+
+        #[test]
+        fn codes_come_back(codes in prop::collection::vec(any::<u32>(), 0..20), shift in 0u32..32) {
+            let codes: Vec<u32> = codes.iter().map(|c| c >> shift).collect();
+            let packed = Packed::codes(&codes);
+            let mut out = vec![0; codes.len()];
+            widen_codes(&column(&packed, codes.len()), &raw(&packed), &mut out);
+            prop_assert_eq!(out, codes);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Reading rows of a view: whole blocks in chunks that stay in the processor's cache, and single persons.
+
+use std::ops::Range;
+
+use burgeon_core::behaviour::Rows;
+
+use crate::block::Block;
+use crate::error::Result;
+use crate::overlay::Overlay;
+use crate::plan::{Batch, Plan};
+use crate::view::View;
+
+/// Rows of a chunk, roughly.
+const CHUNK: usize = 32_768;
+/// Rows between wanted ones that are read along rather than with a read of their own.
+const GAP: usize = 1024;
+
+/// Room that one thread reuses.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    raw: Vec<u64>,
+    batch: Batch,
+    stored: Stored,
+    order: Vec<(i64, u32)>,
+    spare: Batch,
+    places: Vec<Place>,
+}
+
+/// Where the rows of a person are.
+#[derive(Debug)]
+struct Place {
+    person: u32,
+    /// In the block.
+    rows: Range<usize>,
+    /// In the order of recent rows.
+    keys: Range<usize>,
+}
+
+/// Rows of some persons as the block has them.
+#[derive(Debug, Default)]
+struct Stored {
+    batch: Batch,
+    who: Vec<u32>,
+    /// Raw columns of one read.
+    read: Batch,
+    read_who: Vec<u32>,
+}
+
+/// Hands all rows of a block to `add`, chunk by chunk, without the persons in `without` (ascending).
+pub(crate) fn block(
+    view: &View,
+    plan: &Plan,
+    block: &Block,
+    without: &[u32],
+    scratch: &mut Scratch,
+    add: &mut dyn FnMut(&Rows<'_>),
+) -> Result<()> {
+    if !plan.touches(block.head.min_at, block.head.max_at) {
+        return Ok(());
+    }
+    let columns = columns(view, plan, block);
+    let mut person = 0;
+    while person < block.persons.len() {
+        let start = block.rows_at(person).start;
+        let most = (start + CHUNK) as u64;
+        let n = block.ends[person..].partition_point(|end| u64::from(*end) <= most).max(1);
+        let rows = start..block.rows_at(person + n - 1).end;
+        let batch = &mut scratch.batch;
+        batch.set_rows(rows.len(), columns.len());
+        read(block, &columns, rows, &mut scratch.raw, batch)?;
+        batch.persons.clear();
+        batch.persons.extend_from_slice(&block.persons[person..person + n]);
+        batch.ends.clear();
+        batch.ends.extend(block.ends[person..person + n].iter().map(|end| end - start as u32));
+        let skip = between(without, batch.persons[0], batch.persons[n - 1]);
+        let rows = plan.rows(batch, skip)?;
+        if !rows.persons.is_empty() {
+            add(&rows);
+        }
+        person += n;
+    }
+    Ok(())
+}
+
+/// Those of an ascending list from `first` to `last`.
+pub(crate) fn between(list: &[u32], first: u32, last: u32) -> &[u32] {
+    &list[list.partition_point(|p| *p < first)..list.partition_point(|p| *p <= last)]
+}
+
+fn columns(view: &View, plan: &Plan, block: &Block) -> Vec<Option<usize>> {
+    plan.dims.iter().map(|dim| block.dimension(&view.dims[*dim].name)).collect()
+}
+
+fn read(
+    block: &Block,
+    columns: &[Option<usize>],
+    rows: Range<usize>,
+    raw: &mut Vec<u64>,
+    to: &mut Batch,
+) -> Result<()> {
+    block.read_at(rows.clone(), raw, &mut to.at)?;
+    block.read_event(rows.clone(), &mut to.event)?;
+    for (column, codes) in columns.iter().zip(&mut to.columns) {
+        match column {
+            Some(column) => block.read_codes(*column, rows.clone(), raw, codes)?,
+            // The dimension is younger than the block.
+            None => codes.fill(0),
+        }
+    }
+    Ok(())
+}
+
+/// Hands the rows of some persons (ascending, all of the range at position `range`) to `now` as they are in the view,
+/// and to `before`, where wanted, as the block has them.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn persons(
+    view: &View,
+    overlay: &Overlay,
+    plan: &Plan,
+    range: usize,
+    persons: &[u32],
+    scratch: &mut Scratch,
+    mut before: Option<&mut dyn FnMut(&Rows<'_>)>,
+    now: &mut dyn FnMut(&Rows<'_>),
+) -> Result<()> {
+    let block = view.ranges[range].block.as_deref();
+    let keys = &overlay.order.keys;
+    let mut rest = persons;
+    let (mut at, mut key) = (0, 0);
+    while !rest.is_empty() {
+        let Scratch { raw, batch, stored, order, spare, places } = scratch;
+        places.clear();
+        let mut rows = 0;
+        while let Some((person, later)) = rest.split_first() {
+            let mut place = Place { person: *person, rows: 0..0, keys: 0..0 };
+            if let Some(block) = block {
+                at = gallop(&block.persons, at, |p| p < person);
+                if block.persons.get(at) == Some(person) {
+                    place.rows = block.rows_at(at);
+                }
+            }
+            key = gallop(keys, key, |k| k.person < *person);
+            place.keys = key..gallop(keys, key, |k| k.person == *person);
+            rows += place.rows.len() + place.keys.len();
+            if rows > CHUNK && !places.is_empty() {
+                break;
+            }
+            places.push(place);
+            rest = later;
+        }
+        let unsettled = between(&overlay.unsettled, places[0].person, places[places.len() - 1].person);
+        stored.fill(view, plan, block, places, !unsettled.is_empty(), raw)?;
+        present(view, overlay, plan, places, unsettled, stored, raw, batch, order, spare)?;
+        if let Some(before) = before.as_deref_mut() {
+            let rows = plan.rows(&mut stored.batch, &[])?;
+            if !rows.persons.is_empty() {
+                before(&rows);
+            }
+        }
+        let rows = plan.rows(batch, &[])?;
+        if !rows.persons.is_empty() {
+            now(&rows);
+        }
+    }
+    Ok(())
+}
+
+/// First position from `from` on that is not `below`, where all that are come first; fast when it is near.
+fn gallop<T>(list: &[T], from: usize, below: impl Fn(&T) -> bool) -> usize {
+    let (mut at, mut step) = (from, 1);
+    while list.get(at + step - 1).is_some_and(&below) {
+        at += step;
+        step *= 2;
+    }
+    at + list[at..list.len().min(at + step)].partition_point(below)
+}
+
+impl Stored {
+    fn fill(
+        &mut self,
+        view: &View,
+        plan: &Plan,
+        block: Option<&Block>,
+        places: &[Place],
+        want_who: bool,
+        raw: &mut Vec<u64>,
+    ) -> Result<()> {
+        self.batch.clear(plan.dims.len());
+        self.who.clear();
+        let Some(block) = block else {
+            return Ok(());
+        };
+        let columns = columns(view, plan, block);
+        let mut at = 0;
+        while at < places.len() {
+            let start = places[at].rows.start;
+            let mut end = places[at].rows.end;
+            let mut to = at + 1;
+            if start == end {
+                at = to;
+                continue;
+            }
+            while let Some(next) = places.get(to).filter(|p| p.rows.is_empty() || p.rows.start - end <= GAP) {
+                end = end.max(next.rows.end);
+                to += 1;
+            }
+            let rows = start..end;
+            self.read.set_rows(rows.len(), columns.len());
+            read(block, &columns, rows.clone(), raw, &mut self.read)?;
+            if want_who {
+                self.read_who.resize(rows.len(), 0);
+                block.read_who(rows, &mut self.read_who)?;
+            }
+            for Place { person, rows, .. } in places[at..to].iter().filter(|p| !p.rows.is_empty()) {
+                let rows = rows.start - start..rows.end - start;
+                self.batch.append(&self.read, rows.clone());
+                if want_who {
+                    self.who.extend_from_slice(&self.read_who[rows]);
+                }
+                self.batch.persons.push(*person);
+                self.batch.ends.push(self.batch.at.len() as u32);
+            }
+            at = to;
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn append(&mut self, from: &Batch, rows: Range<usize>) {
+        self.at.extend_from_slice(&from.at[rows.clone()]);
+        self.event.extend_from_slice(&from.event[rows.clone()]);
+        for (to, from) in self.columns.iter_mut().zip(&from.columns) {
+            to.extend_from_slice(&from[rows.clone()]);
+        }
+    }
+
+    fn append_row(&mut self, from: &Batch, row: usize) {
+        self.append(from, row..row + 1);
+    }
+
+    /// Puts the rows from `start` on into order of time.
+    fn sort_from(&mut self, start: usize, order: &mut Vec<(i64, u32)>, spare: &mut Batch) {
+        if self.at[start..].is_sorted() {
+            return;
+        }
+        order.clear();
+        order.extend(self.at[start..].iter().enumerate().map(|(i, at)| (*at, (start + i) as u32)));
+        order.sort_unstable();
+        spare.clear(self.columns.len());
+        for (_, row) in order.iter() {
+            spare.append_row(self, *row as usize);
+        }
+        self.at.truncate(start);
+        self.event.truncate(start);
+        self.columns.iter_mut().for_each(|column| column.truncate(start));
+        self.append(spare, 0..spare.at.len());
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn present(
+    view: &View,
+    overlay: &Overlay,
+    plan: &Plan,
+    places: &[Place],
+    unsettled: &[u32],
+    stored: &Stored,
+    raw: &mut Vec<u64>,
+    out: &mut Batch,
+    order: &mut Vec<(i64, u32)>,
+    spare: &mut Batch,
+) -> Result<()> {
+    out.clear(plan.dims.len());
+    let mut next = 0;
+    for Place { person, keys, .. } in places {
+        let start = out.at.len();
+        if stored.batch.persons.get(next) == Some(person) {
+            let from = if next == 0 { 0 } else { stored.batch.ends[next - 1] as usize };
+            let rows = from..stored.batch.ends[next] as usize;
+            next += 1;
+            if unsettled.binary_search(person).is_ok() {
+                for row in rows {
+                    let who = stored.who[row];
+                    if view.placed.get(who) == Some(*person) && view.root(who) == *person {
+                        out.append_row(&stored.batch, row);
+                    }
+                }
+            } else {
+                out.append(&stored.batch, rows);
+            }
+        }
+        for (_, who, from) in overlay.incoming(*person) {
+            incoming(view, plan, *who, *from, raw, out, spare)?;
+        }
+        for key in &overlay.order.keys[keys.clone()] {
+            let (chunk, at) = view.recents.place(key.position as usize);
+            out.at.push(key.at);
+            out.event.push(chunk.event[at]);
+            for (column, dim) in out.columns.iter_mut().zip(&plan.dims) {
+                column.push(chunk.dims.get(*dim).map_or(0, |codes| codes[at]));
+            }
+        }
+        if out.at.len() > start {
+            out.sort_from(start, order, spare);
+            out.persons.push(*person);
+            out.ends.push(out.at.len() as u32);
+        }
+    }
+    Ok(())
+}
+
+/// Appends rows of an identifier that lie under another person.
+fn incoming(
+    view: &View,
+    plan: &Plan,
+    who: u32,
+    from: u32,
+    raw: &mut Vec<u64>,
+    out: &mut Batch,
+    spare: &mut Batch,
+) -> Result<()> {
+    let Some(block) = view.ranges[view.range_of(from)].block.as_deref() else {
+        return Ok(());
+    };
+    let rows = block.rows_of(from);
+    let columns = columns(view, plan, block);
+    spare.set_rows(rows.len(), columns.len());
+    read(block, &columns, rows.clone(), raw, spare)?;
+    let mut whos = vec![0; rows.len()];
+    block.read_who(rows, &mut whos)?;
+    for row in (0..whos.len()).filter(|row| whos[*row] == who) {
+        out.append_row(spare, row);
+    }
+    Ok(())
+}
