@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use burgeon_server::app::demo::DemoOptions;
+use burgeon_server::app::demo::events::EVENTS_PER_ACCOUNT;
 use burgeon_server::app::import::Progress;
 use clap::Args;
 
@@ -28,6 +29,9 @@ pub struct Demo {
     /// Subscription changes for each account on average (default: about 4); for benchmarks
     #[arg(long, value_name = "N")]
     changes: Option<f64>,
+    /// Events of people on the site and in the product (default: 250 for each account, five million of 20,000); 0 for none
+    #[arg(long, value_name = "N")]
+    events: Option<u64>,
     /// New records keep arriving while it is served, one every so many seconds; `off` keeps it still
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = pace)]
     live: Pace,
@@ -47,9 +51,10 @@ impl Demo {
             changes_per_customer: self.changes,
             ..DemoOptions::new(self.seed, workspace.now())
         };
+        let events = self.events.unwrap_or(self.customers.saturating_mul(EVENTS_PER_ACCOUNT));
         let progress = Arc::new(Progress::default());
         let bar = Bar::show("demo company".to_owned(), &progress);
-        let filled = workspace.fill_demo(options, &progress).await;
+        let filled = workspace.fill_demo(options, events, &progress).await;
         drop(bar);
         if !filled? {
             eprintln!("{} holds the demo company already; it is taken as it is", global.data.display());

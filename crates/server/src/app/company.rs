@@ -1,5 +1,6 @@
 //! The demo company as a workspace: filled once, and alive while it is served.
 
+use super::demo::events::{DemoEvents, LiveEvents};
 use super::demo::{Demo, DemoOptions, Live};
 use super::import::Progress;
 use super::settings::Scalar;
@@ -26,6 +27,9 @@ struct Drawn {
     now: jiff::Timestamp,
     years: u32,
     changes_per_customer: Option<f64>,
+    /// Events; none in a company that was drawn before there were any.
+    #[serde(default)]
+    events: u64,
     complete: bool,
 }
 
@@ -43,8 +47,14 @@ impl Drawn {
 
 impl Workspace {
     /// Fills the workspace with the demo company, all tables by import. A workspace that is the demo company already stays
-    /// as it is; one with other records is refused. `progress` counts rows, and accounts as bytes.
-    pub async fn fill_demo(self: &Arc<Self>, options: DemoOptions, progress: &Arc<Progress>) -> Result<bool> {
+    /// as it is; one with other records is refused. `events` is the number of events of its people. `progress` counts rows, and
+    /// accounts and events as bytes.
+    pub async fn fill_demo(
+        self: &Arc<Self>,
+        options: DemoOptions,
+        events: u64,
+        progress: &Arc<Progress>,
+    ) -> Result<bool> {
         match self.drawn().await? {
             Some(drawn) if drawn.complete => return Ok(false),
             // A process that ended half way: the same rows again change nothing.
@@ -68,11 +78,12 @@ impl Workspace {
             now: options.now,
             years: options.years,
             changes_per_customer: options.changes_per_customer,
+            events,
             complete: false,
         };
         self.remember(&drawn).await?;
         let (lake, counters) = (self.lake().clone(), progress.clone());
-        counters.total.store(options.customers, Ordering::Relaxed);
+        counters.total.store(options.customers.saturating_add(events), Ordering::Relaxed);
         let writers = blocking(move || {
             let mut writers: BTreeMap<&'static str, BulkWriter> = BTreeMap::new();
             let mut company = Demo::new(options);
@@ -93,11 +104,59 @@ impl Workspace {
         for (_, writer) in writers {
             writer.finish().await?;
         }
+        if events > 0 {
+            self.fill_people(options, progress).await?;
+            self.fill_events(options, events, progress).await?;
+        }
         let name = BTreeMap::from([("name".to_owned(), Scalar::Text(NAME.to_owned()))]);
         self.set_settings(&name, SCOPE).await?;
         drawn.complete = true;
         self.remember(&drawn).await?;
         Ok(true)
+    }
+
+    /// The people of the company, before anything that they do.
+    async fn fill_people(&self, options: DemoOptions, progress: &Arc<Progress>) -> Result<()> {
+        let (lake, counters) = (self.lake().clone(), progress.clone());
+        let writers = blocking(move || {
+            let mut writers: BTreeMap<&'static str, BulkWriter> = BTreeMap::new();
+            for (table, batch) in DemoEvents::people(options) {
+                if !writers.contains_key(table.name) {
+                    writers.insert(table.name, lake.bulk(table.name)?);
+                }
+                if let Some(writer) = writers.get(table.name) {
+                    writer.write(&batch)?;
+                }
+                counters.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            }
+            Ok(writers)
+        })
+        .await?;
+        for (_, writer) in writers {
+            writer.finish().await?;
+        }
+        Ok(())
+    }
+
+    /// What the people of the company do.
+    async fn fill_events(&self, options: DemoOptions, events: u64, progress: &Arc<Progress>) -> Result<()> {
+        let (lake, counters) = (self.lake().clone(), progress.clone());
+        let bulk = blocking(move || {
+            let bulk = lake.events().bulk()?;
+            let mut company = DemoEvents::new(options, events);
+            while let Some((table, batch)) = company.next() {
+                if table.name == "events" {
+                    bulk.write(&batch)?;
+                    counters.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                }
+                let done = options.customers as f64 + company.progress() * events as f64;
+                counters.bytes.store(done as u64, Ordering::Relaxed);
+            }
+            Ok(bulk)
+        })
+        .await?;
+        bulk.finish().await?;
+        Ok(())
     }
 
     /// Whether this is the demo company.
@@ -116,12 +175,16 @@ impl Workspace {
             }
         };
         let mut company = Live::new(drawn.options(), self.now());
+        let mut people = (drawn.events > 0).then(|| LiveEvents::new(drawn.options(), self.now()));
         loop {
             tokio::select! {
                 () = tokio::time::sleep(pace) => {}
                 _ = stop.wait_for(|stop| *stop) => return,
             }
-            for (table, batch) in company.next(self.now()) {
+            let now = self.now();
+            let records = company.next(now);
+            let done = people.as_mut().map(|people| people.next(now, &records)).unwrap_or_default();
+            for (table, batch) in records.into_iter().chain(done) {
                 if let Err(error) = self.lake().append(table.name, batch).await {
                     tracing::error!(
                         table = table.name,

@@ -54,7 +54,7 @@ impl Account {
         self.people.push(owner);
         self.arrive(world, &mut dice, history, first_plan, outbound);
         self.invite(world, &mut dice, history);
-        for who in 0..self.people.len() {
+        for who in (0..self.people.len()).filter(|_| rate > 0.0) {
             self.work(world, &mut dice, history, who, rate);
         }
         let people = &self.people;

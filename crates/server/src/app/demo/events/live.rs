@@ -128,7 +128,7 @@ impl LiveEvents {
         for _ in 0..20 {
             let number = self.dice.between(0, total as i64 - 1) as u64;
             self.history.draw(&self.world, self.options.seed, number, total, self.seat_changes);
-            self.account.draw(&self.world, self.options.seed ^ SALT, number, &self.history, 1e-3);
+            self.account.draw(&self.world, self.options.seed ^ SALT, number, &self.history, 0.0);
             if !self.account.is_open(self.world.now) {
                 continue;
             }

@@ -36,8 +36,8 @@ use write::{Who, Writer};
 
 pub use live::LiveEvents;
 
-/// Events of the demo company where nobody asks for another number.
-pub const EVENTS: u64 = 5_000_000;
+/// Events of the demo company for each account where nobody asks for another number: five million of 20,000 accounts.
+pub const EVENTS_PER_ACCOUNT: u64 = 250;
 
 /// The share of all events that people of accounts cause; the others come from visitors.
 const BY_ACCOUNTS: f64 = 0.68;
@@ -70,21 +70,35 @@ pub struct DemoEvents {
     visits: Vec<Event>,
     text: String,
     next: u64,
+    /// Whether the people of all accounts are wanted, and nothing of what they do.
+    only_people: bool,
 }
 
 impl DemoEvents {
+    /// The people of the company of these options alone, all of them, with their links. A store that knows them before
+    /// their events come need not find out later who is who.
+    pub fn people(options: DemoOptions) -> DemoEvents {
+        let world = World::new(&options);
+        // Who there is does not depend on how much they do.
+        DemoEvents { only_people: true, ..DemoEvents::at_rate(options, world, 0, 0.0) }
+    }
+
     /// The events of the company of these options, exactly `events` of them. With fewer than about fifteen for each account the
     /// last accounts have none.
     pub fn new(options: DemoOptions, events: u64) -> DemoEvents {
         let world = World::new(&options);
         let seat_changes = options.seat_changes(&world);
         let rate = natural_rate(&options, &world, seat_changes, events as f64 * BY_ACCOUNTS);
+        DemoEvents::at_rate(options, world, events, rate)
+    }
+
+    fn at_rate(options: DemoOptions, world: World, events: u64, rate: f64) -> DemoEvents {
         DemoEvents {
             writer: Writer::new(options.seed, events),
             rows: TABLES.iter().filter_map(|name| table(name)).map(|table| Rows::new(table, 1)).collect(),
+            seat_changes: options.seat_changes(&world),
             options,
             world,
-            seat_changes,
             rate,
             wanted: events,
             ready: VecDeque::new(),
@@ -93,6 +107,7 @@ impl DemoEvents {
             visits: Vec::new(),
             text: String::new(),
             next: 0,
+            only_people: false,
         }
     }
 
@@ -190,18 +205,19 @@ impl Iterator for DemoEvents {
             if let Some(ready) = self.ready.pop_front() {
                 return Some(ready);
             }
-            if self.writer.left == 0 {
+            let accounts = self.options.customers.max(1);
+            let done = if self.only_people { self.next >= accounts } else { self.writer.left == 0 };
+            if done {
                 self.gather();
                 return self.ready.pop_front();
             }
-            let accounts = self.options.customers.max(1);
             if self.next < accounts {
                 self.write_account(self.next);
             } else {
                 self.write_visitor(self.next - accounts);
             }
             self.next += 1;
-            if self.rows.last().is_some_and(|rows| rows.len() >= BATCH_ROWS) {
+            if self.rows.iter().any(|rows| rows.len() >= BATCH_ROWS) {
                 self.gather();
             }
         }

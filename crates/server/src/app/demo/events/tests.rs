@@ -131,6 +131,19 @@ fn people_are_known_before_they_do_anything() {
 }
 
 #[test]
+fn people_alone_are_the_same_people() {
+    let drawn = draw(options(300), 120_000);
+    let mut alone: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (table, batch) in DemoEvents::people(options(300)) {
+        let column = if table.name == "persons" { "email" } else { "from_id" };
+        alone.entry(table.name).or_default().extend(texts(&[batch], column));
+    }
+    assert_eq!(alone["persons"], texts(&drawn.persons, "email"));
+    assert_eq!(alone["identity_links"], texts(&drawn.links, "from_id"));
+    assert_eq!(alone.len(), 2);
+}
+
+#[test]
 fn who_is_unknown_before_is_a_user_after() {
     let drawn = draw(options(300), 120_000);
     let (from, to) = (texts(&drawn.links, "from_id"), texts(&drawn.links, "to_id"));
