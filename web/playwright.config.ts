@@ -7,7 +7,7 @@ export default defineConfig({
   testIgnore: process.env.BURGEON_EVENTS ? [] : ['events-*.spec.ts'],
   // The tests' own build of the program is not optimised, and a busy machine is slower still.
   timeout: 180_000,
-  expect: { timeout: Number(process.env.EXPECT_TIMEOUT ?? 45_000) },
+  expect: { timeout: 45_000 },
   workers: 1,
   retries: 0,
   reporter: [['list']],
