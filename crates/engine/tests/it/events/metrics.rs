@@ -302,7 +302,7 @@ async fn visits_are_those_of_a_walk_through_each_person() {
     let engine = engine(&lake, 50 * DAY).await;
     let sql = "SELECT person_id, CAST(at AS BIGINT), path, pages, seconds, bounced, is_returning FROM visits";
     let limits = burgeon_engine::plan::sql::SqlLimits { rows: 100_000, ..Default::default() };
-    let got = engine.sql(sql, &limits).await.expect("visits");
+    let got = engine.sql(sql, limits).await.expect("visits");
     let mut seen: Vec<Visit> = Vec::new();
     for batch in &got.batches {
         let cell = |column: usize, row: usize| {

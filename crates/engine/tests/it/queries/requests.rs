@@ -361,7 +361,7 @@ fn expected(rows: &[Row], request: &BaseRequest) -> oracle::Answer {
         BaseMeasure::Balance { .. } => oracle::sums(rows, &request.spans, by),
         BaseMeasure::PositiveEntities { .. } => oracle::positive(rows, &request.spans, by),
         BaseMeasure::Cohort { take, .. } => oracle::cohort(rows, &request.spans, by, *take),
-        BaseMeasure::Aggregate { .. } => unreachable!(),
+        other => unreachable!("not among the requests: {other:?}"),
     }
 }
 
