@@ -10,7 +10,9 @@ use burgeon_core::time::{Grain, Period};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use crate::base::{Aggregate, BaseMeasure, BaseRequest, ConversionTake, Dimension, Filter, Money, Span, Target};
+use crate::base::{
+    Aggregate, BaseMeasure, BaseRequest, ConversionTake, Dimension, Filter, Money, Span, Target,
+};
 use crate::catalog::{Catalog, resolve};
 use crate::definition::{
     ConversionFigure, CumulativeAggregate, Kind, Metric, ModelTake, SimpleAggregate, Window,
