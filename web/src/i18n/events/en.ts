@@ -183,6 +183,7 @@ export const events = {
   'meaning.often': 'at least {n} times',
   'meaning.oftenWithin': 'at least {n} times within {within}',
   'meaning.or': ' or ',
+  'meaning.others': { one: '{n} more name would count', other: '{n} more names would count' },
   'meaning.own': 'own choice',
   'meaning.reset': 'As usual again',
   'meaning.save': 'Save',

@@ -185,6 +185,7 @@ export const events: EventsMessages = {
   'meaning.often': 'не меньше {n} раз',
   'meaning.oftenWithin': 'не меньше {n} раз за {within}',
   'meaning.or': ' или ',
+  'meaning.others': { one: 'ещё {n} имя засчитывается', few: 'ещё {n} имени засчитываются', many: 'ещё {n} имён засчитываются', other: 'ещё {n} имени засчитываются' },
   'meaning.own': 'свой выбор',
   'meaning.reset': 'Вернуть как обычно',
   'meaning.save': 'Сохранить',

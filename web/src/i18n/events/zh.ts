@@ -185,6 +185,7 @@ export const events: EventsMessages = {
   'meaning.often': '至少 {n} 次',
   'meaning.oftenWithin': '{within} 内至少 {n} 次',
   'meaning.or': ' 或 ',
+  'meaning.others': { other: '另有 {n} 个名称也算' },
   'meaning.own': '自定义',
   'meaning.reset': '恢复默认',
   'meaning.save': '保存',
