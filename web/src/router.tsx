@@ -20,12 +20,22 @@ function Root() {
   );
 }
 
+/** The frame itself failed: the words have to be brought along. */
+function Broken({ error }: { error: unknown }) {
+  const language = useLanguage();
+  return (
+    <I18nProvider {...language} currency="USD" zone="UTC">
+      <ErrorBox error={error} />
+    </I18nProvider>
+  );
+}
+
 function Missing() {
   const { t } = useI18n();
   return <div className="page"><Empty title={t('error.noPage')}>{t('error.noPage.why')}</Empty></div>;
 }
 
-const root = createRootRoute({ component: Root, validateSearch: (raw: Record<string, unknown>): Search => readSearch(raw), notFoundComponent: Missing, errorComponent: ({ error }) => <ErrorBox error={error} /> });
+const root = createRootRoute({ component: Root, validateSearch: (raw: Record<string, unknown>): Search => readSearch(raw), notFoundComponent: Missing, errorComponent: Broken });
 const route = (path: string, component: RouteComponent): AnyRoute => createRoute({ getParentRoute: () => root, path, component }) as AnyRoute;
 
 const tree = root.addChildren([
@@ -54,6 +64,8 @@ export const router: AnyRouter = createRouter({
   routeTree: tree,
   parseSearch: parseAddress,
   stringifySearch: writeAddress,
+  // A page that fails does so in its own place; the rail stays.
+  defaultErrorComponent: ({ error, reset }) => <div className="page"><ErrorBox error={error} retry={reset} /></div>,
   defaultPreload: 'intent',
   defaultPreloadStaleTime: 0,
   scrollRestoration: true,

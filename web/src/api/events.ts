@@ -154,7 +154,8 @@ export interface PersonEvent {
 /** Something of the customer: a movement, an invoice, a payment. */
 export interface PersonRecord {
   at: string;
-  kind: 'record';
+  /** The table, or `movement`; never `event`. */
+  kind: string;
   title_key: string;
   params: Record<string, unknown>;
   amount: number | null;
@@ -163,6 +164,7 @@ export interface PersonRecord {
 }
 
 export type PersonItem = PersonEvent | PersonRecord;
+export const isEvent = (item: PersonItem): item is PersonEvent => item.kind === 'event';
 
 export interface PersonPage {
   person: {

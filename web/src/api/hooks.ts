@@ -2,16 +2,20 @@
 import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { ApiError, get, type Params } from './client';
 import type {
-  Changes, CustomerList, CustomerPage, Dashboard, Explain, ImportRun, Metric, MetricDetail, QueryResult, RecordPage, Reject, Release, Rows, Segment, Setting, Workspace,
+  Changes, CustomerList, CustomerPage, Dashboard, Explain, ImportRun, Metric, MetricDetail, QueryResult, RecordPage, Reject, Release, Rows, Segment, Setting, Unit, Workspace,
 } from './types';
 
 const slow = 5 * 60_000;
+
+/** Durations are averages of seconds, though definitions have no such unit and call them counts. */
+export const unitOf = (metric: string, unit: Unit): Unit => (unit === 'count' && metric.endsWith('_duration') ? 'seconds' : unit);
+const measured = (r: QueryResult): QueryResult => ({ ...r, series: r.series.map((s) => ({ ...s, unit: unitOf(s.metric, s.unit) })) });
 
 export const useWorkspace = () =>
   useQuery({ queryKey: ['workspace'], queryFn: ({ signal }) => get<Workspace>('/workspace', {}, signal), staleTime: 30_000 });
 
 export const useMetrics = () =>
-  useQuery({ queryKey: ['catalog'], queryFn: ({ signal }) => get<{ metrics: Metric[] }>('/metrics', {}, signal).then((r) => r.metrics), staleTime: slow });
+  useQuery({ queryKey: ['catalog'], queryFn: ({ signal }) => get<{ metrics: Metric[] }>('/metrics', {}, signal).then((r) => r.metrics.map((m) => ({ ...m, unit: unitOf(m.name, m.unit) }))), staleTime: slow });
 
 export const useMetricDetail = (name: string | undefined) =>
   useQuery({
@@ -31,7 +35,7 @@ export interface QueryArgs {
 export const useFigures = ({ metrics, params, enabled = true }: QueryArgs) =>
   useQuery({
     queryKey: ['figures', metrics, params],
-    queryFn: ({ signal }) => get<QueryResult>('/query', { metrics: metrics.join(','), ...params }, signal),
+    queryFn: ({ signal }): Promise<QueryResult> => get<QueryResult>('/query', { metrics: metrics.join(','), ...params }, signal).then(measured),
     placeholderData: keepPreviousData,
     enabled: enabled && metrics.length > 0,
   });
@@ -46,7 +50,7 @@ export function useFigureSet({ metrics, params, enabled = true }: QueryArgs) {
   const each = useQueries({
     queries: (refused ? metrics : []).map((metric) => ({
       queryKey: ['figures', [metric], params, 'alone'],
-      queryFn: ({ signal }: { signal: AbortSignal }) => get<QueryResult>('/query', { metrics: metric, ...params }, signal),
+      queryFn: ({ signal }: { signal: AbortSignal }) => get<QueryResult>('/query', { metrics: metric, ...params }, signal).then(measured),
     })),
   });
   if (!refused) return { data: all.data, error: all.error, isPlaceholderData: all.isPlaceholderData, refetch: all.refetch, failed: new Map<string, unknown>() };
@@ -62,7 +66,7 @@ export function useFigureSet({ metrics, params, enabled = true }: QueryArgs) {
 export const useExplain = (metric: string | undefined, params: Params, enabled = true) =>
   useQuery({
     queryKey: ['figures', [metric], 'explain', params],
-    queryFn: ({ signal }) => get<Explain>('/explain', { metric, ...params }, signal),
+    queryFn: ({ signal }): Promise<Explain> => get<Explain>('/explain', { metric, ...params }, signal).then((x) => ({ ...x, unit: unitOf(x.metric, x.unit) })),
     placeholderData: keepPreviousData,
     enabled: Boolean(metric) && enabled,
   });

@@ -3,6 +3,8 @@ import type { FunnelAnswer } from '../api/events';
 import { averageCurve, retentionRows } from './curve';
 import { flow, flowHeight } from './flow';
 import { funnelRows, funnelTotal, weakest } from './funnel';
+import { colours } from './colours';
+import { lifecycleFigure, stacksBefore } from './lifecycle';
 import { column, crc32, toCsv, toXlsx, zip } from './sheet';
 
 describe('funnels', () => {
@@ -121,5 +123,23 @@ describe('files', () => {
     expect(text).toContain('&#60;b&#62;&#38;&#34;');
     expect(text).toContain('<sheet name="a b"');
     expect(text).not.toContain('<b>&"');
+  });
+});
+
+describe('the lifecycle', () => {
+  const period = (label: string) => ({ label, start: label, end: label, complete: true });
+  const own = { periods: [period('2026-02'), period('2026-03')], series: [{ state: 'new' as const, values: [3, 4] }, { state: 'returning' as const, values: [7, 8] }, { state: 'dormant' as const, values: [2, 1] }], as_of: '' };
+  const old = { periods: [period('2026-01')], series: [{ state: 'new' as const, values: [1] }, { state: 'returning' as const, values: [5] }, { state: 'dormant' as const, values: [6] }], as_of: '' };
+  const name = (s: string) => s;
+  it('has who went quiet below the line', () => {
+    const figure = lifecycleFigure(own, undefined, name, colours('light'));
+    expect(figure.lines.map((l) => [l.key, ...l.values])).toEqual([['new', 3, 4], ['returning', 7, 8], ['dormant', -2, -1]]);
+    expect(stacksBefore(figure)).toEqual({ active: [null, null], quiet: [null, null] });
+  });
+  it('stands beside an earlier range, period by period, with nothing where that is shorter', () => {
+    const figure = lifecycleFigure(own, old, name, colours('light'));
+    expect(figure.comparePeriods).toEqual(old.periods);
+    expect(figure.lines.map((l) => l.compare)).toEqual([[1, null], [5, null], [-6, null]]);
+    expect(stacksBefore(figure)).toEqual({ active: [6, null], quiet: [-6, null] });
   });
 });

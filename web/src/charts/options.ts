@@ -135,7 +135,7 @@ export function lines(figure: Figure, c: Colours, w: Words, options: { releases?
 const hatch = (c: Colours): Item => ({ symbol: 'rect', dashArrayX: [1, 0], dashArrayY: [2, 3], rotation: Math.PI / 4, color: c.surface });
 
 /** Stacked bars around zero; the unfinished period is hatched. */
-export function bars(figure: Figure, c: Colours, w: Words, options: { releases?: readonly Release[]; net?: { name: string; values: (number | null)[] }; sum?: string } = {}): EChartsOption {
+export function bars(figure: Figure, c: Colours, w: Words, options: { releases?: readonly Release[]; net?: { name: string; values: (number | null)[] }; sum?: string; before?: readonly { name: string; values: (number | null)[] }[] } = {}): EChartsOption {
   const unit = figure.lines[0]?.unit ?? 'count';
   const releases = options.releases ?? [];
   const series: Item[] = figure.lines.map((line, i) => ({
@@ -146,6 +146,9 @@ export function bars(figure: Figure, c: Colours, w: Words, options: { releases?:
   }));
   if (options.net)
     series.push({ id: 'net', name: options.net.name, type: 'line', data: options.net.values, symbol: 'circle', symbolSize: 5, z: 5, silent: true, lineStyle: { color: c.text, width: 1.5 }, itemStyle: { color: c.text, borderColor: c.surface, borderWidth: 1 }, emphasis: { disabled: true } });
+  // What is compared with: thin dashed steps over the stacks.
+  for (const [k, b] of (options.before ?? []).entries())
+    series.push({ id: `before~${k}`, name: b.name, type: 'line', step: 'middle', data: b.values, showSymbol: false, silent: true, z: 4, lineStyle: { color: c.compare, width: 1.2, type: [3, 3] }, itemStyle: { color: c.compare }, emphasis: { disabled: true } });
   return {
     ...frame(figure, c, w, unit, true),
     tooltip: {
@@ -155,7 +158,8 @@ export function bars(figure: Figure, c: Colours, w: Words, options: { releases?:
         const index = (params as { dataIndex: number }[])[0]?.dataIndex ?? 0;
         const body = figure.lines.map((line, i) => row(dot(colourOf(line, i, c)), line.name, w.value(line.values[index] ?? null, unit)));
         if (options.net) body.push(row('', options.net.name, w.value(options.net.values[index] ?? null, unit), true));
-        else if (options.sum) body.push(row('', options.sum, w.value(figure.lines.reduce((s, l) => s + (l.values[index] ?? 0), 0), unit), true));
+        for (const b of options.before ?? []) if (b.values[index] !== null && b.values[index] !== undefined) body.push(row('', b.name, w.value(b.values[index] ?? null, unit)));
+        if (!options.net && options.sum) body.push(row('', options.sum, w.value(figure.lines.reduce((s, l) => s + (l.values[index] ?? 0), 0), unit), true));
         return head(figure, index, w, releases) + body.join('');
       },
     },

@@ -4,3 +4,4 @@ export { columns } from './columns';
 export { curves } from './curve';
 export { flow, pathBars } from './flow';
 export { funnelBars } from './funnel';
+export { lifecycleFigure, stacksBefore } from './lifecycle';

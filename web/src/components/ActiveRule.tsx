@@ -5,15 +5,16 @@ import { useState } from 'react';
 import { send } from '../api/client';
 import { useMeanings, useNames, type Meaning } from '../api/events';
 import { useI18n } from '../i18n/context';
-import { stepLabel } from '../state/step';
+import { useStepWords } from '../state/useEventWords';
 import { ErrorBox, Loaded } from './states';
 import { StepList } from './StepField';
 
 /** The rule in words. */
 export function useMeaningWords(): (m: Meaning) => string {
   const { t } = useI18n();
+  const step = useStepWords();
   return (m) => {
-    const steps = m.steps.map((s) => stepLabel(s, t('step.any'))).join(t('meaning.or'));
+    const steps = m.steps.map(step).join(t('meaning.or'));
     const often = (m.at_least ?? 1) > 1 ? ` · ${m.within ? t('meaning.oftenWithin', { n: m.at_least ?? 1, within: m.within }) : t('meaning.often', { n: m.at_least ?? 1 })}` : '';
     return m.steps.length ? steps + often : t('meaning.nothing');
   };

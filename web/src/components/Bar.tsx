@@ -85,7 +85,7 @@ export function useDimensions(): Dimension[] {
 }
 
 function AddFilter() {
-  const { t, text, dim } = useI18n();
+  const { t, dim, dimName } = useI18n();
   const view = useView();
   const dimensions = useDimensions();
   const [open, setOpen] = useState(false);
@@ -113,7 +113,7 @@ function AddFilter() {
       </Popover.Target>
       <Popover.Dropdown>
         <div className="stack" style={{ width: 260 }}>
-          <Select size="xs" label={t('filter.dimension')} searchable data={dimensions.map((d) => ({ value: d.name, label: text(d.label) || d.name }))} value={dimension} onChange={(v) => { setDimension(v); setValues([]); }} comboboxProps={{ withinPortal: false }} />
+          <Select size="xs" label={t('filter.dimension')} searchable data={dimensions.map((d) => ({ value: d.name, label: dimName(d.name, d.label) })).sort((a, b) => a.label.localeCompare(b.label))} value={dimension} onChange={(v) => { setDimension(v); setValues([]); }} comboboxProps={{ withinPortal: false }} />
           <SegmentedControl size="xs" data={[{ value: 'is', label: t('filter.is') }, { value: 'not', label: t('filter.not') }]} value={not} onChange={setNot} aria-label={t('filter.how')} />
           <MultiSelect size="xs" label={t('filter.values')} searchable disabled={!dimension} data={options.map((v) => ({ value: v, label: dim(dimension ?? '', v) }))} value={values} onChange={setValues} searchValue={typed} onSearchChange={setTyped} nothingFoundMessage={t('filter.noValues')} comboboxProps={{ withinPortal: false }} maxDropdownHeight={180} />
           <Button size="xs" onClick={apply} disabled={!values.length}>{t('filter.apply')}</Button>
@@ -124,7 +124,7 @@ function AddFilter() {
 }
 
 function Chips() {
-  const { t, text, dim } = useI18n();
+  const { t, dim, dimName } = useI18n();
   const { where, set } = useView();
   const dimensions = useDimensions();
   return (
@@ -132,7 +132,7 @@ function Chips() {
       {where.map((w, i) => {
         const f = readFilter(w);
         if (!f) return null;
-        const label = text(dimensions.find((d) => d.name === f.dim)?.label) || f.dim;
+        const label = dimName(f.dim, dimensions.find((d) => d.name === f.dim)?.label);
         const replace = (next: string | null) => set({ where: where.flatMap((x, k) => (k === i ? (next ? [next] : []) : [x])) });
         return (
           <span className="chip" key={w}>

@@ -7,11 +7,11 @@ import { Icon } from './Icon';
 import { splitChoices } from '../state/splits';
 
 export function Breakdown({ metric }: { metric: string }) {
-  const { t, text } = useI18n();
+  const { t, dimName } = useI18n();
   const view = useView();
   const about = useMetrics().data?.find((m) => m.name === metric);
   const choices = splitChoices(about);
-  const label = (name: string) => text(about?.dimensions.find((d) => d.name === name)?.label) || name;
+  const label = (name: string) => dimName(name, about?.dimensions.find((d) => d.name === name)?.label);
   if (!choices.length) return null;
   return (
     <Menu position="bottom-end">

@@ -5,7 +5,7 @@ import { useMetrics, useWorkspace } from '../api/hooks';
 import { useI18n } from '../i18n/context';
 import { useView } from '../state/useView';
 import '../styles-events.css';
-import { EventLine } from './EventLine';
+import { byTime, EventLine } from './EventLine';
 import { MetricChart } from './MetricChart';
 import { PersonLink } from './People';
 import { Loaded } from './states';
@@ -44,7 +44,7 @@ export function CustomerPeople({ customer }: { customer: string }) {
       {recent.data?.events.length ? (
         <section className="panel wide-panel" aria-label={t('customer.did')}>
           <header className="panel-head"><div className="panel-title"><h2>{t('customer.did')}</h2></div><Link to="/live" search={carry as never} className="small">{t('page.live')}</Link></header>
-          <ol className="event-lines">{recent.data.events.slice(0, 15).map((e) => <EventLine key={`${e.person_id}|${e.event_id}`} event={e} seconds={false} />)}</ol>
+          <ol className="event-lines dated">{[...recent.data.events].sort(byTime).slice(0, 12).map((e) => <EventLine key={`${e.person_id}|${e.event_id}`} event={e} seconds={false} person={list?.find((p) => p.person_id === e.person_id)?.name ?? null} />)}</ol>
         </section>
       ) : null}
     </div>

@@ -5,7 +5,7 @@ import type { Params } from '../api/client';
 import type { MetricDetail, Tree } from '../api/types';
 import { useI18n } from '../i18n/context';
 import { useView } from '../state/useView';
-import { Markdown } from './Markdown';
+import { Inline, Markdown } from './Markdown';
 import { Loaded } from './states';
 
 function Part({ node, depth }: { node: Tree; depth: number }) {
@@ -69,6 +69,9 @@ export function Lineage({ detail, onPick }: { detail: MetricDetail; onPick?: (na
   );
 }
 
+/** The prose begins with the summary, which stands above it already (on the metric's own page under its name). */
+const withoutFirst = (prose: string): string => prose.split(/\n\s*\n/).slice(1).join('\n\n');
+
 export function Definition({ metric, params, compact = false }: { metric: string; params: Params; compact?: boolean }) {
   const { t, text } = useI18n();
   const query = useMetricDetail(metric);
@@ -77,21 +80,21 @@ export function Definition({ metric, params, compact = false }: { metric: string
     <Loaded query={query} height={300}>
       {(d) => (
         <div className="definition">
-          <p className="lead">{text(d.summary)}</p>
+          {compact ? <p className="lead"><Inline text={text(d.summary)} /></p> : null}
           <Formula metric={metric} formula={d.formula} params={params} />
-          {text(d.prose) ? <Markdown source={text(d.prose)} /> : null}
+          <Markdown source={withoutFirst(text(d.prose) ?? '')} />
           {d.settings.length ? (
-            <>
-              <h4>{t('definition.rules')}</h4>
+            <details>
+              <summary>{t('definition.rules')}</summary>
               <dl className="rules">
                 {d.settings.map((s) => (
                   <div key={s.name}>
                     <dt><code>{s.name}</code> = <code>{String(s.value)}</code></dt>
-                    <dd className="muted">{text(s.doc)}</dd>
+                    <dd className="muted"><Inline text={text(s.doc)} /></dd>
                   </div>
                 ))}
               </dl>
-            </>
+            </details>
           ) : null}
           <h4>{t('lineage.label')}</h4>
           <Lineage detail={d} />

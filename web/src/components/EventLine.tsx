@@ -2,7 +2,8 @@
 import { useState } from 'react';
 import type { EventRow } from '../api/events';
 import { useI18n } from '../i18n/context';
-import { eventLabel } from '../state/step';
+import { useWorkspace } from '../api/hooks';
+import { useEventName } from '../state/useEventWords';
 import { usePersonName } from './People';
 import { Link } from '@tanstack/react-router';
 import { useView } from '../state/useView';
@@ -20,21 +21,28 @@ export function Properties({ of }: { of: Record<string, unknown> | null }) {
   );
 }
 
-export function EventLine({ event, seconds = true, who = true, fresh = false }: { event: EventRow; seconds?: boolean; who?: boolean; fresh?: boolean }) {
-  const { t, moment, dim } = useI18n();
+/** Newest first by the moment of the event, whatever the order of arrival. */
+export const byTime = (a: EventRow, b: EventRow): number => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0);
+
+export function EventLine({ event, seconds = true, who = true, fresh = false, person = null }: { event: EventRow; seconds?: boolean; who?: boolean; fresh?: boolean; person?: string | null }) {
+  const { t, moment, date, dim } = useI18n();
+  const eventName = useEventName();
+  const now = useWorkspace().data?.now;
   const { carry } = useView();
   const name = usePersonName();
   const [open, setOpen] = useState(false);
   const about = [event.path, event.channel ? dim('channel', event.channel) : null, event.country ? dim('country', event.country) : null, event.device ? dim('device', event.device) : null].filter(Boolean);
   const when = moment(event.at, seconds);
+  // The date is said unless it is today's.
+  const today = now !== undefined && date(event.at) === date(now);
   return (
     <li className={fresh ? 'event-line arrived' : 'event-line'}>
-      <time className="muted small" dateTime={event.at} title={when}>{when.replace(/^.*?(\d\d:\d\d(?::\d\d)?)$/, '$1')}</time>
+      <time className="muted small" dateTime={event.at} title={when}>{today ? when.replace(/^.*?(\d\d:\d\d(?::\d\d)?)$/, '$1') : moment(event.at)}</time>
       <button type="button" className="event-what" aria-expanded={open} onClick={() => setOpen(!open)}>
-        <strong>{eventLabel(event.event)}</strong>
+        <strong>{eventName(event.event)}</strong>
         <span className="muted small">{about.join(' · ')}</span>
       </button>
-      {who ? <span className="event-who"><Link to="/persons/$id" params={{ id: event.person_id }} search={carry as never}>{name({ person_id: event.person_id })}</Link></span> : null}
+      {who ? <span className="event-who"><Link to="/persons/$id" params={{ id: event.person_id }} search={carry as never}>{person || name({ person_id: event.person_id })}</Link></span> : null}
       {event.customer_id && who ? <Link className="event-customer" to="/customers/$id" params={{ id: event.customer_id }} search={carry as never} aria-label={t('event.customer', { id: event.customer_id })} title={event.customer_id}><Icon name="customers" size={14} /></Link> : <span />}
       {open ? <div className="event-more"><Properties of={event.properties} /></div> : null}
     </li>

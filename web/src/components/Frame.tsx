@@ -16,6 +16,7 @@ import { useView } from '../state/useView';
 import { Bar } from './Bar';
 import { Icon } from './Icon';
 import { Keys } from './Keys';
+import { Waiting } from './states';
 
 // What is opened on demand is loaded on demand.
 const Palette = lazy(() => import('./Palette').then((m) => ({ default: m.Palette })));
@@ -86,7 +87,8 @@ export function Frame() {
   const client = useQueryClient();
   const [menu, drawer] = useDisclosure(false);
   const [palette, paletteControl] = useDisclosure(false);
-  const workspace = useWorkspace().data;
+  const asked = useWorkspace();
+  const workspace = asked.data;
   useMetrics();
   const path = useRouterState({ select: (s) => s.location.pathname });
   const { search } = useView();
@@ -151,7 +153,8 @@ export function Frame() {
       )}
       <div className="body">
         {ANALYTIC.test(path) && !(path === '/events' && /\b(keys|meanings)\b/.test(search.view ?? '')) ? <Bar /> : null}
-        <main id="main" tabIndex={-1}><Outlet /></main>
+        {/* "Today" and the time zone are the workspace's: before they are known, nothing can be asked rightly. */}
+        <main id="main" tabIndex={-1}>{workspace || asked.error ? <Outlet /> : <div className="page"><Waiting height={480} /></div>}</main>
       </div>
       <Suspense fallback={null}>
         {search.open ? <Panel /> : null}

@@ -20,6 +20,9 @@ function inline(text: string): ReactNode[] {
   return out;
 }
 
+/** One line of prose with its code and emphasis. */
+export const Inline = ({ text }: { text: string }): ReactNode => inline(text).map((node, k) => <Fragment key={k}>{node}</Fragment>);
+
 const cells = (line: string): string[] => line.replace(/^\s*\||\|\s*$/g, '').split('|').map((c) => c.trim());
 
 export function Markdown({ source }: { source: string }) {

@@ -3,7 +3,8 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { useMeanings, useNames, type EventName, type Meaning } from '../api/events';
 import { useI18n } from '../i18n/context';
-import { readStep, stepLabel } from '../state/step';
+import { readStep } from '../state/step';
+import { useStepWords } from '../state/useEventWords';
 import { MeaningEditor, useMeaningWords } from './ActiveRule';
 import { Loaded } from './states';
 
@@ -20,6 +21,8 @@ export function MeaningList() {
   const meanings = useMeanings();
   const names = useNames();
   const words = useMeaningWords();
+  const step = useStepWords();
+  const seen = (s: string): boolean => s === '*' || (names.data?.some((n) => n.event === readStep(s)?.event && n.count > 0) ?? true);
   const [editing, setEditing] = useState<string | null>(null);
   return (
     <section className="panel flush" aria-label={t('meaning.title')}>
@@ -40,8 +43,14 @@ export function MeaningList() {
                   ) : (
                     <>
                       <div className="meaning-steps">
-                        {m.steps.length ? m.steps.map((s) => <code key={s} title={s} className={names.data?.some((n) => n.event === readStep(s)?.event && n.count > 0) || s === '*' ? 'step seen' : 'step'}>{stepLabel(s, t('step.any'))}</code>) : null}
+                        {m.steps.filter(seen).map((s) => <code key={s} title={s} className="step seen">{step(s)}</code>)}
                         <span className="small muted">{m.steps.length && !filled ? t('meaning.unseen') : m.builtin ? t('meaning.builtin') : t('meaning.own')}</span>
+                        {m.steps.some((s) => !seen(s)) ? (
+                          <details className="meaning-unseen">
+                            <summary className="small">{t('meaning.others', { n: m.steps.filter((s) => !seen(s)).length })}</summary>
+                            {m.steps.filter((s) => !seen(s)).map((s) => <code key={s} className="step">{s}</code>)}
+                          </details>
+                        ) : null}
                         <span className="sr-only">{words(m)}</span>
                       </div>
                       <Button size="compact-sm" variant="default" aria-label={t('meaning.editOf', { name: text(m.label) || m.name })} onClick={() => setEditing(m.name)}>{t('meaning.edit')}</Button>

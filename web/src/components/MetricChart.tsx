@@ -1,7 +1,7 @@
 /** One or several metrics over the range of the bar, with comparison, division, flags and the way to the panel. */
 import { useCallback, useMemo, type ReactNode } from 'react';
 import { useMetrics, useReleases } from '../api/hooks';
-import type { QueryResult, Series } from '../api/types';
+import type { Grain, QueryResult, Series } from '../api/types';
 import { ChartFrame, figureLegend, useColours, useFigureTable, useWords } from '../charts/ChartFrame';
 import { figureOf, type Figure } from '../charts/figure';
 import { bars, lines } from '../charts/options';
@@ -26,6 +26,8 @@ interface Props {
   zero?: boolean;
   /** Conditions beside those of the bar. */
   where?: string[];
+  /** In place of the grain of the bar. */
+  grain?: Grain | undefined;
   /** The tab that a click opens. */
   tab?: Tab;
 }
@@ -36,7 +38,7 @@ export function useOrigin(): (result: QueryResult | undefined) => string {
   return (result) => (result ? [t('origin.asOf', { at: moment(result.as_of) }), result.timezone, result.currency, ...where].join(' · ') : '');
 }
 
-export function MetricChart({ metrics, title, name, note, controls, by, kind = 'line', height = 260, compare = true, className, zero, tab, where }: Props) {
+export function MetricChart({ metrics, title, name, note, controls, by, kind = 'line', height = 260, compare = true, className, zero, tab, where, grain }: Props) {
   const i18n = useI18n();
   const { t, text, dim } = i18n;
   const c = useColours();
@@ -46,7 +48,7 @@ export function MetricChart({ metrics, title, name, note, controls, by, kind = '
   const releases = useReleases().data;
   const open = useOpenPanel();
   const origin = useOrigin();
-  const params = { ...view.params, ...(where ? { where: [...view.where, ...where] } : {}), by, compare: compare && !by ? view.compareParam : undefined };
+  const params = { ...view.params, ...(grain ? { grain } : {}), ...(where ? { where: [...view.where, ...where] } : {}), by, compare: compare && !by ? view.compareParam : undefined };
   const query = useFiguresBeside({ metrics, params });
   const segment = useSegmentName(view.versus);
 

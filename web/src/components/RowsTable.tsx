@@ -12,6 +12,8 @@ import { Empty, Loaded } from './states';
 
 const PAGE = 25;
 
+const WORDS = new Set(['movement', 'country', 'interval', 'reason', 'channel', 'device', 'event', 'cohort', 'cause']);
+
 export function useCell(): (type: string, column: string, cell: Cell, currency: string) => string {
   const { value, money, moment, date, dim, t } = useI18n();
   return (type, column, cell, currency) => {
@@ -21,8 +23,9 @@ export function useCell(): (type: string, column: string, cell: Cell, currency: 
     if (kind.startsWith('timestamp')) return moment(String(cell));
     if (kind.startsWith('date')) return date(String(cell));
     if (kind === 'money' && typeof cell === 'number') return money(cell, currency);
-    if (typeof cell === 'number') return column.endsWith('_id') || column.endsWith('_key') ? String(cell) : value(cell, 'number');
-    if (column === 'movement' || column === 'country' || column === 'interval') return dim(column, String(cell));
+    if (column !== 'seconds' && typeof cell === 'number') return column.endsWith('_id') || column.endsWith('_key') ? String(cell) : value(cell, 'number');
+    if (column === 'seconds' && typeof cell === 'number') return value(cell, 'seconds');
+    if (WORDS.has(column)) return dim(column, String(cell));
     return String(cell);
   };
 }
@@ -34,8 +37,8 @@ const currencyOf = (rows: Rows, values: Cell[], fallback: string): string => {
 };
 
 /** What a reader looks for first; the rest follows. */
-const FIRST = ['at', 'date', 'customer_id', 'movement', 'amount', 'value', 'currency', 'plan', 'reason', 'interval', 'quantity'];
-const TECHNICAL = new Set(['movement_id', 'is_transfer']);
+const FIRST = ['at', 'date', 'event', 'person_id', 'customer_id', 'movement', 'amount', 'value', 'currency', 'plan', 'reason', 'interval', 'quantity'];
+const TECHNICAL = new Set(['movement_id', 'is_transfer', 'event_id', 'change_key']);
 
 /** Which columns are shown, in which order: nothing technical, nothing that is empty or "no" in every row. */
 export function shownColumns(rows: Rows): number[] {
@@ -47,7 +50,7 @@ export function shownColumns(rows: Rows): number[] {
 }
 
 export function RowsTable({ metric, params }: { metric: string; params: Params }) {
-  const { t, maybe, value } = useI18n();
+  const { t, maybe, value, dimName } = useI18n();
   const catalog = useMetrics().data;
   const unitOf = (name: string) => catalog?.find((m) => m.name === name)?.unit ?? 'number';
   const view = useView();
@@ -70,7 +73,7 @@ export function RowsTable({ metric, params }: { metric: string; params: Params }
                 <caption className="sr-only">{t('rows.caption')}</caption>
                 <thead>
                   <tr>
-                    {shownColumns(rows).map((i) => rows.columns[i]!).map((c) => <th key={c.name} scope="col" className={isNumber(c.type) ? 'num' : undefined}>{maybe(`column.${c.name}`, c.name.replaceAll('_', ' '))}</th>)}
+                    {shownColumns(rows).map((i) => rows.columns[i]!).map((c) => <th key={c.name} scope="col" className={isNumber(c.type) ? 'num' : undefined}>{maybe(`column.${c.name}`, dimName(c.name))}</th>)}
                     <th scope="col"><span className="sr-only">{t('rows.record')}</span></th>
                   </tr>
                 </thead>
@@ -78,8 +81,10 @@ export function RowsTable({ metric, params }: { metric: string; params: Params }
                   {rows.rows.map((row, i) => (
                     <tr key={i}>
                       {shownColumns(rows).map((k) => [rows.columns[k]!, k] as const).map(([c, k]) => (
-                        <td key={c.name} className={isNumber(c.type) ? 'num' : undefined}>
-                          {c.name === 'customer_id' && row.values[k] ? (
+                        <td key={c.name} className={isNumber(c.type) ? 'num' : /^(timestamp|date)/i.test(c.type) ? 'nowrap' : undefined}>
+                          {c.name === 'person_id' && row.values[k] ? (
+                            <Link to="/persons/$id" params={{ id: String(row.values[k]) }} search={view.carry as never} className="nowrap">{String(row.values[k])}</Link>
+                          ) : c.name === 'customer_id' && row.values[k] ? (
                             <Link to="/customers/$id" params={{ id: String(row.values[k]) }} search={view.carry as never}>{String(row.values[k])}</Link>
                           ) : (
                             cell(c.type, c.name, row.values[k] ?? null, currencyOf(rows, row.values, view.currency))

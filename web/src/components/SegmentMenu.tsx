@@ -15,7 +15,7 @@ import { ErrorBox } from './states';
 const key = (filter: readonly string[]): string => [...filter].sort().join('\n');
 
 export function SegmentMenu() {
-  const { t, dim } = useI18n();
+  const { t, dim, dimName } = useI18n();
   const view = useView();
   const client = useQueryClient();
   const segments = useSegments();
@@ -28,7 +28,7 @@ export function SegmentMenu() {
   const done = () => client.invalidateQueries({ queryKey: ['segments'] });
   const save = useMutation({ mutationFn: (as: string) => send('PUT', `/segments/${encodeURIComponent(as)}`, { name: as, of, filter: view.where }), onSuccess: () => { setName(''); void done(); } });
   const remove = useMutation({ mutationFn: (as: string) => send('DELETE', `/segments/${encodeURIComponent(as)}`, undefined), onSuccess: done });
-  const words = (filter: string[]): string => filter.map((f) => readFilter(f)).map((f) => (f ? `${f.dim} ${f.not ? '≠' : '='} ${f.values.map((v) => dim(f.dim, v)).join(', ')}` : '')).join(' · ');
+  const words = (filter: string[]): string => filter.map((f) => readFilter(f)).map((f) => (f ? `${dimName(f.dim)} ${f.not ? '≠' : '='} ${f.values.map((v) => dim(f.dim, v)).join(', ')}` : '')).join(' · ');
   if (segments.error) return null;
   return (
     <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus withinPortal withRoles={false}>

@@ -4,7 +4,7 @@ import { useMemo, useState } from 'react';
 import type { PersonItem, PersonRecord } from '../api/events';
 import { useI18n } from '../i18n/context';
 import type { Values } from '../i18n/core';
-import { eventLabel } from '../state/step';
+import { useEventName } from '../state/useEventWords';
 import { sittings, type Block, type Run } from '../state/timeline';
 import { useView } from '../state/useView';
 import { Properties } from './EventLine';
@@ -36,12 +36,13 @@ const SEEN = new Set(['page_view', 'screen_view']);
 
 function RunLine({ run }: { run: Run }) {
   const { t, time } = useI18n();
+  const eventName = useEventName();
   const [open, setOpen] = useState(false);
   const paths = SEEN.has(run.event) ? [...new Set(run.items.map((i) => i.path).filter((p): p is string => Boolean(p)))].reverse() : [];
   return (
     <li className={open ? 'open' : undefined}>
       <button type="button" className="run" aria-expanded={open} onClick={() => setOpen(!open)}>
-        <span>{eventLabel(run.event)}</span>
+        <span>{eventName(run.event)}</span>
         {run.count > 1 ? <span className="times">{t('timeline.times', { n: run.count })}</span> : null}
         {paths.length ? <span className="muted small run-path">{paths.slice(0, 3).join(' · ')}{paths.length > 3 ? ' …' : ''}</span> : null}
       </button>

@@ -16,7 +16,7 @@ import { Loaded } from './states';
 
 /** The few sentences that matter, made of figures. */
 export function sentences(x: Explain, metric: Metric | undefined, i18n: I18n): string[] {
-  const { t, text, value, period, dim, delta } = i18n;
+  const { t, text, value, period, dim, dimName, delta } = i18n;
   const name = metric ? text(metric.label) : x.metric;
   if (x.before === null || x.after === null || x.change === null) return [t('why.incomparable', { name, period: period(labelOf(x.period)), against: period(labelOf(x.against)) })];
   const d = delta(x.before, x.after, x.unit);
@@ -33,14 +33,14 @@ export function sentences(x: Explain, metric: Metric | undefined, i18n: I18n): s
     const rows = split.rows.filter((r) => (r.mix ?? 0) + (r.rate ?? 0) !== 0).sort((a, b) => Math.abs((b.mix ?? 0) + (b.rate ?? 0)) - Math.abs((a.mix ?? 0) + (a.rate ?? 0)));
     if (!rows.length || x.change === 0) continue;
     const label = metric?.dimensions.find((m) => m.name === split.dimension)?.label;
-    out.push(t('why.split', { dimension: (text(label) || split.dimension).toLowerCase(), parts: i18n.list(rows.slice(0, 2).map((r) => `${dim(split.dimension, r.value)} ${points((r.mix ?? 0) + (r.rate ?? 0))}`)) }));
+    out.push(t('why.split', { dimension: dimName(split.dimension, label).toLowerCase(), parts: i18n.list(rows.slice(0, 2).map((r) => `${dim(split.dimension, r.value)} ${points((r.mix ?? 0) + (r.rate ?? 0))}`)) }));
   }
   return out;
 }
 
 export function Why({ metric, params, split, onSplit, height = 240 }: { metric: string; params: Params; split: string | undefined; onSplit: (split: string) => void; height?: number }) {
   const i18n = useI18n();
-  const { t, text, value, period, dim } = i18n;
+  const { t, text, value, period, dim, dimName } = i18n;
   const c = useColours();
   const words = useWords();
   const open = useOpenPanel();
@@ -78,7 +78,7 @@ export function Why({ metric, params, split, onSplit, height = 240 }: { metric: 
         const splits = x.by.find((b) => b.dimension === asked);
         const ratio = splits?.rows.some((r) => r.mix) ?? false;
         const adds = splits?.rows.some((r) => r.mix !== null || r.rate !== null) ?? false;
-        const data = [...((x.tree?.children?.length ?? 0) > 1 ? [{ value: 'parts', label: t('why.byParts') }] : []), ...choices.map((d) => ({ value: d, label: text(about?.dimensions.find((m) => m.name === d)?.label) || d }))];
+        const data = [...((x.tree?.children?.length ?? 0) > 1 ? [{ value: 'parts', label: t('why.byParts') }] : []), ...choices.map((d) => ({ value: d, label: dimName(d, about?.dimensions.find((m) => m.name === d)?.label) }))];
         return (
           <div className="why">
             <div className="why-head">
@@ -127,7 +127,7 @@ export function Why({ metric, params, split, onSplit, height = 240 }: { metric: 
                   <caption className="sr-only">{t('why.splitBy')}</caption>
                   <thead>
                     <tr>
-                      <th scope="col">{text(about?.dimensions.find((m) => m.name === asked)?.label) || asked}</th>
+                      <th scope="col">{asked ? dimName(asked, about?.dimensions.find((m) => m.name === asked)?.label) : ''}</th>
                       <th scope="col" className="num">{period(labelOf(x.against), 'short')}</th>
                       <th scope="col" className="num">{period(labelOf(x.period), 'short')}</th>
                       {ratio ? <th scope="col" className="num" title={t('why.mix.why')}>{t('why.mix')}</th> : null}

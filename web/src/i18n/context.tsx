@@ -3,6 +3,7 @@ import type { Text, Unit } from '../api/types';
 import { fill, LOCALE, type Key, type Lang, type Values, type Words } from './core';
 import { en } from './en';
 import { formatAgo, formatAxis, formatDate, formatDelta, formatDimension, formatMoment, formatPeriod, formatTime, formatValue, type Delta, type Style } from './format';
+import { eventLabel } from '../state/step';
 import { setLang, spoken, startLanguage } from './store';
 
 export interface I18n {
@@ -22,6 +23,8 @@ export interface I18n {
   time: (instant: string | null | undefined) => string;
   ago: (instant: string | null | undefined, now: string) => string;
   dim: (dimension: string, value: string | null | undefined) => string;
+  /** What a dimension is called: in our own words where we have them, else as the server says. */
+  dimName: (name: string, label?: Text | null) => string;
   list: (items: string[]) => string;
 }
 
@@ -46,6 +49,7 @@ export function I18nProvider({ lang, setLang, messages, currency, zone, children
       moment: (instant, seconds) => formatMoment(lang, instant, zone, seconds),
       time: (instant) => formatTime(lang, instant, zone),
       ago: (instant, now) => formatAgo(lang, instant, now),
+      dimName: (name, label) => (`dimension.${name}` in messages ? t(`dimension.${name}` as Key) : label ? (typeof label === 'string' ? label : (label[lang] ?? label.en)) : eventLabel(name)),
       dim: (dimension, v) => formatDimension(lang, t, dimension, v),
       list: (items) => new Intl.ListFormat(LOCALE[lang], { type: 'conjunction' }).format(items),
     }),

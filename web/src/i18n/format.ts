@@ -1,6 +1,7 @@
 /** Numbers, money, dates and periods in the reader's language. Nothing is ever shown as NaN. */
 import type { Unit } from '../api/types';
 import { grainOf, startOfLabel } from '../state/dates';
+import { eventLabel } from '../state/step';
 import { LOCALE, type Key, type Lang, type Values } from './core';
 
 type T = (key: Key, values?: Values) => string;
@@ -179,6 +180,7 @@ export function formatDimension(lang: Lang, t: T, dimension: string, value: stri
     const words = t(key as Key);
     if (words !== key) return words;
   }
-  // Codes such as `seats_added` are read more easily with spaces; the filter keeps the code.
-  return dimension === 'reason' || dimension === 'channel' || dimension === 'event' ? value.replaceAll('_', ' ') : value;
+  if (dimension === 'reason' && value === 'unknown') return t('reasons.unknown');
+  // Codes such as `seats_added` are read more easily as words; the filter keeps the code.
+  return dimension === 'reason' || dimension === 'channel' || dimension === 'event' || dimension === 'device' || dimension === 'cause' ? eventLabel(value) : value;
 }

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useMetricDetail, useMetrics } from '../api/hooks';
 import { Lineage } from '../components/Definition';
+import { Inline } from '../components/Markdown';
 import { Icon } from '../components/Icon';
 import { Empty, Loaded } from '../components/states';
 import { useI18n } from '../i18n/context';
@@ -41,7 +42,7 @@ export function Definitions() {
                       {shown.filter((m) => m.area === area).map((m) => (
                         <li key={m.name} className={chosen === m.name ? 'chosen' : undefined}>
                           <Link to="/metrics/$name" params={{ name: m.name }} search={view.carry as never} className="defs-name">{text(m.label)}</Link>
-                          <span className="muted defs-what">{text(m.summary)}</span>
+                          <span className="muted defs-what"><Inline text={text(m.summary)} /></span>
                           <span className="tag">{maybe(`type.${m.type}`, m.type)}</span>
                           <button type="button" className="link" aria-pressed={chosen === m.name} onClick={() => view.set({ metric: chosen === m.name ? undefined : m.name }, { replace: true })}>{t('lineage.show')}</button>
                         </li>

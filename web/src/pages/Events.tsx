@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { Link } from '@tanstack/react-router';
 import { useMeanings, useNames, useRecent, type EventName } from '../api/events';
 import { useMetrics, useWorkspace } from '../api/hooks';
-import { EventLine } from '../components/EventLine';
+import { byTime, EventLine } from '../components/EventLine';
 import { Icon } from '../components/Icon';
 import { MeaningList } from '../components/MeaningList';
 import { MetricChart } from '../components/MetricChart';
@@ -62,7 +62,7 @@ function About({ name, onClose }: { name: EventName | undefined; onClose: () => 
         <section aria-label={t('events.recent')}>
           <h3>{t('events.recent')}</h3>
           <Loaded query={recent} height={160}>
-            {(r) => (r.events.length ? <ol className="event-lines">{r.events.slice(0, 12).map((e) => <EventLine key={`${e.person_id}|${e.event_id}`} event={e} />)}</ol> : <Empty title={t('live.quiet')}>{t('live.quiet.why')}</Empty>)}
+            {(r) => (r.events.length ? <ol className="event-lines dated">{[...r.events].sort(byTime).slice(0, 12).map((e) => <EventLine key={`${e.person_id}|${e.event_id}`} event={e} />)}</ol> : <Empty title={t('live.quiet')}>{t('live.quiet.why')}</Empty>)}
           </Loaded>
         </section>
       </div>

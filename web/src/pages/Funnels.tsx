@@ -19,7 +19,8 @@ import { useI18n } from '../i18n/context';
 import { addDays, labelOf, step as stepDate } from '../state/dates';
 import { defaultSteps } from '../state/funnel';
 import { groupPick, usePick } from '../state/people';
-import { readWithin, stepLabel } from '../state/step';
+import { readWithin } from '../state/step';
+import { useStepWords } from '../state/useEventWords';
 import { useBesideParams } from '../state/useBeside';
 import { useSplits } from '../state/useSplits';
 import { useView } from '../state/useView';
@@ -29,6 +30,7 @@ function Steps({ answer, beside, by, besideLabel }: { answer: FunnelAnswer; besi
   const { t, value, dim } = useI18n();
   const c = useColours();
   const { open } = usePick();
+  const words = useStepWords();
   const rows = funnelRows(answer);
   const top = Math.max(1, ...(rows[0]?.bars.map((b) => b.people) ?? [1]));
   const total = funnelTotal(answer);
@@ -38,7 +40,7 @@ function Steps({ answer, beside, by, besideLabel }: { answer: FunnelAnswer; besi
   return (
     <ol className="funnel" data-funnel="">
       {rows.map((row, i) => {
-        const label = stepLabel(row.step, t('step.any'));
+        const label = words(row.step);
         return (
           <li key={i} className="funnel-step">
             {i > 0 ? (
@@ -133,6 +135,7 @@ export function Funnels() {
   const names = useNames();
   const meanings = useMeanings();
   const splits = useSplits();
+  const label = useStepWords();
   const { pick, close } = usePick();
   const { search } = view;
   const ready = Boolean(names.data && meanings.data);
@@ -149,7 +152,6 @@ export function Funnels() {
   const choices = useEventChoices(names.data ?? [], false);
   const { n, unit } = readWithin(within);
   if (empty) return <div className="page"><h1>{t('page.funnels')}</h1><NoEvents /></div>;
-  const label = (s: string) => stepLabel(s, t('step.any'));
   const answer = query.data;
   const groups = answer ? biggest(answer.groups, search.by ? 50 : 1) : [];
   const total = answer ? funnelTotal(answer) : [];

@@ -2,9 +2,10 @@
 import { Button, Select } from '@mantine/core';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useLive, useNames, type EventRow } from '../api/events';
+import { useWorkspace } from '../api/hooks';
 import { ChartFrame, useColours, useWords } from '../charts/ChartFrame';
 import { columns } from '../charts/registry';
-import { EventLine } from '../components/EventLine';
+import { byTime, EventLine } from '../components/EventLine';
 import { Icon } from '../components/Icon';
 import { NoEvents, useNoEvents } from '../components/NoEvents';
 import { PeoplePanel } from '../components/People';
@@ -13,15 +14,18 @@ import { Empty, Loaded } from '../components/states';
 import { useI18n } from '../i18n/context';
 import { feed, type Fed } from '../state/feed';
 import { usePick } from '../state/people';
-import { eventLabel } from '../state/step';
+import { useEventName } from '../state/useEventWords';
 import { useView } from '../state/useView';
 
 const MOST = 100;
+/** What happened longer ago is history, though it may have arrived only now with a file. */
+const LATELY_MS = 24 * 3600_000;
 
 function Stream({ events, paused, setPaused }: { events: EventRow[]; paused: boolean; setPaused: (paused: boolean) => void }) {
   const { t } = useI18n();
   const view = useView();
   const names = useNames().data ?? [];
+  const eventName = useEventName();
   const choices = useEventChoices(names, false);
   const only = view.search.event;
   const [fed, setFed] = useState<Fed<EventRow>>({ shown: [], waiting: [] });
@@ -50,7 +54,7 @@ function Stream({ events, paused, setPaused }: { events: EventRow[]; paused: boo
           {shown.map((e) => <EventLine key={`${e.person_id}|${e.event_id}`} event={e} fresh={!(first.current?.has(e.event_id) ?? true)} />)}
         </ol>
       ) : (
-        <Empty title={t('live.quiet')}>{only ? t('live.quiet.only', { name: eventLabel(only) }) : t('live.quiet.why')}</Empty>
+        <Empty title={t('live.quiet')}>{only ? t('live.quiet.only', { name: eventName(only) }) : t('live.quiet.why')}</Empty>
       )}
     </section>
   );
@@ -64,6 +68,8 @@ export function Live() {
   const live = useLive(!paused);
   const empty = useNoEvents();
   const { pick, open, close } = usePick();
+  const at = Date.parse(useWorkspace().data?.now ?? '');
+  const lately = useMemo(() => (list: EventRow[]) => list.filter((e) => !(at - Date.parse(e.at) > LATELY_MS)).sort(byTime), [at]);
   const kept = useRef(live.data);
   if (live.data) kept.current = live.data;
   const data = live.data ?? kept.current;
@@ -91,7 +97,7 @@ export function Live() {
               <ChartFrame title={t('live.minutes')} name={t('live.minutes')} note={t('live.minutes.note')} option={option} height={184} table={{ head: [t('live.minute'), t('live.persons'), t('live.events')], rows: [...now.minutes].reverse().map((m) => ({ key: m.at, head: time(m.at), cells: [value(m.persons, 'count'), value(m.events, 'count')] })) }} sheet={() => ({ name: t('live.minutes'), head: ['minute', 'persons', 'events'], rows: now.minutes.map((m) => [m.at, m.persons, m.events]) })} />
             </div>
             <div className="grid two-one">
-              <Stream events={now.events} paused={paused} setPaused={setPaused} />
+              <Stream events={lately(now.events)} paused={paused} setPaused={setPaused} />
               <section className="panel" aria-label={t('live.pages')}>
                 <header className="panel-head"><div className="panel-title"><h2>{t('live.pages')}</h2><p className="muted">{t('live.pages.note')}</p></div></header>
                 {now.pages.length ? (

@@ -3,6 +3,7 @@ import { useParams } from '@tanstack/react-router';
 import { useFigures, useMetrics } from '../api/hooks';
 import { Breakdown } from '../components/Breakdown';
 import { Definition } from '../components/Definition';
+import { Inline } from '../components/Markdown';
 import { MetricChart } from '../components/MetricChart';
 import { RowsTable } from '../components/RowsTable';
 import { Strip } from '../components/Strip';
@@ -66,7 +67,7 @@ export function MetricPage() {
         <h1>{label}</h1>
         <span className="muted"><code>{name}</code></span>
       </div>
-      {metric ? <p className="lead">{text(metric.summary)}</p> : null}
+      {metric ? <p className="lead"><Inline text={text(metric.summary)} /></p> : null}
       <div className="grid side-card">
         <div className="aside">
           <Strip metrics={[name]} />

@@ -12,7 +12,7 @@ import { Empty, Loaded } from '../components/states';
 import { useI18n } from '../i18n/context';
 import { stepOf } from '../state/funnel';
 import { usePick } from '../state/people';
-import { eventLabel, stepLabel } from '../state/step';
+import { useEventName, useStepWords } from '../state/useEventWords';
 import { useToken } from '../state/token';
 import { useBesideParams } from '../state/useBeside';
 import { useView } from '../state/useView';
@@ -39,6 +39,8 @@ export function Paths() {
   const names = useNames();
   const meanings = useMeanings();
   const { pick, open, close } = usePick();
+  const eventName = useEventName();
+  const stepWords = useStepWords();
   const backwards = search.end !== undefined;
   const usual = names.data && meanings.data ? (stepOf(meanings.data, 'signup', names.data) ?? names.data[0]?.event ?? null) : null;
   const anchor = search.end ?? search.start ?? usual;
@@ -51,7 +53,7 @@ export function Paths() {
   const second = usePaths({ ...params, ...other?.params }, Boolean(anchor) && Boolean(other));
   if (empty) return <div className="page"><h1>{t('page.paths')}</h1><NoEvents /></div>;
   const way = readWay(pick?.['path']);
-  const label = (e: string) => (pages ? e || t('dim.none') : eventLabel(e));
+  const label = (e: string) => (pages ? e || t('dim.none') : eventName(e));
   const sentence = (events: readonly string[]) => events.map(label).join(' → ');
   const go = (event: string, back: boolean) => view.set(back ? { end: event, start: undefined, people: undefined } : { start: event, end: undefined, people: undefined });
   return (
@@ -78,7 +80,7 @@ export function Paths() {
           const oldTotal = second.data?.paths.reduce((s, p) => s + p.visits, 0) ?? 0;
           const old = (events: string[]): number | null => (second.data && other && oldTotal ? (second.data.paths.find((p) => p.events.join('\n') === events.join('\n'))?.visits ?? 0) / oldTotal : null);
           const head = [t('paths.path'), t('people.title'), t('paths.visits'), t('paths.share'), ...(other && second.data ? [other.label] : [])];
-          const title = t(backwards ? 'paths.title.to' : 'paths.title.from', { name: stepLabel(anchor ?? '', t('step.any')) });
+          const title = t(backwards ? 'paths.title.to' : 'paths.title.from', { name: stepWords(anchor ?? '') });
           return r.paths.length === 0 ? (
             <section className="panel"><Empty title={t('paths.none')}>{t('paths.none.why')}</Empty></section>
           ) : (

@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { send } from '../api/client';
-import { usePerson, type Identifier } from '../api/events';
+import { isEvent, usePerson, type Identifier } from '../api/events';
 import { useWorkspace } from '../api/hooks';
 import { usePersonName } from '../components/People';
 import { Status } from '../components/Status';
@@ -94,7 +94,7 @@ export function Person() {
       <Loaded query={{ data: head, error: query.error, isPlaceholderData: query.isPlaceholderData, refetch: query.refetch }} height={600}>
         {(page) => {
           const p = page.person;
-          const items = (query.data?.pages ?? []).flatMap((x) => x.timeline).filter((i) => !only || i.kind === only);
+          const items = (query.data?.pages ?? []).flatMap((x) => x.timeline).filter((i) => !only || isEvent(i) === (only === 'event'));
           const facts: [string, React.ReactNode][] = [
             [t('people.customer'), p.customer ? <span key="c"><Link to="/customers/$id" params={{ id: p.customer.customer_id }} search={carry as never}>{p.customer.name ?? p.customer.customer_id}</Link> <Status status={p.customer.status} /></span> : '–'],
             ...(p.customer ? [[t('customers.plan'), p.customer.plan ?? '–'] as [string, React.ReactNode], [t('customers.mrr'), money(p.customer.mrr, p.customer.currency)] as [string, React.ReactNode]] : []),

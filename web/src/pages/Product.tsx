@@ -2,11 +2,11 @@
 import { SegmentedControl, Switch, TextInput } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
-import { LIFE, useLifecycle, useStickiness, useUsage, type Life } from '../api/events';
+import { LIFE, useLifecycle, useStickiness, useUsage } from '../api/events';
 import { useMetrics } from '../api/hooks';
 import { ChartFrame, figureLegend, useColours, useFigureTable, useWords } from '../charts/ChartFrame';
 import type { Figure } from '../charts/figure';
-import { bars, columns } from '../charts/registry';
+import { bars, columns, lifecycleFigure, stacksBefore } from '../charts/registry';
 import { ActiveRule } from '../components/ActiveRule';
 import { Breakdown } from '../components/Breakdown';
 import { Delta } from '../components/Delta';
@@ -19,13 +19,18 @@ import { Tops } from '../components/Tops';
 import { Empty, Loaded } from '../components/states';
 import { useI18n } from '../i18n/context';
 import { usePick } from '../state/people';
-import { eventLabel } from '../state/step';
+import { daysBetween } from '../state/dates';
+import { useEventName } from '../state/useEventWords';
 import { useToken } from '../state/token';
 import { useBesideParams } from '../state/useBeside';
 import { useView } from '../state/useView';
 
-/** The first six that the workspace has. */
-const HEAD = ['dau', 'wau', 'mau', 'stickiness', 'new_users', 'activation_rate', 'activations', 'active_customers', 'trials', 'trial_to_paid'];
+const HEAD = ['mau', 'wau', 'dau', 'stickiness', 'active_customers', 'product_usage'];
+/** From the first try to the first payment, and who brings others along. */
+const TRY = ['activations', 'trials', 'trial_to_paid', 'demos', 'demo_to_paid', 'invites_sent'];
+const VIRAL = ['viral_coefficient', 'k_factor'];
+/** Beyond so many days a line by day is a smear. */
+const MOST_DAYS = 200;
 
 function Lifecycle() {
   const { t, moment } = useI18n();
@@ -34,17 +39,11 @@ function Lifecycle() {
   const view = useView();
   const { open } = usePick();
   const grain = view.span.grain === 'quarter' || view.span.grain === 'year' ? 'month' : view.span.grain;
-  const query = useLifecycle({ grain, from: view.span.from, to: view.span.to, where: view.where });
-  const figure: Figure | null = useMemo(() => {
-    const r = query.data;
-    if (!r) return null;
-    const colour: Record<Life, string> = { new: c.movement.new, returning: c.movement.expansion, resurrecting: c.movement.reactivation, dormant: c.movement.churn };
-    const lines = LIFE.flatMap((state) => {
-      const s = r.series.find((x) => x.state === state);
-      return s ? [{ key: state, name: t(`life.${state}`), metric: state, unit: 'count' as const, values: s.values.map((v) => (state === 'dormant' ? -Math.abs(v) : v)), reasons: [], compare: null, dimensions: {}, colour: colour[state] }] : [];
-    });
-    return { periods: r.periods, comparePeriods: null, lines, currency: '' };
-  }, [query.data, c, t]);
+  const params = { grain, from: view.span.from, to: view.span.to, where: view.where };
+  const query = useLifecycle(params);
+  const other = useBesideParams();
+  const second = useLifecycle({ ...params, ...other?.params }, Boolean(other));
+  const figure: Figure | null = useMemo(() => (query.data ? lifecycleFigure(query.data, other ? second.data : undefined, (state) => t(`life.${state}`), c) : null), [query.data, second.data, other, c, t]);
   const show = useCallback(
     (index: number, line: number) => {
       const period = figure?.periods[index]?.label;
@@ -53,7 +52,11 @@ function Lifecycle() {
     [figure, open],
   );
   const table = useFigureTable(figure, show);
-  const option = useMemo(() => (figure ? bars(figure, c, words, {}) : null), [figure, c, words]);
+  const option = useMemo(() => {
+    if (!figure) return null;
+    const old = stacksBefore(figure);
+    return bars(figure, c, words, figure.comparePeriods ? { before: [{ name: t('life.active.before'), values: old.active }, { name: t('life.dormant.before'), values: old.quiet }] } : {});
+  }, [figure, c, words, t]);
   return (
     <Loaded query={query} height={340}>
       {(r) => (
@@ -61,7 +64,7 @@ function Lifecycle() {
           title={t('life.title')}
           name={t('life.title')}
           note={t('life.note')}
-          legend={figureLegend(figure, c, null)}
+          legend={figureLegend(figure, c, other?.label ?? null)}
           option={option}
           table={table}
           height={260}
@@ -175,7 +178,9 @@ export function Product() {
   const { pick, close } = usePick();
   const has = (m: string) => catalog?.some((k) => k.name === m) ?? false;
   const name = (m: string) => text(catalog?.find((x) => x.name === m)?.label) || m;
+  const eventName = useEventName();
   const [which, setWhich] = useToken('active');
+  const { span } = view;
   if (empty) return <div className="page"><h1>{t('page.product')}</h1><NoEvents /></div>;
   const actives = ['mau', 'wau', 'dau'].filter(has);
   const one = actives.find((m) => which === m);
@@ -183,7 +188,7 @@ export function Product() {
   const titleOf = (p: Record<string, string>): [string, string] => {
     if (p['of'] === 'lifecycle') return [t(`life.${(LIFE.find((s) => s === p['state']) ?? 'new')}`), period(p['period'])];
     if (p['of'] === 'stickiness') return [t('sticky.days', { n: Number(p['days']) }), t('sticky.title')];
-    return [p['value'] === undefined ? t('dim.none') : p['by'] === 'event' ? eventLabel(p['value']) : dimText(p['by'] ?? '', p['value']), name(p['metric'] ?? '')];
+    return [p['value'] === undefined ? t('dim.none') : p['by'] === 'event' ? eventName(p['value']) : dimText(p['by'] ?? '', p['value']), name(p['metric'] ?? '')];
   };
   const params = pick ? { of: 'metric', ...pick, from: view.span.from, to: view.span.to, where: view.where } : {};
   return (
@@ -192,10 +197,11 @@ export function Product() {
         <h1>{t('page.product')}</h1>
         <SavedViews page="/product" />
       </div>
-      <Strip metrics={HEAD.filter(has).slice(0, 6)} />
+      <Strip metrics={HEAD} />
       <div className="grid two-one">
         {actives.length ? (
           <MetricChart
+            grain={span.grain === 'week' && daysBetween(span.from, span.to) <= MOST_DAYS ? 'day' : undefined}
             metrics={view.search.by ? [one ?? actives[0]!] : one ? [one] : actives}
             title={t('product.active')}
             name={t('product.active')}
@@ -214,13 +220,22 @@ export function Product() {
         ) : null}
         <div className="column">
           <ActiveRule />
-          {features ? <Tops title={t('product.features')} note={t('product.features.note')} metric={features} extra={['product_usage']} dims={[{ dim: 'event', label: t('product.feature') }]} name={(_, v) => (v ? eventLabel(v) : t('dim.none'))} /> : null}
+          {features ? <Tops title={t('product.features')} note={t('product.features.note')} metric={features} extra={['product_usage']} dims={[{ dim: 'event', label: t('product.feature') }]} name={(_, v) => (v ? eventName(v) : t('dim.none'))} /> : null}
         </div>
       </div>
       <div className="grid two">
         <Lifecycle />
         <Stickiness />
-        {has('viral_coefficient') ? <MetricChart metrics={['viral_coefficient', 'k_factor'].filter(has)} title={name('viral_coefficient')} name={name('viral_coefficient')} /> : null}
+      </div>
+      {TRY.some(has) ? (
+        <section className="section" aria-label={t('product.try')}>
+          <h2>{t('product.try')}</h2>
+          <Strip metrics={TRY} />
+        </section>
+      ) : null}
+      <div className="grid two">
+        {has('trial_to_paid') ? <MetricChart metrics={['trial_to_paid']} title={name('trial_to_paid')} name={name('trial_to_paid')} note={t('product.cohorted')} zero tab="people" /> : null}
+        {has('viral_coefficient') ? <MetricChart metrics={VIRAL.filter(has)} title={t('product.viral')} name={t('product.viral')} note={t('product.viral.note')} zero /> : null}
       </div>
       <Usage />
       {pick ? <PeoplePanel title={titleOf(pick)[0]} note={titleOf(pick)[1]} params={params} onClose={close} /> : null}

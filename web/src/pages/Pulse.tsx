@@ -1,15 +1,15 @@
 /** Monday at nine: what changed, why, and every figure on one screen. */
 import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import type { CSSProperties } from 'react';
-import { useChanges, useDashboard, useFigureSet, useMetrics, useWorkspace } from '../api/hooks';
-import type { Change, Changes, Metric, Text } from '../api/types';
-import { Card, FailedCard } from '../components/Card';
+import { useMemo } from 'react';
+import { useChanges, useMetrics, useWorkspace } from '../api/hooks';
+import type { Change, Changes, Metric } from '../api/types';
+import { CardSections } from '../components/CardSections';
 import { Delta } from '../components/Delta';
-import { Empty, Loaded, Waiting } from '../components/states';
+import { Empty, Loaded } from '../components/states';
 import { useI18n } from '../i18n/context';
 import { useOpenPanel } from '../state/panel';
-import { periodLabel as labelOf, startOf, step } from '../state/dates';
+import { periodLabel as labelOf } from '../state/dates';
 import { usePeriodDefault } from '../state/usePeriodDefault';
 import { useView } from '../state/useView';
 
@@ -24,7 +24,7 @@ export function NoData() {
 }
 
 function ChangeLine({ change, changes, metric }: { change: Change; changes: Changes; metric: Metric | undefined }) {
-  const { t, text, value, dim } = useI18n();
+  const { t, text, value, dim, dimName } = useI18n();
   const open = useOpenPanel();
   const unit = metric?.unit ?? 'count';
   const { cause } = change;
@@ -42,8 +42,8 @@ function ChangeLine({ change, changes, metric }: { change: Change; changes: Chan
           {/* A cause without a name says nothing. */}
           {cause && cause.value !== null
             ? cause.customers
-              ? t('pulse.cause.customers', { n: cause.customers, dimension: (text(cut) || cause.dimension).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
-              : t('pulse.cause', { dimension: (text(cut) || cause.dimension).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
+              ? t('pulse.cause.customers', { n: cause.customers, dimension: dimName(cause.dimension, cut).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
+              : t('pulse.cause', { dimension: dimName(cause.dimension, cut).toLowerCase(), value: dim(cause.dimension, cause.value), change: amount(cause.change) })
             : ''}
         </span>
         {change.unusual ? <span className="mark">{t('card.unusual')}</span> : null}
@@ -53,26 +53,18 @@ function ChangeLine({ change, changes, metric }: { change: Change; changes: Chan
 }
 
 export function Pulse() {
-  const { t, text, period } = useI18n();
+  const { t, period } = useI18n();
   const view = useView();
   const workspace = useWorkspace();
   const catalog = useMetrics();
-  const dashboard = useDashboard('pulse');
-  const known = new Set(catalog.data?.map((m) => m.name));
-  const sections = (dashboard.data?.sections ?? [])
-    .map((s) => ({ name: s.name, label: s.label as Text, metrics: s.items.filter((i) => i.chart === 'card').flatMap((i) => i.metrics).filter((m) => known.has(m)) }))
-    .filter((s) => s.metrics.length);
-  const metrics = sections.flatMap((s) => s.metrics);
-  // One period more than the range, so that the first comparison exists even for short ranges.
-  const from = view.compare === 'previous' ? startOf(step(view.span.from, view.span.grain, -1), view.span.grain) : view.span.from;
-  const query = useFigureSet({ metrics, params: { ...view.params, from, compare: view.compare === 'year_ago' ? 'year_ago' : undefined } });
   // From one day to the next little is worth a word; weeks are the finest.
   const grain = view.span.grain === 'day' ? 'week' : view.span.grain;
   const changes = useChanges({ grain, period: usePeriodDefault(grain), currency: view.search.currency });
-  const empty = workspace.data && !(workspace.data.tables['subscription_changes'] ?? 0);
+  const has = (table: string): boolean => (workspace.data?.tables[table] ?? 0) > 0;
+  const unusual = useMemo(() => new Set((changes.data?.changes ?? []).filter((c) => c.unusual).map((c) => c.metric)), [changes.data]);
 
   if (workspace.error && !workspace.data) return <Loaded query={workspace} height={200}>{() => null}</Loaded>;
-  if (empty) return <div className="page"><h1>{t('page.pulse')}</h1><NoData /></div>;
+  if (workspace.data && !has('subscription_changes') && !has('events')) return <div className="page"><h1>{t('page.pulse')}</h1><NoData /></div>;
   return (
     <div className="page pulse" data-page="pulse">
       <h1 className="sr-only">{t('page.pulse')}</h1>
@@ -95,28 +87,8 @@ export function Pulse() {
           )}
         </Loaded>
       </section>
-      {catalog.data && dashboard.data ? (
-        <Loaded query={query} height={520}>
-          {(result) => (
-            <>
-              {sections.map((section) => (
-                <section key={section.name} className="section" aria-label={text(section.label)}>
-                  <h2>{text(section.label)}</h2>
-                  <div className="cards even" style={{ '--columns': Math.max(...sections.map((x) => x.metrics.length)) } as CSSProperties}>
-                    {section.metrics.map((name) => {
-                      const metric = catalog.data.find((m) => m.name === name);
-                      const series = result.series.find((s) => s.metric === name);
-                      return metric && series ? <Card key={name} metric={metric} result={result} series={series} unusual={changes.data?.changes.some((c) => c.metric === name && c.unusual) ?? false} /> : metric && query.failed.has(name) ? <FailedCard key={name} metric={metric} error={query.failed.get(name)} /> : null;
-                    })}
-                  </div>
-                </section>
-              ))}
-            </>
-          )}
-        </Loaded>
-      ) : (
-        <Waiting height={520} />
-      )}
+      {has('subscription_changes') ? <CardSections dashboard="pulse" unusual={unusual} /> : null}
+      {has('events') ? <CardSections dashboard="people" unusual={unusual} apart /> : null}
     </div>
   );
 }

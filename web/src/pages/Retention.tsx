@@ -73,7 +73,7 @@ function Reasons() {
   const open = useOpenPanel();
   const origin = useOrigin();
   const params = { ...view.params, by: 'reason' };
-  const query = useFigures({ metrics: ['churn_mrr'], params });
+  const query = useFigures({ metrics: ['lost_mrr'], params });
   const items = useMemo(() => {
     const list = (query.data?.series ?? []).map((s) => ({ reason: s.dimensions['reason'] ?? null, value: s.values.reduce<number>((a, b) => a + Math.abs(b ?? 0), 0) }));
     return list.filter((i) => i.value > 0).sort((a, b) => b.value - a.value);
@@ -96,9 +96,9 @@ function Reasons() {
             vertical
             onClick={(click) => {
               const i = shown[click.index];
-              if (i) open({ metric: 'churn_mrr', period: at, dimensions: { reason: i.reason }, tab: 'rows' });
+              if (i) open({ metric: 'lost_mrr', period: at, dimensions: { reason: i.reason }, tab: 'rows' });
             }}
-            query={{ metrics: ['churn_mrr'], params }}
+            query={{ metrics: ['lost_mrr'], params }}
             origin={origin(result)}
           />
         ) : (

@@ -15,7 +15,7 @@ import { useI18n } from '../i18n/context';
 import { startOfLabel, step } from '../state/dates';
 import { defaultRetention } from '../state/funnel';
 import { groupPick, usePick } from '../state/people';
-import { stepLabel } from '../state/step';
+import { useStepWords } from '../state/useEventWords';
 import { useBesideParams } from '../state/useBeside';
 import { useSplits } from '../state/useSplits';
 import { useView } from '../state/useView';
@@ -65,7 +65,7 @@ export function UserRetention() {
   const age = useMemo(() => (k: number) => t(`age.${grain as 'day' | 'week' | 'month'}`, { n: k }), [t, grain]);
   const option = useMemo(() => curves(list, age, c, words), [list, age, c, words]);
   if (empty) return <div className="page"><h1>{t('page.userRetention')}</h1><NoEvents /></div>;
-  const label = (s: string) => stepLabel(s, t('step.any'));
+  const label = useStepWords();
   const groupRows = groups.map((g) => ({ cohort: g.value ?? '', size: g.size, shares: g.shares, amounts: g.shares.map((s) => (s === null ? null : Math.round(s * g.size))), running: g.shares.map(() => false) }));
   const shownRows = by ? groupRows : rows;
   /** Of a group, the people of one cohort are listed: at first the newest that has lived so long; others are chosen beside. */

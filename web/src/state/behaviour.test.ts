@@ -49,7 +49,7 @@ describe('a timeline', () => {
   const ev = (at: string, event: string): PersonEvent => ({ at, kind: 'event', event_id: at, event, path: null, channel: null, source: null, device: null, country: null, properties: null });
   const items: PersonItem[] = [
     ev('2026-01-01T10:00:00Z', 'a'), ev('2026-01-01T10:05:00Z', 'a'), ev('2026-01-01T10:06:00Z', 'b'), ev('2026-01-01T11:00:00Z', 'b'),
-    { at: '2026-01-01T10:30:00Z', kind: 'record', title_key: 'movement.new', params: {}, amount: 1, currency: 'USD', record: null },
+    { at: '2026-01-01T10:30:00Z', kind: 'movement', title_key: 'movement.new', params: {}, amount: 1, currency: 'USD', record: null },
   ];
   it('gathers what was done without a pause, repeats as one', () => {
     const blocks = sittings(items);

@@ -17,9 +17,11 @@ describe('steps', () => {
     expect(readStep(writeStep({ event: 'a', conditions: [{ property: 'p', op: '=', value: 'x],y' }] }))).toEqual({ event: 'a', conditions: [{ property: 'p', op: '=', value: 'x  y' }] });
   });
   it('are told in words', () => {
-    expect(eventLabel('fact:first_payment')).toBe('first payment');
-    expect(stepLabel('*[plan=Pro]', 'any event')).toBe('any event (plan = Pro)');
-    expect(stepLabel('page_view[path~/blog]', '')).toBe('page view (path ∋ /blog)');
+    expect(eventLabel('fact:first_payment')).toBe('First payment');
+    expect(['$pageview', 'Report Created', 'iOS opened', 'оплата_прошла', '404'].map(eventLabel)).toEqual(['Pageview', 'Report Created', 'iOS opened', 'Оплата прошла', '404']);
+    expect(stepLabel('*[plan=Pro]', 'any event', '')).toBe('any event (plan = Pro)');
+    expect(stepLabel('page_view[path~/blog]', '', 'contains')).toBe('Page view (path contains /blog)');
+    expect(stepLabel('fact:churn', '', '', (e) => (e === 'fact:churn' ? 'Loss of the customer' : e))).toBe('Loss of the customer');
   });
   it('windows have a number and a unit', () => {
     expect(readWithin('30m')).toEqual({ n: 30, unit: 'm' });

@@ -37,14 +37,15 @@ export function writeStep(step: Step): string {
   return conditions.length ? `${plain(step.event)}[${conditions.map((c) => `${plain(c.property)}${c.op}${plain(c.value)}`).join(',')}]` : plain(step.event);
 }
 
-/** Names such as `report_created` are read more easily with spaces; the address keeps the code. */
-export const eventLabel = (event: string): string => event.replace(/^(\$|fact:)/, '').replaceAll('_', ' ');
+/** Names such as `report_created` are read more easily as "Report created"; the address keeps the code. */
+export const eventLabel = (event: string): string => event.replace(/^(\$|fact:)/, '').replaceAll('_', ' ').replace(/^\p{Ll}(?!\p{Lu})/u, (c) => c.toUpperCase());
 
-export function stepLabel(text: string, any: string): string {
+/** A step in words; `contains` is the word for `~`, `nameOf` the name of an event where it has its own. */
+export function stepLabel(text: string, any: string, contains: string, nameOf: (event: string) => string = eventLabel): string {
   const step = readStep(text);
   if (!step) return text;
-  const name = step.event === '*' ? any : eventLabel(step.event);
-  return step.conditions.length ? `${name} (${step.conditions.map((c) => `${c.property} ${c.op === '!=' ? '≠' : c.op === '~' ? '∋' : '='} ${c.value}`).join(', ')})` : name;
+  const name = step.event === '*' ? any : nameOf(step.event);
+  return step.conditions.length ? `${name} (${step.conditions.map((c) => `${c.property} ${c.op === '!=' ? '≠' : c.op === '~' ? contains : '='} ${c.value}`).join(', ')})` : name;
 }
 
 /** `7d` to its parts. */

@@ -1,5 +1,5 @@
 /** A person's timeline in sittings: what was done without a longer pause stands together, repeats as one line. Pure. */
-import type { PersonEvent, PersonItem, PersonRecord } from '../api/events';
+import { isEvent, type PersonEvent, type PersonItem, type PersonRecord } from '../api/events';
 
 export interface Run {
   event: string;
@@ -14,7 +14,7 @@ export type Block = { kind: 'sitting'; key: string; from: string; to: string; ev
 export function sittings(items: readonly PersonItem[], gap = 30 * 60_000): Block[] {
   const out: Block[] = [];
   for (const item of [...items].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))) {
-    if (item.kind === 'record') {
+    if (!isEvent(item)) {
       out.push({ kind: 'record', key: `r${out.length}:${item.at}`, at: item.at, item });
       continue;
     }

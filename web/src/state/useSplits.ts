@@ -7,14 +7,14 @@ import { splitChoices } from './splits';
 const SOURCES = ['visitors', 'mau', 'dau', 'events'];
 
 export function useSplits(): { choices: { value: string; label: string }[]; label: (dimension: string) => string } {
-  const { text } = useI18n();
+  const { dimName } = useI18n();
   const catalog = useMetrics().data;
   return useMemo(() => {
     const seen = new Map<string, string>();
     for (const name of SOURCES) {
       const m = catalog?.find((x) => x.name === name);
-      for (const d of splitChoices(m)) if (!seen.has(d) && d !== 'event') seen.set(d, text(m?.dimensions.find((x) => x.name === d)?.label) || d);
+      for (const d of splitChoices(m)) if (!seen.has(d) && d !== 'event') seen.set(d, dimName(d, m?.dimensions.find((x) => x.name === d)?.label));
     }
     return { choices: [...seen].map(([value, label]) => ({ value, label })), label: (d) => seen.get(d) ?? d };
-  }, [catalog, text]);
+  }, [catalog, dimName]);
 }

@@ -127,7 +127,9 @@ export const events = {
   'keys.write': 'Write keys',
   'keys.write.note': 'A key only lets events in; it reads nothing.',
 
+  'life.active.before': 'Active, compared',
   'life.dormant': 'Gone quiet',
+  'life.dormant.before': 'Gone quiet, compared',
   'life.new': 'New',
   'life.note': 'Above the line who was active, below who no longer was.',
   'life.resurrecting': 'Came back',
@@ -183,6 +185,7 @@ export const events = {
   'meaning.often': 'at least {n} times',
   'meaning.oftenWithin': 'at least {n} times within {within}',
   'meaning.or': ' or ',
+  'meaning.others': { one: '{n} more name would count', other: '{n} more names would count' },
   'meaning.own': 'own choice',
   'meaning.reset': 'As usual again',
   'meaning.save': 'Save',
@@ -266,10 +269,14 @@ export const events = {
 
   'product.active': 'Active people',
   'product.active.note': 'By the rule beside; over one, seven and thirty days.',
+  'product.cohorted': 'Of those who began in each period; the newest may still convert.',
   'product.feature': 'Feature',
   'product.features': 'Features',
   'product.features.note': 'People who used each in the range.',
   'product.together': 'Together',
+  'product.try': 'From trying to paying',
+  'product.viral': 'Growth by invitation',
+  'product.viral.note': 'Viral coefficient: all sign-ups ÷ those nobody invited. K-factor: how many each of these brings.',
   'product.which': 'Which figure',
 
   'segments.all': 'everybody',

@@ -129,7 +129,9 @@ export const events: EventsMessages = {
   'keys.write': 'Ключи записи',
   'keys.write.note': 'Ключ позволяет только отправлять события, читать им нельзя.',
 
+  'life.active.before': 'Активны, для сравнения',
   'life.dormant': 'Затихли',
+  'life.dormant.before': 'Затихли, для сравнения',
   'life.new': 'Новые',
   'life.note': 'Над линией — кто был активен, под ней — кто перестал.',
   'life.resurrecting': 'Вернулись',
@@ -185,6 +187,7 @@ export const events: EventsMessages = {
   'meaning.often': 'не меньше {n} раз',
   'meaning.oftenWithin': 'не меньше {n} раз за {within}',
   'meaning.or': ' или ',
+  'meaning.others': { one: 'ещё {n} имя засчитывается', few: 'ещё {n} имени засчитываются', many: 'ещё {n} имён засчитываются', other: 'ещё {n} имени засчитываются' },
   'meaning.own': 'свой выбор',
   'meaning.reset': 'Вернуть как обычно',
   'meaning.save': 'Сохранить',
@@ -268,10 +271,14 @@ export const events: EventsMessages = {
 
   'product.active': 'Активные люди',
   'product.active.note': 'По правилу рядом; за один, семь и тридцать дней.',
+  'product.cohorted': 'Из начавших в каждом периоде; новейшие ещё могут конвертироваться.',
   'product.feature': 'Функция',
   'product.features': 'Функции',
   'product.features.note': 'Сколько людей пользовались за период.',
   'product.together': 'Вместе',
+  'product.try': 'От пробы до оплаты',
+  'product.viral': 'Рост по приглашениям',
+  'product.viral.note': 'Вирусный коэффициент: все регистрации ÷ пришедшие без приглашения. K-фактор: сколько новых приводит каждый из них.',
   'product.which': 'Какая цифра',
 
   'segments.all': 'все',

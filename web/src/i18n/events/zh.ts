@@ -129,7 +129,9 @@ export const events: EventsMessages = {
   'keys.write': '写入密钥',
   'keys.write.note': '密钥只能写入事件，不能读取。',
 
+  'life.active.before': '活跃（对比）',
   'life.dormant': '沉寂',
+  'life.dormant.before': '沉默（对比）',
   'life.new': '新增',
   'life.note': '线上为活跃者，线下为不再活跃者。',
   'life.resurrecting': '回流',
@@ -185,6 +187,7 @@ export const events: EventsMessages = {
   'meaning.often': '至少 {n} 次',
   'meaning.oftenWithin': '{within} 内至少 {n} 次',
   'meaning.or': ' 或 ',
+  'meaning.others': { other: '另有 {n} 个名称也算' },
   'meaning.own': '自定义',
   'meaning.reset': '恢复默认',
   'meaning.save': '保存',
@@ -268,10 +271,14 @@ export const events: EventsMessages = {
 
   'product.active': '活跃用户',
   'product.active.note': '按旁边的规则；一天、七天和三十天内。',
+  'product.cohorted': '按开始时期计算；最近的仍可能转化。',
   'product.feature': '功能',
   'product.features': '功能',
   'product.features.note': '此范围内使用各功能的人数。',
   'product.together': '全部',
+  'product.try': '从试用到付费',
+  'product.viral': '邀请带来的增长',
+  'product.viral.note': '病毒系数：全部注册 ÷ 非受邀注册。K 因子：每人带来的新用户数。',
   'product.which': '选择指标',
 
   'segments.all': '所有人',
