@@ -1,7 +1,6 @@
 import { expect, test } from '@playwright/test';
-import { open, settled, url, withDemo } from './events';
-
-withDemo();
+import { open, settled } from './events';
+import { demo } from './global';
 
 test('a funnel is built by clicking, and each bar opens its people', async ({ page }) => {
   await open(page, '/funnels?range=90d');
@@ -148,6 +147,7 @@ test('a view is saved under a name and found again', async ({ page }) => {
   await open(page, '/');
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox', { name: /Metrics, customers/ }).fill(name);
+  await expect(page.getByRole('option', { name, selected: true })).toBeVisible();
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/\/user-retention.*count=unbounded/);
   await expect(page.locator('[data-palette]')).toHaveCount(0);
@@ -171,7 +171,7 @@ test('the rule of who is active is changed and taken back', async ({ page }) => 
 });
 
 test('a person is searched and opened; their customer knows them', async ({ page }) => {
-  const answer = (await (await page.request.get(`${url()}/api/v1/persons?limit=50`)).json()) as { persons: { person_id: string; name: string | null; customer_id: string | null }[] };
+  const answer = (await (await page.request.get(`${demo()}/api/v1/persons?limit=50`)).json()) as { persons: { person_id: string; name: string | null; customer_id: string | null }[] };
   const person = answer.persons.find((p) => p.name && p.customer_id);
   expect(person, 'somebody of a customer was seen lately').toBeTruthy();
   await open(page, '/persons');

@@ -182,5 +182,5 @@ export function formatDimension(lang: Lang, t: T, dimension: string, value: stri
   }
   if (dimension === 'reason' && value === 'unknown') return t('reasons.unknown');
   // Codes such as `seats_added` are read more easily as words; the filter keeps the code.
-  return dimension === 'reason' || dimension === 'channel' || dimension === 'event' || dimension === 'device' || dimension === 'cause' ? eventLabel(value) : value;
+  return dimension === 'reason' || dimension === 'channel' || dimension === 'event' || dimension === 'device' || dimension === 'cause' || dimension === 'did' ? eventLabel(value) : value;
 }
