@@ -10,6 +10,17 @@ const run = promisify(execFile);
 /** The program under test. */
 export const program = resolve(process.env.BURGEON_BIN ?? '../../target/debug/burgeon');
 
+/** Asks again until the answer is true; what it says otherwise is the fault after a minute. */
+async function until(ask) {
+  const end = Date.now() + 60_000;
+  for (;;) {
+    const said = await ask();
+    if (said === true) return;
+    if (Date.now() > end) throw new Error(said);
+    await new Promise((again) => setTimeout(again, 100));
+  }
+}
+
 /** A server with a write key. */
 export class Server {
   constructor(folder) {
@@ -54,15 +65,21 @@ export class Server {
   }
 
   /** Waits until `count` events of a name have arrived, as the page sees them. */
-  async arrived(event, count = 1, seconds = 60) {
-    const until = Date.now() + seconds * 1000;
-    for (;;) {
+  async arrived(event, count = 1) {
+    await until(async () => {
       const { names } = await this.get('/events/names');
       const seen = names.find((name) => name.event === event)?.count ?? 0;
-      if (seen >= count) return;
-      if (Date.now() > until) throw new Error(`${event}: ${seen} of ${count} arrived; seen: ${names.map((n) => `${n.event} ${n.count}`).join(', ')}`);
-      await new Promise((again) => setTimeout(again, 100));
-    }
+      return seen >= count || `${event}: ${seen} of ${count} arrived; seen: ${names.map((n) => `${n.event} ${n.count}`).join(', ')}`;
+    });
+  }
+
+  /** Waits until identifiers are one person. */
+  async joined(person, ...others) {
+    await until(async () => {
+      const answer = await fetch(`${this.url}/api/v1/persons/${encodeURIComponent(person)}`);
+      const ids = answer.ok ? (await answer.json()).person.identifiers.map((one) => one.id) : [];
+      return others.every((id) => ids.includes(id)) || `${person}: is ${ids.join(', ')} and not ${others.join(', ')}`;
+    });
   }
 
   /** Asks the process to stop; what it acknowledged is on disk. */

@@ -25,7 +25,9 @@ pub enum TimeError {
     #[error("unknown grain \"{0}\"; write day, week, month, quarter or year{1}")]
     Grain(String, String),
     /// Not a period.
-    #[error("\"{0}\" is not a period; write 2019, 2019-Q3, 2019-12, 2019-W07 or 2019-12-05")]
+    #[error(
+        "\"{0}\" is not a period; write 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05 or 2019-12-05..2020-01-31"
+    )]
     Period(String),
     /// Not an instant.
     #[error("\"{0}\" is not a date or time; write 2019-12-05 or 2019-12-05T14:30:00Z")]
@@ -171,13 +173,16 @@ pub enum Grain {
     Quarter,
     /// A calendar year.
     Year,
+    /// Any stretch of dates as one period. It is no grain of a series: [`Grain::ALL`] and texts of grains leave it out.
+    #[serde(skip_deserializing)]
+    Range,
 }
 
 impl Grain {
-    /// All grains, the shortest first.
+    /// All grains of a series, the shortest first.
     pub const ALL: [Grain; 5] = [Grain::Day, Grain::Week, Grain::Month, Grain::Quarter, Grain::Year];
 
-    /// The name in queries: `day`, `week`, `month`, `quarter`, `year`.
+    /// The name in queries: `day`, `week`, `month`, `quarter`, `year`, `range`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Grain::Day => "day",
@@ -185,13 +190,14 @@ impl Grain {
             Grain::Month => "month",
             Grain::Quarter => "quarter",
             Grain::Year => "year",
+            Grain::Range => "range",
         }
     }
 
-    /// The length of one period as a calendar span.
+    /// The length of one period as a calendar span; that of one date for a range, whose length is its own.
     pub fn span(self) -> Span {
         match self {
-            Grain::Day => 1.day(),
+            Grain::Day | Grain::Range => 1.day(),
             Grain::Week => 7.days(),
             Grain::Month => 1.month(),
             Grain::Quarter => 3.months(),
@@ -232,7 +238,7 @@ impl Period {
     /// The period of a grain that holds a date. `week_start` matters for weeks only.
     pub fn containing(date: Date, grain: Grain, week_start: Weekday) -> Period {
         let start = match grain {
-            Grain::Day => date,
+            Grain::Day | Grain::Range => date,
             Grain::Week => date.saturating_sub(i64::from(date.weekday().since(week_start)).days()),
             Grain::Month => date.first_of_month(),
             Grain::Quarter => {
@@ -244,12 +250,17 @@ impl Period {
         Period::starting(start, grain)
     }
 
+    /// The half-open dates `[start, end)` as one period.
+    pub fn between(start: Date, end: Date) -> Period {
+        Period { grain: Grain::Range, start, end }
+    }
+
     fn starting(start: Date, grain: Grain) -> Period {
         Period { grain, start, end: start.saturating_add(grain.span()) }
     }
 
     /// A period from one of the forms that [`Period::label`] writes: `2019`, `2019-Q3`, `2019-12`,
-    /// `2019-W07`, `2019-12-05`. The form gives the grain.
+    /// `2019-W07`, `2019-12-05`, `2019-12-05..2020-01-31`. The form gives the grain.
     ///
     /// A week is numbered as in ISO 8601 by its Thursday, also where weeks begin on another day.
     ///
@@ -258,6 +269,12 @@ impl Period {
     pub fn parse(text: &str, zone: &Zone) -> Result<Period, TimeError> {
         let fail = || TimeError::Period(text.to_owned());
         let text = text.trim();
+        if let Some((first, last)) = text.split_once("..") {
+            let day = |text: &str| text.parse::<Date>().map_err(|_| fail());
+            let (start, last) = (day(first)?, day(last)?);
+            let range = Period::between(start, last.saturating_add(1.day()));
+            return if start <= last { Ok(range) } else { Err(fail()) };
+        }
         if !text.is_ascii() || text.len() < 4 || !text.as_bytes()[..4].iter().all(u8::is_ascii_digit) {
             return Err(fail());
         }
@@ -296,7 +313,8 @@ impl Period {
         }
     }
 
-    /// The period's name: `2019`, `2019-Q3`, `2019-12`, `2019-W07` or `2019-12-05`.
+    /// The period's name: `2019`, `2019-Q3`, `2019-12`, `2019-W07`, `2019-12-05`, or first and last date of a range:
+    /// `2019-12-05..2020-01-31`.
     pub fn label(&self) -> String {
         let start = self.start;
         match self.grain {
@@ -308,6 +326,7 @@ impl Period {
             Grain::Month => format!("{:04}-{:02}", start.year(), start.month()),
             Grain::Quarter => format!("{:04}-Q{}", start.year(), (start.month() + 2) / 3),
             Grain::Year => format!("{:04}", start.year()),
+            Grain::Range => format!("{start}..{}", self.end.yesterday().unwrap_or(self.end)),
         }
     }
 
@@ -319,7 +338,7 @@ impl Period {
 
     /// The period right after this one.
     pub fn next(&self) -> Period {
-        Period::starting(self.end, self.grain)
+        self.shift(1)
     }
 
     /// The period right before this one.
@@ -327,11 +346,15 @@ impl Period {
         self.shift(-1)
     }
 
-    /// The period `n` periods later (earlier when negative).
+    /// The period `n` periods later (earlier when negative). A range of whole months moves by its months, any other by its
+    /// days.
     pub fn shift(&self, n: i32) -> Period {
+        if self.grain == Grain::Range {
+            return self.shifted_range(n);
+        }
         let n = i64::from(n);
         let span = match self.grain {
-            Grain::Day => Span::new().try_days(n),
+            Grain::Day | Grain::Range => Span::new().try_days(n),
             Grain::Week => Span::new().try_weeks(n),
             Grain::Month => Span::new().try_months(n),
             Grain::Quarter => Span::new().try_months(n * 3),
@@ -345,9 +368,29 @@ impl Period {
         Period::starting(start, self.grain)
     }
 
+    fn shifted_range(&self, n: i32) -> Period {
+        let (start, end) = (self.start, self.end);
+        let months = (i32::from(end.year()) - i32::from(start.year())) * 12 + i32::from(end.month())
+            - i32::from(start.month());
+        let whole = start.day() == 1 && end.day() == 1;
+        let by = match whole {
+            true => Span::new().try_months(i64::from(months) * i64::from(n)),
+            false => Span::new().try_days(i64::from(self.days()) * i64::from(n)),
+        };
+        let moved = |date: Date| match by {
+            Ok(span) => date.saturating_add(span),
+            Err(_) if n < 0 => Date::MIN,
+            Err(_) => Date::MAX,
+        };
+        Period::between(moved(start), moved(end))
+    }
+
     /// The same period one year earlier: same label but for the year. 29 February gives 28 February, and
     /// week 53 gives the last week of a year that has 52.
     pub fn year_ago(&self) -> Period {
+        if self.grain == Grain::Range {
+            return Period::between(self.start.saturating_sub(1.year()), self.end.saturating_sub(1.year()));
+        }
         if self.grain != Grain::Week {
             return Period::starting(self.start.saturating_sub(1.year()), self.grain);
         }
@@ -376,8 +419,11 @@ impl Period {
     }
 
     /// All periods of a grain that touch the half-open dates `[from, to)`, in order; at least the one that
-    /// holds `from`.
+    /// holds `from`. By [`Grain::Range`] they are one period.
     pub fn range(from: Date, to: Date, grain: Grain, week_start: Weekday) -> Vec<Period> {
+        if grain == Grain::Range {
+            return vec![Period::between(from, to)];
+        }
         let mut period = Period::containing(from, grain, week_start);
         let mut periods = vec![period];
         while period.end < to {
@@ -425,8 +471,17 @@ mod tests {
 
     #[test]
     fn labels_and_parse_are_inverse() {
-        for text in ["2019", "2019-Q3", "2019-12", "2019-W07", "2019-12-05", "2020-W53", "0001", "2024-02-29"]
-        {
+        for text in [
+            "2019",
+            "2019-Q3",
+            "2019-12",
+            "2019-W07",
+            "2019-12-05",
+            "2020-W53",
+            "0001",
+            "2024-02-29",
+            "2019-12-05..2020-01-31",
+        ] {
             assert_eq!(parse(text).label(), text);
         }
         assert_eq!(parse("2019-Q3").start, date(2019, 7, 1));
@@ -448,6 +503,8 @@ mod tests {
             "2019x",
             "2019-+1",
             "२०१९",
+            "2019-12-05..2019-12-04",
+            "2019-12..2020-01",
         ] {
             assert!(Period::parse(text, &Zone::utc()).is_err(), "{text}");
         }
@@ -471,6 +528,19 @@ mod tests {
         assert_eq!(parse("2021-W07").year_ago().label(), "2020-W07");
         assert_eq!(parse("2021-W01").previous().label(), "2020-W53");
         assert_eq!(parse("9999").next().start, Date::MAX);
+    }
+
+    #[test]
+    fn ranges_move_by_their_months_or_days() {
+        let months = parse("2026-06-01..2026-08-31");
+        assert_eq!(months.previous().label(), "2026-03-01..2026-05-31");
+        assert_eq!(months.next().label(), "2026-09-01..2026-11-30");
+        assert_eq!(parse("2026-06-01..2026-06-20").previous().label(), "2026-05-12..2026-05-31");
+        assert_eq!(parse("2024-02-29..2024-03-01").year_ago().label(), "2023-02-28..2023-03-01");
+        let (from, to) = (date(2026, 1, 15), date(2026, 4, 1));
+        assert_eq!(Period::range(from, to, Grain::Range, Weekday::Monday), [Period::between(from, to)]);
+        assert_eq!(parse("2026-06-01..2026-08-31").shift(i32::MIN).start, Date::MIN);
+        assert!("range".parse::<Grain>().is_err());
     }
 
     #[test]

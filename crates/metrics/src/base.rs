@@ -124,13 +124,15 @@ pub enum BaseMeasure {
     /// Number of distinct entities with base rows in each span, and of those who go on to a target.
     ///
     /// An entity counts in the spans and groups of its base rows. It is converted there when at least one of these
-    /// rows at `t` is followed by a row of the target with `t <= target time < t + window_us`, before the cut-off, and the
-    /// same value of `link` in both. A base row without a link converts never. `filters` and `by` are of the base row.
+    /// rows at `t` is followed by a row of the target with `t + after_us <= target time < t + window_us`, before the cut-off,
+    /// and the same value of `link` in both. A base row without a link converts never. `filters` and `by` are of the base row.
     Conversion {
         /// Where a conversion is seen.
         target: Target,
         /// Column of both facts whose equal values belong together, e.g. `customer_id`.
         link: String,
+        /// How long after the base row the target counts at the earliest, µs.
+        after_us: i64,
         /// How long after the base row the target may come, µs.
         window_us: i64,
         /// Which of the two numbers.
@@ -156,6 +158,8 @@ pub enum ConversionTake {
     Base,
     /// Those of them who were converted.
     Converted,
+    /// How long it took them in all, µs: each from the earliest base row that was converted to the first target after it.
+    Time,
 }
 
 /// SQL aggregate functions of [`BaseMeasure::Aggregate`].
@@ -243,10 +247,17 @@ pub enum Dimension {
         /// Whether the value belongs to the entity rather than the row.
         of_entity: bool,
     },
-    /// Label of the period that contains the fact's `first_paid_at`, in the workspace's time zone and week start.
+    /// Label of the period that contains the fact's `first_paid_at`, in the workspace's time zone and week start. Where the
+    /// fact has no such column it is that of the customer in its column `customer_id`.
     Cohort {
         /// Size of the period.
         grain: Grain,
+    },
+    /// What the customer of a row (column `customer_id`) paid for at the time of the row, by the movements of recurring
+    /// revenue; none before the first payment and after a loss.
+    Standing {
+        /// What of it.
+        of: Standing,
     },
     /// A column of the `customers` record, joined N:1 on the fact's column `customer_id`.
     Customer {
@@ -260,12 +271,39 @@ pub enum Dimension {
     },
 }
 
+/// What is known of a payer at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// The plan; of several the one with the most MRR.
+    Plan,
+    /// The billing term of that plan.
+    Interval,
+    /// The band that the MRR lies in, in major units of the workspace's currency at the rates of the day of the customer's last
+    /// change.
+    MrrBand,
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Standing; 3] = [Standing::Plan, Standing::Interval, Standing::MrrBand];
+
+    /// The name of the dimension.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Standing::Plan => "plan",
+            Standing::Interval => "interval",
+            Standing::MrrBand => "mrr_band",
+        }
+    }
+}
+
 impl Dimension {
     /// The name under which the dimension is asked for and printed.
     pub fn name(&self) -> &str {
         match self {
             Dimension::Fact { column, .. } | Dimension::Customer { column } => column,
             Dimension::Cohort { .. } => "cohort",
+            Dimension::Standing { of } => of.as_str(),
             Dimension::Attribute { key } => key,
         }
     }
@@ -274,6 +312,7 @@ impl Dimension {
     pub fn of_entity(&self) -> bool {
         match self {
             Dimension::Fact { of_entity, .. } => *of_entity,
+            Dimension::Standing { .. } => false,
             Dimension::Cohort { .. } | Dimension::Customer { .. } | Dimension::Attribute { .. } => true,
         }
     }

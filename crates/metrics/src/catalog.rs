@@ -7,7 +7,7 @@ use burgeon_core::settings::Settings;
 use burgeon_core::text::did_you_mean;
 use burgeon_core::time::Grain;
 
-use crate::base::Dimension;
+use crate::base::{Dimension, Standing};
 use crate::definition::{ConversionFigure, CumulativeAggregate, Kind, Metric, SimpleAggregate, Unit};
 use crate::fact::{CUSTOMER_COLUMNS, FactSchema};
 use crate::formula::{Expr, Operator};
@@ -204,7 +204,9 @@ impl Catalog {
         let Some(fact) = leaves.first().and_then(|m| self.facts.get(m.kind.fact()?)) else {
             return Vec::new();
         };
-        let names: Vec<&str> = fact.dimensions().chain(["cohort"]).chain(CUSTOMER_COLUMNS).collect();
+        let standing = Standing::ALL.map(Standing::as_str);
+        let names: Vec<&str> =
+            fact.dimensions().chain(["cohort"]).chain(standing).chain(CUSTOMER_COLUMNS).collect();
         let mut seen = BTreeSet::new();
         names
             .into_iter()
@@ -261,7 +263,9 @@ impl Catalog {
             Kind::Cumulative { aggregate, .. } => *aggregate == CumulativeAggregate::Sum || of_entity,
             Kind::Cohort { take, .. } => take.is_amount() || of_entity,
             Kind::Active { .. } => of_entity,
-            Kind::Conversion { take, .. } => *take != ConversionFigure::Rate && of_entity,
+            Kind::Conversion { take, .. } => {
+                matches!(take, ConversionFigure::Base | ConversionFigure::Converted) && of_entity
+            }
             Kind::Ratio { .. } | Kind::Model { .. } => false,
             Kind::Revaluation { .. } => true,
             Kind::Formula { expr, .. } => self.additive_expr(expr, of_entity),
@@ -367,8 +371,11 @@ impl Catalog {
             Kind::Active { fact, filter, entity, .. } => {
                 self.check_counted(metric, fact, filter.as_deref(), entity)
             }
-            Kind::Conversion { fact, filter, entity, target, target_filter, link, .. } => {
+            Kind::Conversion { fact, filter, entity, target, target_filter, link, take, .. } => {
                 self.check_counted(metric, fact, filter.as_deref(), entity)?;
+                if (*take == ConversionFigure::Days) != (metric.unit == Unit::Days) {
+                    return fail("unit", "take: days goes with unit: days, and with no other".to_owned());
+                }
                 let Some(to) = self.facts.get(target) else {
                     let hint = did_you_mean(target, self.facts.keys().map(String::as_str));
                     return fail("target", format!("there is no fact \"{target}\"{hint}"));
@@ -546,7 +553,9 @@ impl Catalog {
     }
 }
 
-/// Where a fact gets a dimension from: its own column first, then `cohort`, then the customer.
+/// Where a fact gets a dimension from: its own column first, then `cohort`, then what the customer paid for, then the
+/// customer. Facts of the subscriptions themselves say what was paid for by their own columns or not at all: a balance by the plan
+/// of each of its changes would be no balance by plan.
 pub(crate) fn resolve(
     fact: &FactSchema,
     name: &str,
@@ -558,11 +567,18 @@ pub(crate) fn resolve(
             fact.entity.as_deref() == Some(name) || fact.column(name).is_some_and(|c| c.of_entity);
         return Some(Dimension::Fact { column: name.to_owned(), of_entity });
     }
-    if name == "cohort" && fact.column("first_paid_at").is_some() {
+    let has_customer = fact.column("customer_id").is_some();
+    if name == "cohort" && (has_customer || fact.column("first_paid_at").is_some()) {
         return Some(Dimension::Cohort { grain });
     }
-    if fact.column("customer_id").is_none() {
+    if !has_customer {
         return None;
+    }
+    let of_subscriptions = fact.records.iter().any(|table| table == "subscription_changes");
+    if let Some(of) = Standing::ALL.into_iter().find(|of| of.as_str() == name)
+        && !of_subscriptions
+    {
+        return Some(Dimension::Standing { of });
     }
     if CUSTOMER_COLUMNS.contains(&name) {
         return Some(Dimension::Customer { column: name.to_owned() });

@@ -52,12 +52,14 @@ pub enum Unit {
     Years,
     /// Days.
     Days,
+    /// Seconds; shown as a length of time.
+    Seconds,
     /// Periods of the query's grain.
     Periods,
 }
 
 impl Unit {
-    pub(crate) const NAMES: [(&'static str, Unit); 8] = [
+    pub(crate) const NAMES: [(&'static str, Unit); 9] = [
         ("money", Unit::Money),
         ("count", Unit::Count),
         ("percent", Unit::Percent),
@@ -65,6 +67,7 @@ impl Unit {
         ("months", Unit::Months),
         ("years", Unit::Years),
         ("days", Unit::Days),
+        ("seconds", Unit::Seconds),
         ("periods", Unit::Periods),
     ];
 
@@ -217,6 +220,8 @@ pub enum ConversionFigure {
     Base,
     /// Converted entities.
     Converted,
+    /// Days that it took the converted entities, on average.
+    Days,
 }
 
 /// A metric's type, with exactly its own fields.
@@ -292,6 +297,8 @@ pub enum Kind {
         target_filter: Option<String>,
         /// Column of both facts by which they belong together, e.g. `customer_id`.
         link: String,
+        /// How many days after the base row the target counts at the earliest, each of 24 hours.
+        after: i32,
         /// How many days after the base row the target may come, each of 24 hours.
         days: i32,
         /// The figure.
@@ -482,13 +489,18 @@ impl Metric {
                 };
                 format!("number of {entity}s with rows in {window} over {fact}{}", only(filter))
             }
-            Kind::Conversion { fact, filter, entity, target, target_filter, days, take, .. } => {
+            Kind::Conversion { fact, filter, entity, target, target_filter, after, days, take, .. } => {
                 let base = format!("{entity}s in {fact}{}", only(filter));
-                let converted = format!("followed by {target}{} within {days} days", only(target_filter));
+                let time = match after {
+                    0 => format!("within {days} days"),
+                    after => format!("{after} to {days} days later"),
+                };
+                let converted = format!("followed by {target}{} {time}", only(target_filter));
                 match take {
                     ConversionFigure::Base => base,
                     ConversionFigure::Converted => format!("{base}, {converted}"),
                     ConversionFigure::Rate => format!("{base}, {converted} ÷ all of them"),
+                    ConversionFigure::Days => format!("mean days to it of {base}, {converted}"),
                 }
             }
             Kind::Ratio { numerator, denominator } => format!("{numerator} ÷ {denominator}"),

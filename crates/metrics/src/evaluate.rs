@@ -232,7 +232,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn leaf(&self, name: &str, period: &Period, group: Group) -> Cell {
-        let key = |total| LeafKey { metric: name.to_owned(), grain: period.grain, total };
+        let key = |total| LeafKey::of(name, period, total);
         // Without dimensions the only group is the whole.
         let whole = (self.plan.query.by.is_empty()).then(|| self.leaves.get(&key(false))).flatten();
         let leaf = match group {
@@ -279,7 +279,7 @@ impl Shape {
             | Shape::Balance { base }
             | Shape::Curve { base, .. }
             | Shape::Trailing { base, .. } => vec![*base],
-            Shape::Average { sum, count } => vec![*sum, *count],
+            Shape::Average { sum, count, .. } => vec![*sum, *count],
         }
     }
 }
@@ -377,7 +377,7 @@ fn leaf_values(
                 values.insert(group, cells);
             }
         }
-        Shape::Average { sum, count } => {
+        Shape::Average { sum, count, unit } => {
             empty = no_rows();
             // A sum of zero may be left out, so the groups are those that have rows.
             let (sums, none) = (gather(*sum)?, Amounts::new());
@@ -387,7 +387,8 @@ fn leaf_values(
                     let amounts = sums.get(&group).and_then(|spans| spans.get(i)).unwrap_or(&none);
                     let sum = converter.value(amounts, leaf, Some(period))?;
                     let count: i128 = counts.values().sum();
-                    cells.push(sum.checked_div(&Exact::from_int(count)).map_or_else(no_rows, Ok));
+                    let count = Exact::from_int(count * i128::from(*unit));
+                    cells.push(sum.checked_div(&count).map_or_else(no_rows, Ok));
                 }
                 values.insert(group, cells);
             }

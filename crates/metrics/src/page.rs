@@ -34,17 +34,29 @@ const TYPES: [(&str, &[&str]); 9] = [
     ("active", &["fact", "filter", "entity", "window"]),
     (
         "conversion",
-        &["fact", "filter", "entity", "target", "target_filter", "link", "window", "take", "null_reason"],
+        &[
+            "fact",
+            "filter",
+            "entity",
+            "target",
+            "target_filter",
+            "link",
+            "after",
+            "window",
+            "take",
+            "null_reason",
+        ],
     ),
     ("ratio", &["numerator", "denominator", "null_reason"]),
     ("formula", &["formula", "null_reason"]),
     ("model", &["of", "window", "take"]),
     ("revaluation", &["of", "flows", "less"]),
 ];
-const FIGURES: [(&str, ConversionFigure); 3] = [
+const FIGURES: [(&str, ConversionFigure); 4] = [
     ("rate", ConversionFigure::Rate),
     ("base", ConversionFigure::Base),
     ("converted", ConversionFigure::Converted),
+    ("days", ConversionFigure::Days),
 ];
 const TAKES: [(&str, CohortTake); 5] = [
     ("start_amount", CohortTake::StartAmount),
@@ -232,6 +244,14 @@ impl Fields<'_> {
                         "the window of a conversion is a number of days, such as 30 days".to_owned();
                     return Err(self.fail("window", message));
                 };
+                let after = match self.length("after", None)? {
+                    None => 0,
+                    Some(Window::Days(after)) if after < days => after,
+                    Some(_) => {
+                        let message = "after is a number of days, less than those of the window".to_owned();
+                        return Err(self.fail("after", message));
+                    }
+                };
                 Kind::Conversion {
                     fact: self.text("fact")?,
                     filter: self.optional_text("filter")?,
@@ -239,6 +259,7 @@ impl Fields<'_> {
                     target_filter: self.optional_text("target_filter")?,
                     link: self.optional_text("link")?.unwrap_or_else(|| format!("{entity}_id")),
                     entity,
+                    after,
                     days,
                     take: self.choice("take", &FIGURES, None)?,
                 }
@@ -331,7 +352,11 @@ impl Fields<'_> {
     }
 
     fn window(&mut self, default: Option<Window>) -> Result<Option<Window>, PageError> {
-        let Some(text) = self.optional_text("window")? else { return Ok(default) };
+        self.length("window", default)
+    }
+
+    fn length(&mut self, key: &str, default: Option<Window>) -> Result<Option<Window>, PageError> {
+        let Some(text) = self.optional_text(key)? else { return Ok(default) };
         if text == "period" && default.is_some() {
             return Ok(Some(Window::Period));
         }
@@ -345,8 +370,8 @@ impl Fields<'_> {
                 _ => None,
             }
         });
-        let message = format!("\"{text}\" is no window; write period or a length such as '12 months'");
-        parsed.map(Some).ok_or_else(|| self.fail("window", message))
+        let message = format!("\"{text}\" is no {key}; write period or a length such as '12 months'");
+        parsed.map(Some).ok_or_else(|| self.fail(key, message))
     }
 
     fn label(&self, key: &str, value: Value) -> Result<Label, PageError> {

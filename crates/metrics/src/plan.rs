@@ -10,7 +10,9 @@ use burgeon_core::time::{Grain, Period};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use crate::base::{Aggregate, BaseMeasure, BaseRequest, ConversionTake, Dimension, Filter, Money, Span, Target};
+use crate::base::{
+    Aggregate, BaseMeasure, BaseRequest, ConversionTake, Dimension, Filter, Money, Span, Target,
+};
 use crate::catalog::{Catalog, resolve};
 use crate::definition::{
     ConversionFigure, CumulativeAggregate, Kind, Metric, ModelTake, SimpleAggregate, Window,
@@ -35,12 +37,22 @@ pub struct Plan {
     pub(crate) leaves: BTreeMap<LeafKey, Leaf>,
 }
 
-/// A leaf metric, the grain of its periods, and whether it is undivided.
+/// A leaf metric, the grain of its periods, and whether it is undivided. Ranges need not touch, so that each is a leaf of
+/// its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LeafKey {
     pub metric: String,
     pub grain: Grain,
+    pub range: Option<Period>,
     pub total: bool,
+}
+
+impl LeafKey {
+    /// The leaf that has a metric's value in a period.
+    pub fn of(metric: &str, period: &Period, total: bool) -> LeafKey {
+        let range = (period.grain == Grain::Range).then_some(*period);
+        LeafKey { metric: metric.to_owned(), grain: period.grain, range, total }
+    }
 }
 
 /// How a leaf's values come out of the engine's answers.
@@ -56,8 +68,8 @@ pub(crate) struct Leaf {
 pub(crate) enum Shape {
     /// Span `i` is period `i`; `empty` says whether no row means zero.
     Plain { base: usize, zero: bool },
-    /// Sum ÷ count.
-    Average { sum: usize, count: usize },
+    /// Sum ÷ count, in whole `unit`s of what is summed.
+    Average { sum: usize, count: usize, unit: i64 },
     /// Span 0 is the opening, span `i + 1` is period `i`; values run up.
     Balance { base: usize },
     /// Span 0 is the opening, span `i + 1` is `months[i]`; rows carry the cohort as their last dimension. Each period is
@@ -158,10 +170,18 @@ impl Planner<'_> {
             | Kind::Active { .. }
             | Kind::Conversion { .. }
             | Kind::Model { .. } => {
-                let key = LeafKey { metric: name.to_owned(), grain: first.grain, total };
-                let range = self.needs.entry(key).or_insert((first, last));
-                range.0 = range.0.min(first);
-                range.1 = range.1.max(last);
+                // Of ranges, those between first and last (`previous` of a mean) are one after the other.
+                let mut ends = vec![(first, last)];
+                if first.grain == Grain::Range {
+                    let all = std::iter::successors(Some(first), |p| (*p < last).then(|| p.next()));
+                    ends = all.map(|p| (p, p)).collect();
+                }
+                for (first, last) in ends {
+                    let key = LeafKey::of(name, &first, total);
+                    let range = self.needs.entry(key).or_insert((first, last));
+                    range.0 = range.0.min(first);
+                    range.1 = range.1.max(last);
+                }
                 Ok(())
             }
             Kind::Ratio { numerator, denominator } => {
@@ -236,6 +256,7 @@ impl Planner<'_> {
                     SimpleAggregate::Avg => Shape::Average {
                         sum: base(Aggregate::Sum, money)?,
                         count: base(Aggregate::Count, None)?,
+                        unit: 1,
                     },
                 };
                 Ok(Leaf { periods, shape, money, negate: *negate })
@@ -293,7 +314,7 @@ impl Planner<'_> {
                 let shape = Shape::Plain { base: self.base(request), zero: true };
                 Ok(Leaf { periods, shape, money: None, negate: false })
             }
-            Kind::Conversion { filter, entity, target, target_filter, link, days, take, .. } => {
+            Kind::Conversion { filter, entity, target, target_filter, link, after, days, take, .. } => {
                 let Some(to) = self.catalog.fact(target) else {
                     let message = format!("there is no fact \"{target}\"");
                     return Err(QueryError::Value { param: "metrics", message });
@@ -304,6 +325,7 @@ impl Planner<'_> {
                     let measure = BaseMeasure::Conversion {
                         target: target.clone(),
                         link: link.clone(),
+                        after_us: i64::from(*after) * DAY_US,
                         window_us: i64::from(*days) * DAY_US,
                         take,
                     };
@@ -321,6 +343,12 @@ impl Planner<'_> {
                     ConversionFigure::Rate => Shape::Average {
                         sum: base(ConversionTake::Converted)?,
                         count: base(ConversionTake::Base)?,
+                        unit: 1,
+                    },
+                    ConversionFigure::Days => Shape::Average {
+                        sum: base(ConversionTake::Time)?,
+                        count: base(ConversionTake::Converted)?,
+                        unit: DAY_US,
                     },
                 };
                 Ok(Leaf { periods, shape, money: None, negate: false })
@@ -429,8 +457,10 @@ impl Planner<'_> {
                 message: format!("there is no fact \"{name}\""),
             });
         };
+        // Cohorts of a range are those of months.
+        let cohorts = if self.query.grain == Grain::Range { Grain::Month } else { self.query.grain };
         let dimension =
-            |d: &str| resolve(fact, d, self.query.grain, &self.context.attributes).ok_or_else(|| unknown(d));
+            |d: &str| resolve(fact, d, cohorts, &self.context.attributes).ok_or_else(|| unknown(d));
         let by = if total {
             Vec::new()
         } else {

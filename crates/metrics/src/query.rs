@@ -44,8 +44,20 @@ pub struct Query {
     pub compare: Compare,
     /// Display currency.
     pub currency: Currency,
-    /// At most this many groups; the rest together as "other" where the metric adds up.
-    pub limit: Option<usize>,
+    /// Which groups are shown.
+    pub groups: Groups,
+}
+
+/// Which of many groups an answer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Groups {
+    /// All of them.
+    #[default]
+    All,
+    /// At most this many, the largest by the first metric over all periods; the rest together as "other" where a metric adds up.
+    Limit(usize),
+    /// This many, the largest by the first metric in the last period, largest first; the rest is left out and counted.
+    Top(usize),
 }
 
 /// A condition on a dimension by name. The empty text stands for a missing value.
@@ -123,8 +135,8 @@ impl QueryError {
 /// How many periods one query may ask for.
 pub const MAX_PERIODS: usize = 4000;
 
-const PARAMS: [&str; 10] =
-    ["metrics", "grain", "from", "to", "at", "by", "where", "compare", "currency", "limit"];
+const PARAMS: [&str; 11] =
+    ["metrics", "grain", "from", "to", "at", "by", "where", "compare", "currency", "limit", "top"];
 
 fn wrong(param: &'static str, message: impl Into<String>) -> QueryError {
     QueryError::Value { param, message: message.into() }
@@ -159,7 +171,7 @@ impl Query {
     }
 
     /// Reads HTTP parameters: `metrics`, `grain`, `from`, `to`, `at`, `by`, `where` (several), `compare`,
-    /// `currency`, `limit`. Empty values count as absent.
+    /// `currency`, `limit`, `top`. Empty values count as absent.
     ///
     /// # Errors
     /// [`QueryError`] names the parameter at fault and the mend.
@@ -171,7 +183,7 @@ impl Query {
         let mut metrics: Vec<String> = Vec::new();
         let (mut grain, mut from, mut to, mut at) = (None, None, None, None);
         let (mut by, mut filters) = (Vec::new(), Vec::new());
-        let (mut compare, mut currency, mut limit) = (Compare::None, context.currency, None);
+        let (mut compare, mut currency, mut groups) = (Compare::None, context.currency, Groups::All);
         for (name, value) in pairs {
             let value = value.trim();
             if value.is_empty() && PARAMS.contains(&name.as_str()) {
@@ -186,6 +198,7 @@ impl Query {
                         }
                     }
                 }
+                "grain" if value == Grain::Range.as_str() => grain = Some(Grain::Range),
                 "grain" => grain = Some(value.parse::<Grain>().map_err(|e| wrong("grain", e.to_string()))?),
                 "from" => from = Some(period("from", value, context)?),
                 "to" => to = Some(period("to", value, context)?),
@@ -218,11 +231,20 @@ impl Query {
                 "currency" => {
                     currency = Currency::parse(value).map_err(|e| wrong("currency", e.to_string()))?
                 }
-                "limit" => {
+                "limit" | "top" => {
+                    let param = if name == "top" { "top" } else { "limit" };
                     let n = value.parse().ok().filter(|n| (1..=100_000).contains(n));
-                    limit = Some(n.ok_or_else(|| {
-                        wrong("limit", format!("\"{value}\" is no limit; write a whole number from 1"))
-                    })?);
+                    let n = n.ok_or_else(|| {
+                        wrong(param, format!("\"{value}\" is no {param}; write a whole number from 1"))
+                    })?;
+                    let asked = if name == "top" { Groups::Top(n) } else { Groups::Limit(n) };
+                    if groups != Groups::All
+                        && std::mem::discriminant(&groups) != std::mem::discriminant(&asked)
+                    {
+                        let message = "limit puts the rest together and top leaves it out; write one of them";
+                        return Err(wrong(param, message));
+                    }
+                    groups = asked;
                 }
                 other => {
                     return Err(QueryError::Parameter {
@@ -244,7 +266,7 @@ impl Query {
                 by = first;
             }
         }
-        let query = Query { metrics, grain, periods, until, by, filters, compare, currency, limit };
+        let query = Query { metrics, grain, periods, until, by, filters, compare, currency, groups };
         query.check(catalog, context)?;
         Ok(query)
     }
@@ -344,21 +366,26 @@ fn periods(
         if from.is_some() || to.is_some() {
             return Err(wrong("at", "at stands in place of from and to; leave one of them out"));
         }
+        if grain == Grain::Range {
+            return Ok((vec![Period::between(at.start, at.end)], Some(at.end)));
+        }
         let last = at.end.yesterday().unwrap_or(at.start);
         return Ok((vec![Period::containing(last, grain, week_start)], Some(at.end)));
     }
     let today = context.zone.date_of(context.now.as_microsecond());
+    // One period of what would be twelve months.
+    let step = if grain == Grain::Range { Grain::Month } else { grain };
     let end = match (to, from) {
         (Some(to), _) => to.end,
         (None, from) => {
-            let running = Period::containing(today, grain, week_start);
+            let running = Period::containing(today, step, week_start);
             from.map_or(running.end, |f| running.end.max(f.end))
         }
     };
     let start = match from {
         Some(from) => from.start,
         None => {
-            let last = Period::containing(end.yesterday().unwrap_or(end), grain, week_start);
+            let last = Period::containing(end.yesterday().unwrap_or(end), step, week_start);
             last.shift(-11).start
         }
     };
@@ -378,6 +405,7 @@ fn periods(
         Grain::Month => 28,
         Grain::Quarter => 90,
         Grain::Year => 365,
+        Grain::Range => days.max(1),
     };
     if days / least > MAX_PERIODS as i64 {
         return Err(wrong(

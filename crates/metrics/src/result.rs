@@ -9,7 +9,7 @@ use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 use crate::definition::{ConversionFigure, Kind, Label, Unit};
 use crate::evaluate::{Cell, Evaluator, grain_name, is_complete};
 use crate::plan::{DAY_US, Plan};
-use crate::query::Compare;
+use crate::query::{Compare, Groups};
 
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +36,8 @@ pub struct QueryResult {
     pub series: Vec<Series>,
     /// Over all groups, for metrics that add up over them; empty without dimensions.
     pub totals: Vec<Series>,
+    /// How many groups [`Groups::Top`] left out.
+    pub left_out: usize,
     /// What the reader has to know.
     pub warnings: Vec<String>,
 }
@@ -249,15 +251,26 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
             totals.extend(sum(rows.iter().map(|(_, row)| &row[i]), name, Vec::new(), false));
         }
     }
-    if let Some(limit) = query.limit.filter(|limit| divided && *limit < rows.len()) {
-        let size = |row: &[Series]| -> Exact {
-            row.first()
-                .map(|s| s.values.iter().filter_map(|c| c.as_ref().ok()).map(Exact::abs).sum())
-                .unwrap_or_default()
-        };
+    // The largest by the first metric first; of equal ones in the order of their values.
+    let ranked = |rows: Vec<(usize, Vec<Series>)>, size: &dyn Fn(&[Cell]) -> Exact| {
         let mut ranked: Vec<(Exact, (usize, Vec<Series>))> =
-            rows.into_iter().map(|r| (size(&r.1), r)).collect();
+            rows.into_iter().map(|r| (r.1.first().map(|s| size(&s.values)).unwrap_or_default(), r)).collect();
         ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.cmp(&b.1.0)));
+        ranked
+    };
+    let amount = |cell: &Cell| cell.as_ref().map(Exact::abs).unwrap_or_default();
+    let mut left_out = 0;
+    if let (Groups::Top(top), true) = (query.groups, divided) {
+        let all = ranked(rows, &|cells| cells.last().map(amount).unwrap_or_default());
+        left_out = all.len().saturating_sub(top);
+        rows = all.into_iter().take(top).map(|(_, row)| row).collect();
+    }
+    let limit = match query.groups {
+        Groups::Limit(limit) if divided && limit < rows.len() => Some(limit),
+        _ => None,
+    };
+    if let Some(limit) = limit {
+        let mut ranked = ranked(rows, &|cells| cells.iter().map(amount).sum());
         let rest = ranked.split_off(limit);
         rows = ranked.into_iter().map(|(_, row)| row).collect();
         rows.sort_by_key(|(group, _)| *group);
@@ -299,6 +312,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
         compare_name: if query.compare == Compare::YearAgo { "year_ago" } else { "previous" },
         series,
         totals,
+        left_out,
         warnings,
     }
 }

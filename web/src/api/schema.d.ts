@@ -1522,13 +1522,19 @@ export interface components {
             event: string;
             /** @description Time of the first, RFC 3339. */
             first_at: string;
+            /** @description event, or fact: something of the ledger that can be a step beside events. */
+            kind: string;
+            /** @description Name for people, by language, of facts. */
+            label?: {
+                [key: string]: string;
+            } | null;
             /** @description Time of the last, RFC 3339. */
             last_at: string;
             /** @description Meanings that take events of this name. */
             meanings: string[];
             /**
              * Format: int64
-             * @description How many people they are of.
+             * @description How many people they are of; customers for facts.
              */
             persons: number;
             /** @description Names of the properties that newer events of this name carry. */

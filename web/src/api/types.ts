@@ -89,6 +89,8 @@ export interface QueryResult {
   periods: Period[];
   compare_periods: Period[] | null;
   series: Series[];
+  /** Groups that `top` left out. */
+  left_out?: number;
   warnings: (string | { message: string })[];
   took_ms: number;
 }

@@ -108,6 +108,7 @@ export function Tops({ title, dims, metric: usual, extra = [], name, note, where
                 })}
               </ol>
               {rows.length > SHOWN ? <button type="button" className="link small top-more" onClick={() => setAll(!all)}>{all ? t('tops.fewer') : t('tops.all', { n: rows.length })}</button> : null}
+              {query.data?.left_out && (all || rows.length <= SHOWN) ? <p className="muted small">{t('tops.more', { n: query.data.left_out })}</p> : null}
             </>
           )
         }

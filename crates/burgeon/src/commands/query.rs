@@ -14,7 +14,7 @@ use crate::output;
 pub struct Query {
     /// Names of metrics, separated by commas
     metrics: String,
-    /// Length of a period: day, week, month, quarter or year
+    /// Length of a period: day, week, month, quarter or year; range for all dates as one period
     #[arg(long, value_name = "GRAIN")]
     grain: Option<String>,
     /// First date or period, included: 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05
@@ -32,6 +32,9 @@ pub struct Query {
     /// Earlier periods beside: previous or year_ago
     #[arg(long, value_name = "WHICH")]
     compare: Option<String>,
+    /// Keep the N largest groups of the last period by the first metric and leave out the rest
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
     #[command(flatten)]
     slice: Slice,
 }
@@ -52,6 +55,7 @@ impl Query {
         for (name, value) in options {
             pairs.extend(value.as_ref().map(|value| (name.to_owned(), value.clone())));
         }
+        pairs.extend(self.top.map(|top| ("top".to_owned(), top.to_string())));
         pairs.extend(self.slice.filters()?.into_iter().map(|filter| ("where".to_owned(), filter)));
         Ok(pairs)
     }
@@ -63,10 +67,13 @@ impl Query {
         if global.format == Format::Json {
             output::print_json(&workspace.query(&query).await?)?;
         } else {
-            let csv = workspace.query_csv(&query).await?;
+            let (csv, left_out) = workspace.query_csv(&query).await?;
             match global.format {
                 Format::Csv => output::print(&csv)?,
                 _ => output::Rows::from_csv(&csv).print(Format::Table, &())?,
+            }
+            if left_out > 0 {
+                eprintln!("{left_out} more groups are left out; --top shows more of them");
             }
         }
         workspace.close().await?;

@@ -51,6 +51,7 @@ mod properties;
 mod run;
 pub(crate) mod state;
 mod table;
+mod visits;
 
 use std::sync::Arc;
 
@@ -64,6 +65,8 @@ pub use person::{Identifier, Person};
 pub use table::{EventsScanExec, EventsTable};
 
 pub(crate) use batch::TABLE;
+pub(crate) use table::Wanted;
+pub(crate) use visits::{VisitsQuestion, VisitsScan, VisitsWork};
 
 use crate::lake::{Lake, Result, Shared};
 

@@ -119,6 +119,20 @@ impl EventStore {
         .await
     }
 
+    /// Numbers of the persons of some identifiers, ascending, each once; unknown identifiers are left out.
+    pub(crate) async fn numbers_of(&self, identifiers: Vec<String>) -> Result<Vec<u32>> {
+        let shared = Arc::clone(self.shared());
+        blocking(move || {
+            let hot = &shared.events.hot;
+            let known = identifiers.iter().filter_map(|name| hot.number(name));
+            let mut numbers: Vec<u32> = known.map(|number| hot.person(number)).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            Ok(numbers)
+        })
+        .await
+    }
+
     /// The customers that have persons, and for each person (by number) the place of theirs among them, + 1; 0 for none.
     pub(crate) async fn customers_of_persons(&self) -> Result<(Vec<String>, Vec<u32>)> {
         let shared = Arc::clone(self.shared());

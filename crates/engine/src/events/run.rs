@@ -9,12 +9,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-    RowSelection,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding};
@@ -23,7 +22,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::batch::{self, Columns, POSITION, WHO};
-use crate::lake::files::DataFile;
+use crate::lake::files::{DataFile, FileRows};
 use crate::lake::{LakeError, Result};
 
 /// Rows of a row group: the unit of pruning.
@@ -167,7 +166,7 @@ impl Run {
         groups: Option<Vec<usize>>,
         selection: Option<RowSelection>,
         batch: usize,
-    ) -> Result<Rows> {
+    ) -> Result<FileRows> {
         let meta = self.meta(columns)?;
         let mut roots: Vec<usize> = wanted.iter().filter_map(|at| meta.columns[*at]).collect();
         roots.sort_unstable();
@@ -188,7 +187,7 @@ impl Run {
         }
         let reader = builder.build().map_err(|error| self.damaged(error))?;
         let schema = Arc::new(columns.stored.project(wanted)?);
-        Ok(Rows { reader, schema, places, path: self.file.path.clone() })
+        Ok(FileRows { reader, schema, places, path: self.file.path.clone() })
     }
 
     /// All rows of a row group, with all stored columns.
@@ -258,35 +257,6 @@ impl Run {
             first += values.len();
         }
         Ok(spans)
-    }
-}
-
-/// Batches decoded from a run, of the asked columns in their order.
-pub(crate) struct Rows {
-    reader: ParquetRecordBatchReader,
-    schema: SchemaRef,
-    places: Vec<Option<usize>>,
-    path: PathBuf,
-}
-
-impl Iterator for Rows {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let batch = match self.reader.next()? {
-            Ok(batch) => batch,
-            Err(error) => return Some(Err(LakeError::reading(&self.path, error))),
-        };
-        let rows = batch.num_rows();
-        let columns = self.places.iter().zip(self.schema.fields()).map(|(place, field)| match place {
-            None => new_null_array(field.data_type(), rows),
-            Some(at) => Arc::clone(batch.column(*at)),
-        });
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Some(
-            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.collect(), &options)
-                .map_err(|error| LakeError::reading(&self.path, error)),
-        )
     }
 }
 

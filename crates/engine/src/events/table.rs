@@ -52,16 +52,23 @@ pub(crate) struct Wanted {
 impl Wanted {
     fn of(store: &EventStore, filters: &[Expr]) -> Self {
         let hot = &store.shared().events.hot;
-        let persons = Bounds::by(Some(PERSON), Some("at"), filters);
         let identifiers = Bounds::by(Some("distinct_id"), None, filters);
-        let mut wanted = Self { time: persons.time, who: None };
-        if let Some(names) = &persons.entities {
+        let time = Bounds::by(Some(PERSON), Some("at"), filters).time;
+        let mut wanted = Self { time, ..Self::persons(store, filters) };
+        if let Some(names) = &identifiers.entities {
+            wanted.only(names.iter().filter_map(|name| hot.number(name)).collect());
+        }
+        wanted
+    }
+
+    /// What filters say about persons alone.
+    pub fn persons(store: &EventStore, filters: &[Expr]) -> Self {
+        let hot = &store.shared().events.hot;
+        let mut wanted = Self { time: (i64::MIN, i64::MAX), who: None };
+        if let Some(names) = &Bounds::by(Some(PERSON), None, filters).entities {
             let snapshot = hot.snapshot();
             let members = names.iter().filter_map(|name| hot.number(name)).map(|number| hot.person(number));
             wanted.only(members.flat_map(|person| snapshot.members(person)).collect());
-        }
-        if let Some(names) = &identifiers.entities {
-            wanted.only(names.iter().filter_map(|name| hot.number(name)).collect());
         }
         wanted
     }

@@ -67,6 +67,11 @@ impl Macros {
         Ok(statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
+    /// SQL that holds for the events of a meaning, over the columns of `events`; `None` when there is no such meaning.
+    pub fn condition(&self, meaning: &str) -> Option<String> {
+        Some(condition(&self.meanings.get(meaning)?.steps, ""))
+    }
+
     /// The text that an expression stands for, when it is a macro.
     fn expanded(&self, expr: &Expr) -> Result<Option<String>, String> {
         let Expr::Function(call) = expr else { return Ok(None) };

@@ -3,6 +3,7 @@
 //! | function | what it gives |
 //! |---|---|
 //! | [`mrr_movements_fold()`](movements_fold) | the movements of recurring revenue, a streaming fold over `subscription_changes` |
+//! | [`visits_fold()`](visits_fold) | visits of persons, streamed out of the events |
 //! | [`period_start(at, grain)`](period_start) | first date of the period that holds `at`, in the workspace's zone |
 //! | [`convert(amount, currency, at)`](convert) | the amount in the display currency, at the rate of the day of `at` |
 //! | [`major(parts, currency)`](major) | parts as major units |
@@ -12,7 +13,7 @@
 //! | [`term_ends(anchor, interval, interval_count, after, until)`](term_ends) | when paid terms end |
 //! | [`monthly_parts(amount, interval, interval_count)`](term_ends) | a price by the month, in parts |
 //!
-//! Aggregates for the planner: [`span_sums`], [`span_distinct`], [`positive_entities`], [`cohort_takes`].
+//! For the planner: [`standing`]. Aggregates for the planner: [`span_sums`], [`span_distinct`], [`positive_entities`], [`cohort_takes`].
 
 pub mod cohort_takes;
 pub mod convert;
@@ -30,7 +31,9 @@ pub mod span_distinct;
 pub mod span_index;
 pub mod span_sums;
 pub mod spread_days;
+pub mod standing;
 pub mod term_ends;
+pub mod visits_fold;
 
 use std::sync::Arc;
 

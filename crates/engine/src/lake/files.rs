@@ -336,10 +336,12 @@ fn integer(bytes: &[u8]) -> Option<i64> {
 
 /// Batches decoded from a file, in the table's types and the asked order of columns.
 pub(crate) struct FileRows {
-    reader: ParquetRecordBatchReader,
-    schema: SchemaRef,
-    places: Vec<Option<usize>>,
-    path: PathBuf,
+    pub reader: ParquetRecordBatchReader,
+    /// Of the batches.
+    pub schema: SchemaRef,
+    /// Where the reader has each column; those that the file has not are null.
+    pub places: Vec<Option<usize>>,
+    pub path: PathBuf,
 }
 
 impl Iterator for FileRows {

@@ -16,6 +16,8 @@ use super::error::{LakeError, Result};
 
 /// Digits of the hash that rows carry.
 pub const SHORT: usize = 16;
+/// Level of zstd: raw files are written with every import and read when somebody looks a row up.
+const COMPRESSION: i32 = 1;
 
 /// What a kept file was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,22 +56,39 @@ pub fn put(data: &Path, mut content: impl Read, meta: &RawMeta) -> Result<String
     result
 }
 
+/// The name that [`put`] will give: the SHA-256 of the content in hex.
+///
+/// # Errors
+/// When the content cannot be read.
+pub fn hash(content: impl Read) -> std::io::Result<String> {
+    digest(content, |_| Ok(()))
+}
+
 fn compress(path: &Path, content: &mut impl Read) -> Result<String> {
     let fail = |error| LakeError::io(path, error);
     let out = File::create(path).map_err(fail)?;
-    let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(out), 3).map_err(fail)?;
+    let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(out), COMPRESSION).map_err(fail)?;
+    let sha = digest(content, |bytes| encoder.write_all(bytes)).map_err(fail)?;
+    let out = encoder.finish().map_err(fail)?.into_inner().map_err(|error| fail(error.into_error()))?;
+    out.sync_all().map_err(fail)?;
+    Ok(sha)
+}
+
+/// Hands the content on in pieces and hashes it.
+fn digest(
+    mut content: impl Read,
+    mut each: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     loop {
-        let read = content.read(&mut buffer).map_err(fail)?;
+        let read = content.read(&mut buffer)?;
         if read == 0 {
             break;
         }
         hash.update(&buffer[..read]);
-        encoder.write_all(&buffer[..read]).map_err(fail)?;
+        each(&buffer[..read])?;
     }
-    let out = encoder.finish().map_err(fail)?.into_inner().map_err(|error| fail(error.into_error()))?;
-    out.sync_all().map_err(fail)?;
     let mut hex = String::with_capacity(64);
     for byte in hash.finalize().iter() {
         write!(hex, "{byte:02x}").ok();

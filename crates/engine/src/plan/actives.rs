@@ -13,7 +13,8 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use burgeon_core::behaviour::active::Active;
 use burgeon_core::behaviour::calendar::Calendar;
 use burgeon_core::behaviour::meaning::Meaning;
-use burgeon_core::behaviour::rolling::Rolling;
+use burgeon_core::behaviour::members::Members;
+use burgeon_core::behaviour::rolling::{ActiveBetween, Rolling};
 use burgeon_core::records::{self, ColumnType};
 use burgeon_core::time::Zone;
 use burgeon_metrics::base::{BaseRequest, BaseRow, BaseSeries, Dimension, Span};
@@ -24,11 +25,10 @@ use futures::StreamExt;
 use super::engine::Engine;
 use super::error::EngineError;
 use super::frame::{Dim, Frame, column, value_of};
+use super::people::PERSON;
 use crate::events::{Breakdown, EventStore, Filter, Question};
 use crate::functions::span_index;
 
-/// The entity of the hot columns.
-const PERSON: &str = "person_id";
 /// Columns of events that are not asked for in the hot columns: names of single things, or shown otherwise than stored.
 const COLD: [&str; 7] = ["event_id", "distinct_id", "customer_id", "session_id", "url", "title", "referrer"];
 /// Counts that one question may hold in memory for each thread.
@@ -107,23 +107,44 @@ impl Windows {
     }
 }
 
+/// The query's conditions as filters on hot columns; `None` where the request is about something else than they hold.
+fn hot_filters(request: &BaseRequest) -> Option<Vec<Filter>> {
+    if request.filter.is_some() || request.entity.as_deref() != Some(PERSON) {
+        return None;
+    }
+    let filter = |filter: &burgeon_metrics::base::Filter| {
+        let values = filter.values.iter().map(|value| Some(value.clone()).filter(|v| !v.is_empty()));
+        let dimension = hot_column(&filter.dimension)?.to_owned();
+        Some(Filter { dimension, values: values.collect(), negated: filter.negated })
+    };
+    request.filters.iter().map(filter).collect()
+}
+
+/// Numbers of the persons who are active in a span, from the hot columns; `None` where they have no answer.
+pub(super) async fn hot_people(
+    engine: &Engine,
+    request: &BaseRequest,
+    span: Span,
+) -> Result<Option<Vec<u32>>, EngineError> {
+    let (Some(store), Some(meaning)) = (engine.events(), meaning(engine, request)?) else { return Ok(None) };
+    let Some(filters) = hot_filters(request) else { return Ok(None) };
+    let end = span.end.min(request.cut_off);
+    if meaning.steps.is_empty() || end <= span.start {
+        return Ok(Some(vec![]));
+    }
+    let question = Question { conditions: vec![meaning.steps.clone()], filters, ..Question::default() };
+    let who = ActiveBetween { start: span.start, end, active: meaning.active, group: None };
+    Ok(Some(store.ask(question, Members(who)).await?.sorted()))
+}
+
 /// The answer of the hot columns; `None` where they have none.
 pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option<BaseSeries>, EngineError> {
     let (Some(store), Some(meaning)) = (engine.events(), meaning(engine, request)?) else { return Ok(None) };
     let Some(windows) = Windows::of(&request.spans, &engine.options.zone) else { return Ok(None) };
-    if request.filter.is_some() || request.by.len() > 1 || request.entity.as_deref() != Some(PERSON) {
+    if request.by.len() > 1 {
         return Ok(None);
     }
-    let mut filters = vec![];
-    for filter in &request.filters {
-        let Some(column) = hot_column(&filter.dimension) else { return Ok(None) };
-        let values = filter.values.iter().map(|value| Some(value.clone()).filter(|v| !v.is_empty()));
-        filters.push(Filter {
-            dimension: column.to_owned(),
-            values: values.collect(),
-            negated: filter.negated,
-        });
-    }
+    let Some(filters) = hot_filters(request) else { return Ok(None) };
     let by = match request.by.first() {
         None => None,
         Some(dimension) => match hot_column(dimension) {
@@ -193,10 +214,63 @@ fn hot_error(error: impl std::fmt::Display) -> EngineError {
     EngineError::Query(error.to_string())
 }
 
+/// What entities did when, from the rows of a fact.
+struct Histories {
+    /// Group, entity, time; sorted. With a rule of once a time stands for all up to the next bound of a span.
+    rows: Vec<(u32, u32, i64)>,
+    groups: Groups,
+    entities: HashMap<String, u32>,
+}
+
+/// The names of the entities that are active in a span, from the rows of the fact.
+pub(super) async fn read_people(
+    engine: &Engine,
+    request: &BaseRequest,
+    span: Span,
+    rule: Option<Active>,
+) -> Result<Vec<String>, EngineError> {
+    let rule = match rule {
+        Some(rule) => rule,
+        None => self::rule(engine, request)?,
+    };
+    let request = BaseRequest { by: vec![], spans: vec![span], ..request.clone() };
+    let histories = histories(engine, &request, rule).await?;
+    let mut active = vec![false; histories.entities.len()];
+    for history in histories.rows.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let times: Vec<i64> = history.iter().map(|(_, _, at)| *at).collect();
+        let mut counts = [0; 2];
+        count(&request.spans, rule, &times, &mut counts);
+        active[history[0].1 as usize] |= counts[0] > 0;
+    }
+    let names = histories.entities.into_iter();
+    Ok(names.filter(|(_, entity)| active[*entity as usize]).map(|(name, _)| name).collect())
+}
+
 /// The answer from the rows of the fact.
 pub(super) async fn read(engine: &Engine, request: &BaseRequest) -> Result<BaseSeries, EngineError> {
-    let zone = &engine.options.zone;
     let rule = rule(engine, request)?;
+    let Histories { rows: histories, groups, .. } = histories(engine, request, rule).await?;
+    let mut counts = vec![vec![0_i64; request.spans.len() + 1]; groups.all.len()];
+    for history in histories.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let times: Vec<i64> = history.iter().map(|(_, _, at)| *at).collect();
+        count(&request.spans, rule, &times, &mut counts[history[0].0 as usize]);
+    }
+    let mut series = BaseSeries::default();
+    for (dims, counts) in groups.all.iter().zip(&counts) {
+        let mut running = 0;
+        for (span, change) in counts.iter().take(request.spans.len()).enumerate() {
+            running += change;
+            if running != 0 {
+                let value = i128::from(running);
+                series.rows.push(BaseRow { span, dims: dims.clone(), currency: None, value, scale: 0 });
+            }
+        }
+    }
+    Ok(series)
+}
+
+async fn histories(engine: &Engine, request: &BaseRequest, rule: Active) -> Result<Histories, EngineError> {
+    let zone = &engine.options.zone;
     let once = rule.at_least <= 1;
     let session = engine.session(request.cut_off);
     let frame = Frame::new(engine, &session, request).await?;
@@ -259,23 +333,7 @@ pub(super) async fn read(engine: &Engine, request: &BaseRequest) -> Result<BaseS
         }
     }
     histories.sort_unstable();
-    let mut counts = vec![vec![0_i64; request.spans.len() + 1]; groups.all.len()];
-    for history in histories.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        let times: Vec<i64> = history.iter().map(|(_, _, at)| *at).collect();
-        count(&request.spans, rule, &times, &mut counts[history[0].0 as usize]);
-    }
-    let mut series = BaseSeries::default();
-    for (dims, counts) in groups.all.iter().zip(&counts) {
-        let mut running = 0;
-        for (span, change) in counts.iter().take(request.spans.len()).enumerate() {
-            running += change;
-            if running != 0 {
-                let value = i128::from(running);
-                series.rows.push(BaseRow { span, dims: dims.clone(), currency: None, value, scale: 0 });
-            }
-        }
-    }
-    Ok(series)
+    Ok(Histories { rows: histories, groups, entities })
 }
 
 /// Adds to `changes` one where an entity with rows at `times` (ascending) becomes active in the spans, and takes one where it ends.

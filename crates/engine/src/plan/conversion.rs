@@ -30,9 +30,11 @@ pub(super) fn group(requests: &[BaseRequest], positions: &[usize]) -> Vec<Vec<us
     groups
 }
 
-fn parts(request: &BaseRequest) -> Option<(&Target, &str, i64, ConversionTake)> {
+fn parts(request: &BaseRequest) -> Option<(&Target, &str, (i64, i64), ConversionTake)> {
     match &request.measure {
-        BaseMeasure::Conversion { target, link, window_us, take } => Some((target, link, *window_us, *take)),
+        BaseMeasure::Conversion { target, link, after_us, window_us, take } => {
+            Some((target, link, (*after_us, *window_us), *take))
+        }
         _ => None,
     }
 }
@@ -45,7 +47,55 @@ pub(super) async fn run(
     answers: &mut [BaseSeries],
 ) -> Result<(), EngineError> {
     let request = &requests[members[0]];
-    let Some((target, link, window, _)) = parts(request) else { return Ok(()) };
+    let Met { met, groups, .. } = met(engine, request).await?;
+    let mut counts: HashMap<(usize, u32), [i128; 3]> = HashMap::new();
+    for ((span, group, _), converted) in met {
+        let [base, yes, time] = counts.entry((span, group)).or_default();
+        *base += 1;
+        if let Some((_, wait)) = converted {
+            *yes += 1;
+            *time += i128::from(wait);
+        }
+    }
+    for ((span, group), [base, converted, time]) in counts {
+        for &member in members {
+            let value = match parts(&requests[member]) {
+                Some((.., ConversionTake::Converted)) => converted,
+                Some((.., ConversionTake::Time)) => time,
+                _ => base,
+            };
+            if value != 0 {
+                let dims = groups.all[group as usize].clone();
+                answers[member].rows.push(BaseRow { span, dims, currency: None, value, scale: 0 });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The names of the entities that a figure counts in its only span.
+pub(super) async fn people(engine: &Engine, request: &BaseRequest) -> Result<Vec<String>, EngineError> {
+    let base = matches!(parts(request), Some((.., ConversionTake::Base)));
+    let Met { met, entities, .. } = met(engine, request).await?;
+    let mut counted = vec![false; entities.len()];
+    for ((.., entity), yes) in met {
+        counted[entity as usize] |= base || yes.is_some();
+    }
+    let names = entities.into_iter();
+    Ok(names.filter(|(_, entity)| counted[*entity as usize]).map(|(name, _)| name).collect())
+}
+
+/// Who has base rows, and whether they were converted.
+#[derive(Debug, Default)]
+struct Met {
+    /// By span, group and entity: the earliest base row that was converted, and how long it took, µs.
+    met: HashMap<(usize, u32, u32), Option<(i64, i64)>>,
+    groups: Groups,
+    entities: HashMap<String, u32>,
+}
+
+async fn met(engine: &Engine, request: &BaseRequest) -> Result<Met, EngineError> {
+    let Some((target, link, window, _)) = parts(request) else { return Ok(Met::default()) };
     let targets = targets(engine, request, target, link).await?;
     let zone = &engine.options.zone;
     let session = engine.session(request.cut_off);
@@ -69,8 +119,7 @@ pub(super) async fn run(
 
     let mut groups = Groups::default();
     let mut entities: HashMap<String, u32> = HashMap::new();
-    // Whether each entity with base rows in a span and group was converted.
-    let mut met: HashMap<(usize, u32, u32), bool> = HashMap::new();
+    let mut met: HashMap<(usize, u32, u32), Option<(i64, i64)>> = HashMap::new();
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let (ids, links) = (texts(batch.column(0))?, texts(batch.column(1))?);
@@ -90,31 +139,14 @@ pub(super) async fn run(
                 Some(number) => *number,
                 None => *entities.entry(ids.value(row).to_owned()).or_insert(next),
             };
-            let converted = met.entry((span, group, entity)).or_insert(false);
-            if !*converted && links.is_valid(row) {
-                *converted = targets.get(links.value(row)).is_some_and(|times| follows(times, at, window));
+            let converted = met.entry((span, group, entity)).or_default();
+            if links.is_valid(row) && converted.is_none_or(|(before, _)| at < before) {
+                let wait = targets.get(links.value(row)).and_then(|times| wait(times, at, window));
+                *converted = wait.map(|wait| (at, wait)).or(*converted);
             }
         }
     }
-    let mut counts: HashMap<(usize, u32), (i128, i128)> = HashMap::new();
-    for ((span, group, _), converted) in met {
-        let (base, yes) = counts.entry((span, group)).or_default();
-        *base += 1;
-        *yes += i128::from(converted);
-    }
-    for ((span, group), (base, converted)) in counts {
-        for &member in members {
-            let value = match parts(&requests[member]) {
-                Some((.., ConversionTake::Converted)) => converted,
-                _ => base,
-            };
-            if value != 0 {
-                let dims = groups.all[group as usize].clone();
-                answers[member].rows.push(BaseRow { span, dims, currency: None, value, scale: 0 });
-            }
-        }
-    }
-    Ok(())
+    Ok(Met { met, groups, entities })
 }
 
 /// The span that holds a moment; spans ascend.
@@ -123,10 +155,10 @@ fn span_of(spans: &[Span], at: i64) -> Option<usize> {
     (at < spans[place].end).then_some(place)
 }
 
-/// Whether one of ascending times lies at `at` or less than `window` after it.
-fn follows(times: &[i64], at: i64, window: i64) -> bool {
-    let next = times.partition_point(|time| *time < at);
-    times.get(next).is_some_and(|time| time.saturating_sub(at) < window)
+/// How long after `at` the first of ascending times comes that is at least `after` and less than `window` later.
+fn wait(times: &[i64], at: i64, (after, window): (i64, i64)) -> Option<i64> {
+    let next = times.partition_point(|time| *time < at.saturating_add(after));
+    times.get(next).map(|time| time.saturating_sub(at)).filter(|wait| *wait < window)
 }
 
 /// The times of the target by link, ascending.

@@ -143,6 +143,10 @@ impl Engine {
                 options.zone.clone(),
             )),
         );
+        context.register_udtf(
+            functions::visits_fold::NAME,
+            Arc::new(functions::visits_fold::VisitsFold::new(Arc::clone(&source), &options.macros)),
+        );
         let facts = facts::register(&context, &options.facts, &options.macros).await?;
         let (mixing, given) = (Mutex::default(), GivenCodes::default());
         Ok(Engine { source, options, rates, cache, context, mixing, facts, given })

@@ -19,7 +19,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use super::engine::Engine;
 use super::error::EngineError;
 use crate::facts::FactSchema;
-use crate::functions::{cut_off, instant, json_text, period_start};
+use crate::functions::{cut_off, instant, json_text, period_start, standing};
 
 /// A dimension as an expression over the frame, and how its text becomes the value of the answer.
 #[derive(Debug, Clone)]
@@ -83,6 +83,12 @@ impl Frame {
                 wanted.push(dimension);
             }
         }
+        known(&request.time)?;
+        let time_type = fact.columns.iter().find(|c| c.name == request.time).map(|c| c.data_type.clone());
+        let time = match time_type {
+            Some(DataType::Timestamp(TimeUnit::Microsecond, _)) => column(&request.time),
+            _ => instant::udf(engine.options.zone.clone()).call(vec![column(&request.time)]),
+        };
         let mut dims = vec![];
         let mut of_customer = vec![];
         for dimension in wanted {
@@ -93,10 +99,23 @@ impl Frame {
                     Dim { expr: text(column(name)), cohort: None }
                 }
                 Dimension::Cohort { grain } => {
-                    known("first_paid_at")?;
-                    let start = period_start::udf(engine.options.zone.clone())
-                        .call(vec![column("first_paid_at"), lit(grain.as_str())]);
+                    let paid = match columns.contains(&"first_paid_at") {
+                        true => column("first_paid_at"),
+                        false => {
+                            known("customer_id")?;
+                            let ledger = engine.ledger(session, None).await?;
+                            standing::first_paid_at(ledger).call(vec![column("customer_id"), time.clone()])
+                        }
+                    };
+                    let start =
+                        period_start::udf(engine.options.zone.clone()).call(vec![paid, lit(grain.as_str())]);
                     Dim { expr: text(start), cohort: Some(*grain) }
+                }
+                Dimension::Standing { of } => {
+                    known("customer_id")?;
+                    let ledger = engine.ledger(session, Some(*of)).await?;
+                    let held = standing::udf(ledger, *of).call(vec![column("customer_id"), time.clone()]);
+                    Dim { expr: held, cohort: None }
                 }
                 Dimension::Customer { .. } | Dimension::Attribute { .. } => {
                     let alias = format!("__customer_{}", of_customer.len());
@@ -125,12 +144,6 @@ impl Frame {
             // The fact is the probe side, so that its order survives; both sides are in the same buckets.
             rows = customers.join(rows, JoinType::Right, &["__customer"], &["customer_id"], None)?;
         }
-        known(&request.time)?;
-        let time_type = fact.columns.iter().find(|c| c.name == request.time).map(|c| c.data_type.clone());
-        let time = match time_type {
-            Some(DataType::Timestamp(TimeUnit::Microsecond, _)) => column(&request.time),
-            _ => instant::udf(engine.options.zone.clone()).call(vec![column(&request.time)]),
-        };
         Ok(Frame { rows, time, dims, shape: (request.fact.clone(), joined) })
     }
 

@@ -314,7 +314,7 @@ impl Engine {
 }
 
 /// The name of the MRR band of an amount in major units.
-fn band(amount: i64) -> String {
+pub(super) fn band(amount: i64) -> String {
     let at = MRR_BANDS.partition_point(|bound| *bound <= amount).saturating_sub(1);
     match MRR_BANDS.get(at + 1) {
         Some(next) if at == 0 => format!("under {next}"),

@@ -8,6 +8,8 @@
 //! | [`single`] | distinct counts, smallest and largest values |
 //! | [`cohort`] | balances at the start and the end of a span |
 //! | [`groups`] | what questions about events are broken down by |
+//! | [`standing`] | what customers paid for over time, for dimensions by plan, MRR band and cohort |
+//! | [`people`] | the persons behind a number |
 //! | [`rows`] | the rows behind a number |
 //! | [`sql`] | read-only SQL of users |
 
@@ -18,7 +20,9 @@ pub mod engine;
 pub mod error;
 pub mod frame;
 pub mod groups;
+mod people;
 pub mod rows;
 pub mod single;
 pub mod sql;
+mod standing;
 pub mod sums;

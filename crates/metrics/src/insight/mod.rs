@@ -24,7 +24,7 @@ use crate::catalog::Catalog;
 use crate::definition::{Kind, Unit};
 use crate::evaluate::{EvaluateError, Evaluator};
 use crate::plan::{Plan, plan};
-use crate::query::{Compare, Context, Query, QueryError, QueryFilter};
+use crate::query::{Compare, Context, Groups, Query, QueryError, QueryFilter};
 
 /// What to explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ pub fn plan_explain(
         filters: request.filters.clone(),
         compare: Compare::Periods(vec![request.against]),
         currency: request.currency,
-        limit: None,
+        groups: Groups::All,
     };
     catalog.get(&request.metric)?;
     let mut metrics = vec![request.metric.clone()];

@@ -50,7 +50,7 @@ fn lineage() {
     let catalog = catalog();
     assert_eq!(catalog.depends_on("arpa"), ["mrr", "customers"]);
     assert!(catalog.used_by("mrr").contains(&"arpa"));
-    assert_eq!(catalog.records("cac"), ["records_of_costs", "records_of_mrr_movements"]);
+    assert_eq!(catalog.records("cac"), ["records_of_costs", "subscription_changes"]);
     assert_eq!(catalog.settings("ltv_to_cac"), ["gross_margin", "ltv_formula", "ltv_window_months"]);
     let names: Vec<String> = catalog.dimensions("cac").iter().map(|d| d.name().to_owned()).collect();
     assert_eq!(names, ["currency", "channel"]);

@@ -200,7 +200,7 @@ impl Engine {
                     }
                 }
             }
-            BaseMeasure::Conversion { target, link, window_us, take } => {
+            BaseMeasure::Conversion { target, link, after_us, window_us, take } => {
                 let entity = r.entity.as_deref().unwrap();
                 let targets = self.facts.get(target.fact.as_str()).unwrap_or(&empty);
                 let parsed = target
@@ -209,20 +209,29 @@ impl Engine {
                     .map(|f| Parser::new(&GenericDialect {}).try_with_sql(f).unwrap().parse_expr().unwrap());
                 let counts = |row: &Row| row.at < r.cut_off && parsed.as_ref().is_none_or(|f| truth(f, row));
                 for (i, s) in r.spans.iter().enumerate() {
-                    let mut met: BTreeMap<_, bool> = BTreeMap::new();
+                    // For each the earliest base row that was converted, and how long it took.
+                    let mut met: BTreeMap<_, Option<(i64, i64)>> = BTreeMap::new();
                     for row in passing().filter(|row| s.start <= row.at && row.at < s.end) {
                         let Some(id) = row.get(entity) else { continue };
-                        let follows = targets.iter().filter(|t| counts(t)).any(|t| {
+                        let follows = targets.iter().filter(|t| counts(t)).filter(|t| {
                             row.get(link).is_some()
                                 && t.get(link) == row.get(link)
-                                && t.at >= row.at
+                                && t.at - row.at >= *after_us
                                 && t.at - row.at < *window_us
                         });
-                        *met.entry((dims(row), id.to_owned())).or_default() |= follows;
+                        let wait = follows.map(|t| t.at - row.at).min();
+                        let known = met.entry((dims(row), id.to_owned())).or_default();
+                        *known = known.iter().copied().chain(wait.map(|wait| (row.at, wait))).min();
                     }
                     for ((group, _), converted) in met {
-                        if converted || *take == ConversionTake::Base {
-                            push(i, &group, None, 1, 0);
+                        match (take, converted) {
+                            (ConversionTake::Base, _) | (ConversionTake::Converted, Some(_)) => {
+                                push(i, &group, None, 1, 0);
+                            }
+                            (ConversionTake::Time, Some((_, wait))) => {
+                                push(i, &group, None, i128::from(wait), 0);
+                            }
+                            _ => {}
                         }
                     }
                 }

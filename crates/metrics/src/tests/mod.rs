@@ -37,6 +37,7 @@ pub(crate) fn pages() -> Vec<(String, String)> {
 }
 
 fn fact(name: &str, entity: Option<&str>, time: &str, columns: &str) -> FactSchema {
+    let columns_of_movements = columns.contains("first_paid_at");
     let columns = columns
         .split_whitespace()
         .map(|c| {
@@ -60,7 +61,10 @@ fn fact(name: &str, entity: Option<&str>, time: &str, columns: &str) -> FactSche
         columns,
         entity: entity.map(str::to_owned),
         time: time.to_owned(),
-        records: vec![format!("records_of_{name}")],
+        records: vec![match columns_of_movements {
+            true => "subscription_changes".to_owned(),
+            false => format!("records_of_{name}"),
+        }],
     }
 }
 
@@ -84,6 +88,7 @@ pub(crate) fn facts() -> Vec<FactSchema> {
         "downloads",
         "invites",
         "product_qualified",
+        "product_uses",
         "signups",
     ]
     .map(person)

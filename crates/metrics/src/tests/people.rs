@@ -47,6 +47,33 @@ fn windows_end_with_the_period() {
 }
 
 #[test]
+fn a_range_is_one_period() {
+    let ask = |words| ask_at(&some_activity(), "2026-03-01T00:00:00Z", words);
+    let result =
+        ask("active_users,stickiness --grain range --from 2026-01-15 --to 2026-02-01 --compare previous");
+    assert_eq!(
+        result.to_csv(),
+        "period,active_users,active_users_previous,stickiness,stickiness_previous\n\
+         2026-01-15..2026-02-01,3,1,0.333333,0\n",
+        "cat is one person in both months; the eighteen days before begin on 28 December"
+    );
+    assert_eq!((result.grain, result.left_out), ("range", 0));
+    let by = ask("active_users --grain range --from 2026-01-02 --to 2026-01-31 --by channel --top 1");
+    assert_eq!(by.to_csv(), "period,channel,active_users\n2026-01-02..2026-01-31,direct,2\n");
+    assert_eq!((by.left_out, by.totals.len()), (1, 0));
+    let months = ask("active_users --from 2026-01 --to 2026-02 --by channel --top 5");
+    assert_eq!(
+        months.to_csv(),
+        "period,channel,active_users\n2026-01,email,1\n2026-01,direct,2\n2026-02,email,1\n2026-02,direct,0\n",
+        "the largest of the last period first"
+    );
+    assert_eq!(
+        ask("active_users --grain range --at 2026-01").to_csv().lines().last(),
+        Some("2026-01-01..2026-01-31,3")
+    );
+}
+
+#[test]
 fn a_period_that_is_not_over_ends_with_today() {
     let result = ask_at(&some_activity(), "2026-02-01T12:00:00Z", "dau,wau --from 2026-02 --to 2026-02");
     assert_eq!(result.to_csv(), "period,dau,wau\n2026-02,1,2\n");

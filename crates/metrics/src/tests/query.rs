@@ -229,7 +229,9 @@ fn errors_name_the_nearest() {
     insta::assert_snapshot!(error("cac --by plan"), @r#"cac has no dimension "plan"; it has currency, channel"#);
     insta::assert_snapshot!(error("mrr --grian month"), @r#"unknown parameter "grian"; did you mean "grain"?"#);
     insta::assert_snapshot!(error("mrr --grain mnth"), @r#"unknown grain "mnth"; write day, week, month, quarter or year; did you mean "month"?"#);
-    insta::assert_snapshot!(error("mrr --from 2026-13"), @r#""2026-13" is not a period; write 2019, 2019-Q3, 2019-12, 2019-W07 or 2019-12-05"#);
+    insta::assert_snapshot!(error("mrr --from 2026-13"), @r#""2026-13" is not a period; write 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05 or 2019-12-05..2020-01-31"#);
+    insta::assert_snapshot!(error("mrr --top 0"), @r#""0" is no top; write a whole number from 1"#);
+    insta::assert_snapshot!(error("mrr --top 3 --limit 3"), @"limit puts the rest together and top leaves it out; write one of them");
     insta::assert_snapshot!(error("mrr --from 2026-03 --to 2026-01"), @"the end 2026-01-31 lies before the beginning 2026-03-01; turn them round");
     insta::assert_snapshot!(error("mrr --from 1000 --to 3000 --grain day"), @"from 1000-01-01 to 3001-01-01 by day are over 4000 periods; ask for a shorter time or a longer grain");
     insta::assert_snapshot!(error("mrr --where plan"), @r#""plan" is no condition; write plan=Pro,Team or country!=US"#);
@@ -298,6 +300,12 @@ proptest! {
         prop_assert_eq!(days.series[1].values.last(), quarter.series[1].values.last());
         let flow: burgeon_core::exact::Exact = days.series[2].values.iter().map(|c| c.clone().unwrap()).sum();
         prop_assert_eq!(Ok(flow), quarter.series[2].values[0].clone());
+        let compared = |words: &str| {
+            let all = "mrr,customers,new_mrr,customer_churn_rate,arpa,net_new_mrr";
+            ask(&engine, &format!("{all} {words} --compare year_ago")).series.into_iter().map(|s| (s.values, s.compare))
+        };
+        let quarter = compared("--grain quarter --from 2026-Q1 --to 2026-Q1");
+        prop_assert!(quarter.eq(compared("--grain range --from 2026-01-01 --to 2026-03-31")));
     }
 
     #[test]

@@ -83,7 +83,7 @@ async fn ask(workspace: &Arc<Workspace>, example: &Example) -> Result<()> {
         }
     }
     let query = workspace.parse_words(&example.query).await?;
-    let got = workspace.query_csv(&query).await?;
+    let (got, _) = workspace.query_csv(&query).await?;
     compare(&example.expect, &got).map_err(|difference| {
         Error::invalid("example_differs", format!("expected (-) and got (+):\n{difference}"))
     })

@@ -1,6 +1,7 @@
 //! From definition files to an engine and a catalog.
 
 use super::definitions::{File, Files};
+use super::events::facts::LedgerStep;
 use super::{Error, Result};
 use burgeon_core::behaviour::channel::ChannelRules;
 use burgeon_core::behaviour::meaning::Meanings;
@@ -23,6 +24,8 @@ pub struct Definitions {
     pub meanings: Arc<Meanings>,
     /// The rules that name the channels of visits.
     pub channels: Arc<ChannelRules>,
+    /// What of the ledger can be a step of a funnel.
+    pub steps: Vec<LedgerStep>,
     /// Dashboards by name.
     pub dashboards: BTreeMap<String, super::dashboards::Dashboard>,
 }
@@ -61,7 +64,8 @@ pub(super) async fn load(
     let dashboards =
         super::dashboards::read(files.under("dashboards", "yaml"), |name| catalog.metric(name).is_some())?;
     let channels = Arc::new(super::events::channels::read(&files)?);
-    Ok((engine, Definitions { catalog: Arc::new(catalog), meanings, channels, dashboards }))
+    let steps = super::events::facts::read(&files)?;
+    Ok((engine, Definitions { catalog: Arc::new(catalog), meanings, channels, steps, dashboards }))
 }
 
 fn bad_definition(file: &File, error: &dyn std::fmt::Display) -> Error {

@@ -52,7 +52,7 @@ pub struct DimensionInfo {
     pub name: String,
     /// Name for people.
     pub label: Label,
-    /// fact, customer, attribute or cohort.
+    /// fact, customer, attribute, cohort, or standing (what the customer paid for at the moment).
     pub kind: String,
 }
 

@@ -36,6 +36,8 @@ pub struct Answer {
     pub series: Vec<Series>,
     /// Over all groups, for metrics whose groups add up.
     pub totals: Vec<Series>,
+    /// How many groups `top` left out.
+    pub left_out: usize,
     /// What the reader should know: immature cohorts, groups left out.
     pub warnings: Vec<String>,
     /// Time that the server took, ms.
@@ -143,14 +145,16 @@ impl Workspace {
             compare_periods: computed.compare_periods.map(|all| all.into_iter().map(period).collect()),
             series: computed.series.iter().map(series).collect(),
             totals: computed.totals.iter().map(series).collect(),
+            left_out: computed.left_out,
             warnings: computed.warnings,
             took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }
 
-    /// The answer to a query as CSV: `period,<dimensions>,<metrics>`.
-    pub async fn query_csv(&self, query: &Query) -> Result<String> {
-        Ok(self.compute(query).await?.to_csv())
+    /// The answer to a query as CSV: `period,<dimensions>,<metrics>`; and how many groups `top` left out.
+    pub async fn query_csv(&self, query: &Query) -> Result<(String, usize)> {
+        let computed = self.compute(query).await?;
+        Ok((computed.to_csv(), computed.left_out))
     }
 
     /// The answer to a query as the bytes of an xlsx file.

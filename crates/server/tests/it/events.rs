@@ -6,7 +6,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 
 /// Three people over some days: Ada goes all the way, Ben stops half-way, Cleo only looks.
-async fn filled() -> Server {
+pub async fn filled() -> Server {
     let server = Server::start().await;
     let mut events = Vec::new();
     let mut add = |id: &str, who: &str, event: &str, at: &str, extra: Value| {
@@ -39,7 +39,7 @@ async fn request(server: &Server, method: &str, path: &str, body: Value) -> (u16
     (status.as_u16(), body)
 }
 
-fn ids(answer: &Value) -> Vec<&str> {
+pub fn ids(answer: &Value) -> Vec<&str> {
     let mut ids: Vec<&str> =
         answer["people"].as_array().unwrap().iter().map(|one| one["person_id"].as_str().unwrap()).collect();
     ids.sort_unstable();

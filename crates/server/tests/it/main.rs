@@ -6,6 +6,7 @@ mod explain;
 mod faults;
 mod imports;
 mod intake;
+mod ledger;
 mod live;
 mod openapi;
 mod records;

@@ -336,6 +336,7 @@ export const events = {
   'tops.all': 'Show all {n}',
   'tops.fewer': 'Show fewer',
   'tops.filter': 'Only {name}',
+  'tops.more': '{n} smaller ones are left out',
   'tops.none': 'Nothing in this range',
   'tops.none.why': 'Take a longer range or fewer filters.',
   'tops.people': 'People: {name}',

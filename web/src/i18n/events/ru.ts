@@ -338,6 +338,7 @@ export const events: EventsMessages = {
   'tops.all': 'Показать все: {n}',
   'tops.fewer': 'Свернуть',
   'tops.filter': 'Только {name}',
+  'tops.more': 'Не показаны меньшие: {n}',
   'tops.none': 'За этот период пусто',
   'tops.none.why': 'Выберите более длинный период или меньше фильтров.',
   'tops.people': 'Люди: {name}',

@@ -338,6 +338,7 @@ export const events: EventsMessages = {
   'tops.all': '显示全部 {n} 项',
   'tops.fewer': '收起',
   'tops.filter': '只看 {name}',
+  'tops.more': '另有 {n} 个较小的未显示',
   'tops.none': '此范围内没有数据',
   'tops.none.why': '请选择更长的范围或更少的筛选。',
   'tops.people': '人员：{name}',

@@ -81,7 +81,7 @@ fn forty_days() -> Vec<Event> {
     for (i, one) in all.iter_mut().enumerate() {
         let i = i as i64;
         one.at = (i * 7919 % 40) * DAY + (i * 104_729 % 24) * 3_600_000_000;
-        one.customer = (i % 6 == 0).then(|| format!("c{}", i % 4));
+        one.customer = (i % 5 < 2).then(|| format!("c{}", i % 4));
     }
     all
 }
@@ -170,6 +170,11 @@ async fn the_hot_columns_and_sql_count_the_same_persons() {
                     let read = engine.run_actives(&asked, false).await.expect("an answer");
                     assert_eq!(shown(read.expect("always")), expected, "read: {what}");
                     assert_eq!(shown(engine.run(&asked).await.expect("an answer")), expected);
+                    if by.is_empty() {
+                        let people = engine.people_behind(&asked).await.expect("people");
+                        let last = expected.get(&(spans.len() - 1, vec![])).copied().unwrap_or(0);
+                        assert_eq!(people.len() as i128, last, "people: {what}");
+                    }
                 }
             }
         }
@@ -238,26 +243,30 @@ async fn conversions_as_counted_by_hand_and_plainly() {
     lake.append("events", batch(&all)).await.expect("appends");
     let engine = engine(&lake, 50 * DAY).await;
     let spans = vec![Span { start: 0, end: 15 * DAY }, Span { start: 15 * DAY, end: 30 * DAY }];
-    for (link, window) in [("person_id", DAY), ("person_id", 9 * DAY), ("customer_id", 2 * DAY)] {
+    for (link, after, window) in
+        [("person_id", 0, 3 * DAY), ("person_id", 2 * DAY, 9 * DAY), ("customer_id", 0, 2 * DAY)]
+    {
         for by in [vec![], vec![column("path")]] {
             let ask = |take| {
                 let target = Target { fact: "of_signup".into(), time: "at".into(), filter: None };
-                let measure = BaseMeasure::Conversion { target, link: link.into(), window_us: window, take };
+                let (link, after_us, window_us) = (link.into(), after, window);
+                let measure = BaseMeasure::Conversion { target, link, after_us, window_us, take };
                 let mut asked = request("of_active", measure, spans.clone());
                 asked.filter = Some("event = 'page_view'".into());
                 asked.by = by.clone();
                 asked.cut_off = 25 * DAY;
                 asked
             };
-            let both = [ask(ConversionTake::Base), ask(ConversionTake::Converted)];
-            let answers = engine.run_all(&both).await.expect("answers");
-            let mut met: BTreeMap<_, bool> = BTreeMap::new();
+            let three = [ConversionTake::Base, ConversionTake::Converted, ConversionTake::Time].map(ask);
+            let answers = engine.run_all(&three).await.expect("answers");
+            // The earliest base row that was converted, and how long it took.
+            let mut met: BTreeMap<_, Option<(i64, i64)>> = BTreeMap::new();
             for one in all.iter().filter(|one| one.event == "page_view" && one.at < 25 * DAY) {
                 let Some(span) = spans.iter().position(|s| s.start <= one.at && one.at < s.end) else {
                     continue;
                 };
                 let group = by.iter().map(|_| one.path.clone()).collect::<Vec<_>>();
-                let follows = all.iter().any(|to| {
+                let follows = all.iter().filter(|to| {
                     let linked = match link {
                         "person_id" => to.who == one.who,
                         _ => one.customer.is_some() && to.customer == one.customer,
@@ -265,22 +274,33 @@ async fn conversions_as_counted_by_hand_and_plainly() {
                     linked
                         && has(to, "signup")
                         && to.at < 25 * DAY
-                        && to.at >= one.at
+                        && to.at >= one.at + after
                         && to.at < one.at + window
                 });
-                *met.entry((span, group, &one.who)).or_default() |= follows;
+                let wait = follows.map(|to| to.at - one.at).min();
+                let known = met.entry((span, group, &one.who)).or_default();
+                *known = known.iter().copied().chain(wait.map(|wait| (one.at, wait))).min();
             }
-            let (mut base, mut converted) = (BTreeMap::new(), BTreeMap::new());
+            let (mut base, mut converted, mut time) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
             for ((span, group, _), yes) in met {
                 *base.entry((span, group.clone())).or_insert(0) += 1;
-                if yes {
-                    *converted.entry((span, group)).or_insert(0) += 1;
+                if let Some((_, wait)) = yes {
+                    *converted.entry((span, group.clone())).or_insert(0) += 1;
+                    *time.entry((span, group)).or_insert(0) += i128::from(wait);
                 }
             }
+            time.retain(|_, wait| *wait > 0);
             assert!(converted.values().sum::<i128>() > 0, "nothing to see");
             let mut answers = answers.into_iter();
             assert_eq!(shown(answers.next().expect("base")), base);
             assert_eq!(shown(answers.next().expect("converted")), converted);
+            assert_eq!(shown(answers.next().expect("time")), time);
+            // The people of the first span are those who are counted there.
+            let mut converted_there = ask(ConversionTake::Converted);
+            (converted_there.spans, converted_there.by) = (vec![spans[0]], vec![]);
+            let counted = shown(engine.run(&converted_there).await.expect("an answer"));
+            let people = engine.people_behind(&converted_there).await.expect("people");
+            assert_eq!(people.len() as i128, counted.values().sum::<i128>());
         }
     }
 }
@@ -292,13 +312,35 @@ type Visit = (String, i64, Option<String>, i64, i64, bool, bool);
 async fn visits_are_those_of_a_walk_through_each_person() {
     let dir = tempfile::tempdir().expect("a folder");
     let lake = open(dir.path()).await;
-    let mut all = events(800);
+    let mut all = events(1200);
     for (i, one) in all.iter_mut().enumerate() {
         let i = i as i64;
         one.at = (i * 7919 % 97) * 607_000_000; // 10 minutes and 7 seconds
         one.event = ["page_view", "page_leave", "engagement", "click"][(i * 31 % 4) as usize].into();
+        // Identifiers of the runs lie apart, overlap, and lie everywhere.
+        one.who = match i {
+            0..400 => format!("p{:03}", i * 7 % 60),
+            400..800 => format!("p{:03}", 40 + i * 7 % 80),
+            _ => format!("p{:03}", i * 7 % 160),
+        };
     }
-    lake.append("events", batch(&all)).await.expect("appends");
+    for (part, flushed) in [(0..400, true), (400..800, true), (800..1000, true), (1000..1200, false)] {
+        lake.append("events", batch(&all[part])).await.expect("appends");
+        if flushed {
+            lake.flush().await.expect("flushes");
+        }
+    }
+    // Every fifth person has a second identifier, from another run or the same.
+    let second = |k: i64| k % 5 == 0 && k + 103 < 160;
+    let names: Vec<(String, String)> =
+        (0..160).filter(|k| second(*k)).map(|k| (format!("p{k:03}"), format!("p{:03}", k + 103))).collect();
+    let linked: Vec<(&str, &str, &str, i64, bool)> =
+        names.iter().map(|(from, to)| (from.as_str(), to.as_str(), "identify", 5, false)).collect();
+    lake.append("identity_links", links(&linked)).await.expect("links");
+    let person = |who: &str| {
+        let link = names.iter().find(|(from, _)| from == who);
+        link.map_or_else(|| who.to_owned(), |(_, to)| to.clone())
+    };
     let engine = engine(&lake, 50 * DAY).await;
     let sql = "SELECT person_id, CAST(at AS BIGINT), path, pages, seconds, bounced, is_returning FROM visits";
     let limits = burgeon_engine::plan::sql::SqlLimits { rows: 100_000, ..Default::default() };
@@ -320,13 +362,20 @@ async fn visits_are_those_of_a_walk_through_each_person() {
     }
     seen.sort();
 
-    let mut by_person: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
-    for one in all.iter().filter(|one| one.event != "click" || one.path.is_some()) {
-        by_person.entry(&one.who).or_default().push(one);
+    // Of one time: by arrival, then by the identifier that was seen first.
+    let arrival = |i: usize| if i < 800 { i / 400 } else { i / 200 };
+    let mut sight: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, one) in all.iter().enumerate() {
+        sight.entry(&one.who).or_insert(i);
+    }
+    let mut by_person: BTreeMap<String, Vec<(usize, &Event)>> = BTreeMap::new();
+    for (i, one) in all.iter().enumerate().filter(|(_, one)| one.event != "click" || one.path.is_some()) {
+        by_person.entry(person(&one.who)).or_default().push((i, one));
     }
     let mut expected: Vec<Visit> = Vec::new();
     for (person, mut rows) in by_person {
-        rows.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        rows.sort_by_key(|(i, one)| (one.at, arrival(*i), sight[one.who.as_str()], *i));
+        let rows: Vec<&Event> = rows.into_iter().map(|(_, one)| one).collect();
         let mut before = false;
         for visit in rows.chunk_by(|a, b| b.at - a.at <= 1_800_000_000) {
             let views: Vec<_> = visit.iter().filter(|one| one.event == "page_view").collect();
@@ -335,7 +384,7 @@ async fn visits_are_those_of_a_walk_through_each_person() {
             let seconds = (visit[visit.len() - 1].at - visit[0].at) / 1_000_000;
             let bounced = views.len() == 1 && clicks == 0;
             expected.push((
-                person.to_owned(),
+                person.clone(),
                 visit[0].at,
                 first.path.clone(),
                 views.len() as i64,
@@ -349,4 +398,11 @@ async fn visits_are_those_of_a_walk_through_each_person() {
     expected.sort();
     assert!(expected.len() > 50 && expected.iter().any(|visit| visit.5 && visit.6));
     assert_eq!(seen, expected);
+
+    // One person's visits are found without reading the others'.
+    let one = &names[3].1;
+    let sql = format!("SELECT count(*) AS n FROM visits WHERE person_id = '{one}'");
+    let got = engine.sql(&sql, limits).await.expect("a count");
+    let counted = got.batches[0].column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0);
+    assert_eq!(counted as usize, expected.iter().filter(|visit| visit.0 == *one).count());
 }

@@ -14,6 +14,7 @@ fn a_kept_file_gives_its_lines_back() {
     let content = b"a,b\r\n1,2\n3,4".to_vec();
     let sha = raw::put(dir.path(), content.as_slice(), &meta).expect("put");
     assert_eq!(sha.len(), 64);
+    assert_eq!(raw::hash(content.as_slice()).expect("hash"), sha);
     assert_eq!(raw::put(dir.path(), content.as_slice(), &meta).expect("put again"), sha);
     let short = &sha[..raw::SHORT];
     assert_eq!(raw::line(dir.path(), short, 1).expect("line"), Some(b"a,b".to_vec()));

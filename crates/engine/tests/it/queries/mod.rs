@@ -5,6 +5,7 @@ mod oracle;
 mod requests;
 mod rows_and_sql;
 mod source;
+mod standing;
 
 use std::sync::Arc;
 

@@ -16,6 +16,6 @@ use axum::response::IntoResponse;
 pub async fn handler(State(context): State<Shared>, params: Params) -> ApiResult<impl IntoResponse> {
     params.only(PARAMS)?;
     let query = context.workspace.parse_query(&params.0).await?;
-    let body = context.workspace.query_csv(&query).await?;
+    let (body, _) = context.workspace.query_csv(&query).await?;
     Ok(attachment("text/csv; charset=utf-8", &context.workspace.file_name(&query), "csv", body))
 }

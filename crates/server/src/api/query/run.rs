@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 /// The parameters of a query.
 pub const PARAMS: &[&str] =
-    &["metrics", "grain", "from", "to", "at", "by", "where", "compare", "currency", "limit"];
+    &["metrics", "grain", "from", "to", "at", "by", "where", "compare", "currency", "limit", "top"];
 
 /// What a query asks, the same for all its forms.
 #[derive(IntoParams)]
@@ -19,7 +19,7 @@ pub const PARAMS: &[&str] =
 pub struct QueryParams {
     /// Names, separated by commas
     metrics: String,
-    /// day, week, month (default), quarter, year
+    /// day, week, month (default), quarter, year; range: all dates from `from` to `to` as one period
     grain: Option<String>,
     /// First date or period, included: 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05
     from: Option<String>,
@@ -37,6 +37,8 @@ pub struct QueryParams {
     currency: Option<String>,
     /// Keep the largest groups, the rest becomes `other`
     limit: Option<usize>,
+    /// Keep the largest groups of the last period by the first metric, largest first; `left_out` counts the rest
+    top: Option<usize>,
 }
 
 /// Figures by period and dimension, each with the reason where there is none.

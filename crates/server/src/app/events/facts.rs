@@ -5,6 +5,7 @@
 
 use super::ask::Asked;
 use crate::app::cells::Columns;
+use crate::app::definitions::{File, Files};
 use crate::app::sql::instant_literal;
 use crate::app::{Error, Result, Workspace};
 use burgeon_core::behaviour::Kernel;
@@ -26,73 +27,69 @@ pub const PREFIX: &str = "fact:";
 /// Sets of added rows that are kept.
 const KEPT: usize = 16;
 
-/// A fact that can be a step: one row for each time that it happened to a customer.
-struct Fact {
-    name: &'static str,
-    /// Names for people: English, Russian, Chinese.
-    label: [&'static str; 3],
-    /// Gives `customer_id`, `at` and the columns that conditions may name; `{now}` is the present moment.
-    sql: &'static str,
-    columns: &'static [&'static str],
+/// A fact that can be a step: one row for each time that it happened to a customer. Read from `definitions/steps/<name>.sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerStep {
+    /// Name; in a question it stands behind [`PREFIX`].
+    pub name: String,
+    /// Names for people, by language; English is there.
+    pub label: BTreeMap<String, String>,
+    /// Gives `customer_id`, `at` and the properties. What lies in the future is left out by whoever asks.
+    pub sql: String,
+    /// Columns that conditions may name.
+    pub properties: Vec<String>,
 }
 
-/// All of them. What lies in the future is none.
-const FACTS: &[Fact] = &[
-    Fact {
-        name: "first_payment",
-        label: ["First payment", "Первая оплата", "首次付款"],
-        sql: "SELECT customer_id, first_paid_at AS at, max(plan) AS plan, max(\"interval\") AS \"interval\" FROM mrr_movements \
-              WHERE NOT scheduled AND at = first_paid_at GROUP BY customer_id, first_paid_at",
-        columns: &["plan", "interval"],
-    },
-    Fact {
-        name: "payment",
-        label: ["Payment", "Оплата", "付款"],
-        sql: "SELECT customer_id, at, currency FROM cash WHERE kind = 'payment' AND at <= {now}",
-        columns: &["currency"],
-    },
-    Fact {
-        name: "renewal",
-        label: ["Renewal", "Продление", "续费"],
-        sql: "SELECT customer_id, due_at AS at, plan, \"interval\" FROM renewals WHERE renewed AND due_at <= {now}",
-        columns: &["plan", "interval"],
-    },
-    Fact {
-        name: "trial",
-        label: ["Trial by the billing system", "Пробный период по биллингу", "计费系统中的试用"],
-        sql: "SELECT customer_id, min(effective_at) AS at, max(plan) AS plan FROM subscription_changes \
-              WHERE status = 'trialing' AND effective_at <= {now} GROUP BY customer_id, subscription_id",
-        columns: &["plan"],
-    },
-    Fact {
-        name: "expansion",
-        label: ["Expansion", "Расширение", "扩展"],
-        sql: "SELECT customer_id, at, max(plan) AS plan FROM mrr_movements \
-              WHERE NOT scheduled AND movement = 'expansion' GROUP BY customer_id, at, movement_id",
-        columns: &["plan"],
-    },
-    Fact {
-        name: "contraction",
-        label: ["Contraction", "Сокращение", "收缩"],
-        sql: "SELECT customer_id, at, max(plan) AS plan FROM mrr_movements \
-              WHERE NOT scheduled AND movement = 'contraction' GROUP BY customer_id, at, movement_id",
-        columns: &["plan"],
-    },
-    Fact {
-        name: "churn",
-        label: ["Loss of the customer", "Уход клиента", "客户流失"],
-        sql: "SELECT customer_id, at, max(plan) AS plan, max(reason) AS reason FROM mrr_movements \
-              WHERE NOT scheduled AND movement = 'churn' GROUP BY customer_id, at, movement_id",
-        columns: &["plan", "reason"],
-    },
-    Fact {
-        name: "reactivation",
-        label: ["Return of the customer", "Возвращение клиента", "客户回归"],
-        sql: "SELECT customer_id, at, max(plan) AS plan FROM mrr_movements \
-              WHERE NOT scheduled AND movement = 'reactivation' GROUP BY customer_id, at, movement_id",
-        columns: &["plan"],
-    },
-];
+impl LedgerStep {
+    /// Parses a file: comment lines with prose and headers (`label`, `label ru`, `label zh`, `properties`), then SQL.
+    fn parse(file: &File) -> Result<Self> {
+        let wrong = |line: usize, what: String, mend: &str| {
+            Err(Error::invalid("bad_definition", format!("{}:{line}: {what}", file.place())).mend(mend))
+        };
+        let name = file.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".sql");
+        let mut step = Self {
+            name: name.to_owned(),
+            label: BTreeMap::new(),
+            sql: file.text.clone(),
+            properties: Vec::new(),
+        };
+        let comments = file.text.lines().map_while(|line| line.strip_prefix("--"));
+        for (number, comment) in (1..).zip(comments) {
+            let Some((key, value)) = comment.split_once(':') else { continue };
+            let (key, value) = (key.trim(), value.trim());
+            match key.strip_prefix("label").map(str::trim) {
+                Some(language @ ("" | "en" | "ru" | "zh")) => {
+                    let language = if language.is_empty() { "en" } else { language };
+                    step.label.insert(language.to_owned(), value.to_owned());
+                }
+                Some(language) => {
+                    return wrong(
+                        number,
+                        format!("there is no language \"{language}\""),
+                        "write en, ru or zh",
+                    );
+                }
+                None if key == "properties" => {
+                    step.properties = value.split(',').map(|name| name.trim().to_owned()).collect();
+                }
+                None => {}
+            }
+        }
+        if !step.label.contains_key("en") {
+            return wrong(
+                1,
+                "the step has no name for people".to_owned(),
+                "add a line such as -- label: Renewal",
+            );
+        }
+        Ok(step)
+    }
+}
+
+/// Reads the steps of the built-in definitions and those of the workspace over them.
+pub(in crate::app) fn read(files: &Files) -> Result<Vec<LedgerStep>> {
+    files.under("steps", "sql").map(LedgerStep::parse).collect()
+}
 
 /// A fact that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -119,6 +116,8 @@ pub struct FactSeen {
 #[derive(Debug)]
 struct Kept {
     key: (String, String),
+    /// When the next of the facts happens that lay in the future, µs UTC: then there are other rows.
+    until: i64,
     /// Held so that another one cannot come to lie at the same place.
     codes: Arc<[u32]>,
     rows: Arc<AddedRows>,
@@ -131,21 +130,22 @@ pub(super) struct KeptFacts {
     made: AtomicU64,
 }
 
-fn fact(step: &Step) -> Result<Option<&'static Fact>> {
+/// The step of the ledger that a step names; `None` for events.
+fn known<'a>(all: &'a [LedgerStep], step: &Step) -> Result<Option<&'a LedgerStep>> {
     let Some(name) = step.event.strip_prefix(PREFIX) else { return Ok(None) };
-    let found = FACTS.iter().find(|fact| fact.name == name).ok_or_else(|| {
-        let names: Vec<&str> = FACTS.iter().map(|fact| fact.name).collect();
+    let found = all.iter().find(|one| one.name == name).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
         let near = did_you_mean(name, names.iter().copied());
         Error::invalid("unknown_fact", format!("there is no step {PREFIX}{name}{near}"))
             .mend(format!("facts are {}", names.join(", ")))
             .param("step")
     })?;
     for condition in &step.conditions {
-        if !found.columns.contains(&condition.property.as_str()) {
-            let near = did_you_mean(&condition.property, found.columns.iter().copied());
+        if !found.properties.contains(&condition.property) {
+            let near = did_you_mean(&condition.property, found.properties.iter().map(String::as_str));
             let message = format!("{PREFIX}{name} has no column {}{near}", condition.property);
             return Err(Error::invalid("unknown_dimension", message)
-                .mend(format!("it has {}", found.columns.join(", ")))
+                .mend(format!("it has {}", found.properties.join(", ")))
                 .param("step"));
         }
     }
@@ -155,11 +155,12 @@ fn fact(step: &Step) -> Result<Option<&'static Fact>> {
 impl Workspace {
     /// Takes facts out of the conditions and gives their rows by person; `None` when there are none among them.
     pub(super) async fn facts_of(&self, conditions: &mut [Vec<Step>]) -> Result<Option<Arc<AddedRows>>> {
-        let mut wanted: Vec<(usize, Step)> = Vec::new();
+        let definitions = self.definitions();
+        let mut wanted: Vec<(usize, Step, &LedgerStep)> = Vec::new();
         for (bit, steps) in conditions.iter_mut().enumerate() {
             for step in steps.iter() {
-                if fact(step)?.is_some() {
-                    wanted.push((bit, step.clone()));
+                if let Some(known) = known(&definitions.steps, step)? {
+                    wanted.push((bit, step.clone(), known));
                 }
             }
             steps.retain(|step| !step.event.starts_with(PREFIX));
@@ -174,50 +175,50 @@ impl Workspace {
         };
         let mut stamp = self.stamp();
         stamp.leave_out("events");
-        let asked: Vec<String> = wanted.iter().map(|(bit, step)| format!("{bit} {step}")).collect();
+        let now = self.now().as_microsecond();
+        let asked: Vec<String> =
+            wanted.iter().map(|(bit, step, known)| format!("{bit} {step} {}", known.sql)).collect();
         let key = (asked.join("\n"), format!("{stamp:?}"));
         let kept = &self.intake().facts;
-        if let Some(same) =
-            kept.kept.lock().iter().find(|kept| kept.key == key && Arc::ptr_eq(&kept.codes, &codes))
-        {
+        let same = |kept: &&Kept| kept.key == key && now < kept.until && Arc::ptr_eq(&kept.codes, &codes);
+        if let Some(same) = kept.kept.lock().iter().find(same) {
             return Ok(Some(same.rows.clone()));
         }
-        let rows = self.fact_rows(&wanted, &texts, &codes).await?;
+        let (rows, until) = self.fact_rows(&wanted, &texts, &codes, now).await?;
         let name = format!("facts {}", kept.made.fetch_add(1, Ordering::Relaxed));
         let rows = Arc::new(AddedRows::new(name, rows));
         let mut all = kept.kept.lock();
         if all.len() >= KEPT {
             all.remove(0);
         }
-        all.push(Kept { key, codes, rows: rows.clone() });
+        all.push(Kept { key, until, codes, rows: rows.clone() });
         Ok(Some(rows))
     }
 
-    /// (person, time, conditions) of every fact that was asked for.
+    /// (person, time, conditions) of every fact that was asked for and happened before `now`, and when the next will.
     async fn fact_rows(
         &self,
-        wanted: &[(usize, Step)],
+        wanted: &[(usize, Step, &LedgerStep)],
         customers: &[Option<String>],
         codes: &[u32],
-    ) -> Result<Vec<(u32, i64, u64)>> {
+        now: i64,
+    ) -> Result<(Vec<(u32, i64, u64)>, i64)> {
         let mut persons: HashMap<&str, Vec<u32>> = HashMap::new();
         for (person, code) in (0u32..).zip(codes) {
             if let Some(customer) = customers.get(*code as usize).and_then(Option::as_deref) {
                 persons.entry(customer).or_default().push(person);
             }
         }
+        let mut facts: BTreeMap<&str, (&LedgerStep, Vec<(usize, &Step)>)> = BTreeMap::new();
+        for (bit, step, known) in wanted {
+            facts.entry(&known.name).or_insert((*known, Vec::new())).1.push((*bit, step));
+        }
         let mut bits: BTreeMap<(u32, i64, usize), u64> = BTreeMap::new();
-        for (place, known) in FACTS.iter().enumerate() {
-            let steps: Vec<&(usize, Step)> = wanted
-                .iter()
-                .filter(|(_, step)| step.event.strip_prefix(PREFIX) == Some(known.name))
-                .collect();
-            if steps.is_empty() {
-                continue;
-            }
+        let mut until = i64::MAX;
+        for (place, (known, steps)) in facts.values().enumerate() {
             // Rows of one fact stand apart from each other, also at one time.
             let mut number = place << 32;
-            for batch in &self.select(&self.fact_sql(known)).await? {
+            for batch in &self.select(&known.sql).await? {
                 let columns = Columns(batch);
                 for row in 0..batch.num_rows() {
                     let (Some(customer), Some(at)) =
@@ -225,13 +226,17 @@ impl Workspace {
                     else {
                         continue;
                     };
+                    if at > now {
+                        until = until.min(at);
+                        continue;
+                    }
                     let Some(people) = persons.get(customer.as_str()) else { continue };
                     let mut values = HashMap::new();
-                    for column in known.columns {
-                        values.insert(*column, columns.text(column, row)?);
+                    for column in &known.properties {
+                        values.insert(column.as_str(), columns.text(column, row)?);
                     }
                     let mut met = 0u64;
-                    for (bit, step) in &steps {
+                    for (bit, step) in steps {
                         let holds = step.conditions.iter().all(|condition| {
                             condition
                                 .holds(values.get(condition.property.as_str()).and_then(Option::as_deref))
@@ -247,11 +252,13 @@ impl Workspace {
                 }
             }
         }
-        Ok(bits.into_iter().map(|((person, at, _), met)| (person, at, met)).collect())
+        Ok((bits.into_iter().map(|((person, at, _), met)| (person, at, met)).collect(), until))
     }
 
-    fn fact_sql(&self, fact: &Fact) -> String {
-        fact.sql.replace("{now}", &instant_literal(self.now().as_microsecond()))
+    /// What happened up to now.
+    fn step_sql(&self, step: &LedgerStep) -> String {
+        let now = instant_literal(self.now().as_microsecond());
+        format!("SELECT * FROM (\n{}\n) WHERE at <= {now}", step.sql)
     }
 
     /// Answers a question, with facts among the rows where steps name them.
@@ -270,10 +277,10 @@ impl Workspace {
     /// The facts that happened, in the order of the list.
     pub(super) async fn facts_seen(&self) -> Result<Vec<FactSeen>> {
         let mut seen = Vec::new();
-        for known in FACTS {
+        for known in &self.definitions().steps {
             let sql = format!(
                 "SELECT count(*) AS n, count(DISTINCT customer_id) AS customers, min(at) AS first, max(at) AS last FROM ({})",
-                self.fact_sql(known)
+                self.step_sql(known)
             );
             for batch in self.select(&sql).await?.iter().filter(|batch| batch.num_rows() > 0) {
                 let columns = Columns(batch);
@@ -281,15 +288,14 @@ impl Workspace {
                 if count == 0 {
                     continue;
                 }
-                let label = ["en", "ru", "zh"].into_iter().map(str::to_owned);
                 seen.push(FactSeen {
                     event: format!("{PREFIX}{}", known.name),
-                    label: label.zip(known.label.into_iter().map(str::to_owned)).collect(),
+                    label: known.label.clone(),
                     count,
                     customers: columns.int("customers", 0)?.unwrap_or(0).unsigned_abs(),
                     first_at: columns.int("first", 0)?,
                     last_at: columns.int("last", 0)?,
-                    properties: known.columns.iter().map(|column| (*column).to_owned()).collect(),
+                    properties: known.properties.clone(),
                 });
             }
         }
@@ -303,10 +309,22 @@ mod tests {
 
     #[test]
     fn wrong_facts_and_columns_name_the_nearest() {
-        let error = |text: &str| fact(&Step::parse(text).unwrap()).err().map(|error| error.message);
+        let all = read(&Files::built_in().unwrap()).unwrap();
+        let error = |text: &str| known(&all, &Step::parse(text).unwrap()).err().map(|error| error.message);
         assert_eq!(error("signup"), None);
         assert_eq!(error("fact:churn[plan=Pro]"), None);
         assert!(error("fact:first_paymnt").unwrap().contains("first_payment"));
         assert!(error("fact:churn[plam=Pro]").unwrap().contains("plan"));
+    }
+
+    #[test]
+    fn a_step_without_a_name_names_its_file() {
+        let file = |text: &str| File { path: "steps/mine.sql".into(), text: text.into(), origin: None };
+        let error = |text: &str| LedgerStep::parse(&file(text)).unwrap_err().message;
+        assert!(error("SELECT 1").contains("steps/mine.sql:1: the step has no name"));
+        assert!(
+            error("-- label: A\n-- label fr: B\nSELECT 1")
+                .contains("steps/mine.sql:2: there is no language \"fr\"")
+        );
     }
 }

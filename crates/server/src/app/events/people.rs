@@ -14,12 +14,14 @@ use burgeon_core::behaviour::members::{Members, Select};
 use burgeon_core::behaviour::paths::PathPeople;
 use burgeon_core::behaviour::retention::RetentionPeople;
 use burgeon_core::behaviour::rolling::ActiveBetween;
-use burgeon_core::behaviour::step::{ANY_EVENT, Step};
 use burgeon_core::behaviour::stickiness::ActiveDays;
 use burgeon_core::behaviour::usage::UsedBetween;
 use burgeon_core::text::did_you_mean;
 use burgeon_core::time::Period;
 use burgeon_engine::events::Question;
+use burgeon_metrics::Catalog;
+use burgeon_metrics::plan::plan;
+use burgeon_metrics::query::{Compare, Query, QueryError, QueryFilter};
 use serde::Serialize;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -104,6 +106,12 @@ enum Of {
         path: Option<String>,
         scope: Scope,
     },
+    /// Whoever a metric counts, or whose rows it adds up.
+    Metric {
+        metric: String,
+        period: Period,
+        scope: Scope,
+    },
     /// Whoever took one of the steps in the span, so often.
     Did {
         rule: super::life::ActiveRule,
@@ -151,25 +159,13 @@ impl GroupWanted {
     }
 }
 
-/// The step or meaning behind a figure of people, by the metric's name.
-fn meaning_of(metric: &str) -> Option<&'static str> {
-    Some(match metric {
-        "visitors" | "visits" | "page_views" | "pages_per_visit" | "bounce_rate" | "visit_duration"
-        | "returning_visitors" => "page_view",
-        "signups" | "signup_rate" | "new_users" => "signup",
-        "trials" => "trial",
-        "demo_requests" => "demo_request",
-        "activations" | "activation_rate" => "activation",
-        "dau" | "wau" | "mau" | "stickiness" | "active_users" => "active",
-        "content_views" => "content_view",
-        "content_reads" => "content_read",
-        "content_shares" => "content_share",
-        "downloads" | "content_downloads" => "download",
-        "invites" => "invite",
-        "contacts" | "view_to_contact" => "contact",
-        "pqls" => "pql",
-        _ => return None,
-    })
+/// The first metric under one, in the order of its formula, that reads a fact with persons.
+fn person_leaf(catalog: &Catalog, name: &str) -> Option<String> {
+    let metric = catalog.metric(name)?;
+    match metric.kind.fact() {
+        Some(fact) => catalog.fact(fact)?.column("person_id").map(|_| name.to_owned()),
+        None => metric.kind.parts().into_iter().find_map(|part| person_leaf(catalog, part)),
+    }
 }
 
 impl Workspace {
@@ -227,7 +223,8 @@ impl Workspace {
                 path: words.get("path").map(str::to_owned),
                 scope: Scope::read(words, &zone)?,
             },
-            "actives" | "meaning" | "event" | "metric" => self.read_did(words)?,
+            "metric" => self.read_metric(words)?,
+            "actives" | "meaning" | "event" => self.read_did(words)?,
             other => {
                 let near = did_you_mean(other, KINDS.iter().copied());
                 let message = format!("`of` is {other:?}{near}; it is one of {}", KINDS.join(", "));
@@ -247,44 +244,95 @@ impl Workspace {
         })
     }
 
-    /// Whoever did something in a span: of an event, a meaning, or a metric that counts people.
+    /// Whoever a metric counts in a period, or in all dates asked for.
+    fn read_metric(&self, words: Words<'_>) -> Result<Of> {
+        let zone = self.zone();
+        let scope = Scope::read(words, &zone)?;
+        let period = match words.get("period") {
+            Some(text) => Period::parse(text, &zone)
+                .map_err(|error| Error::invalid("bad_period", error.to_string()).param("period"))?,
+            None => {
+                let (first, end) = self.days_of(&scope);
+                Period::between(first, end)
+            }
+        };
+        Ok(Of::Metric { metric: words.need("metric")?.to_owned(), period, scope })
+    }
+
+    /// Numbers of the people behind a metric, ascending: those whom its own fact counts. Of a quotient they are those above the
+    /// line.
+    async fn people_of_metric(
+        &self,
+        metric: &str,
+        period: Period,
+        scope: &Scope,
+        group: &GroupWanted,
+    ) -> Result<Vec<u32>> {
+        let (catalog, context) = (self.catalog(), self.context().await?);
+        catalog.get(metric).map_err(QueryError::from)?;
+        let Some(leaf) = person_leaf(&catalog, metric) else {
+            let message = format!("{metric} counts no people");
+            return Err(Error::invalid("no_people", message)
+                .mend("ask for its rows, or for another metric")
+                .param("metric"));
+        };
+        // What the metric does not know is asked of the persons.
+        let (mut filters, others): (Vec<QueryFilter>, Vec<QueryFilter>) = scope
+            .filters
+            .iter()
+            .cloned()
+            .partition(|filter| catalog.divisible(&leaf, &filter.dimension, &context.attributes));
+        let value = match group {
+            GroupWanted::Any => None,
+            GroupWanted::Without => Some(String::new()),
+            GroupWanted::Value(value) => Some(value.clone()),
+        };
+        if let Some(value) = value {
+            let Some(by) = &scope.by else {
+                return Err(Error::invalid("missing_parameter", "a group needs `by`").param("by"));
+            };
+            filters.push(QueryFilter { dimension: by.clone(), negated: false, values: vec![value] });
+        }
+        let among = Scope { filters: others, segment: scope.segment.clone(), ..Scope::default() };
+        let asked = self.asked(vec![], &among).await?;
+        if let Some(filter) = asked.question.filters.first() {
+            let message = format!("{metric} has no dimension {:?}", filter.dimension);
+            return Err(Error::invalid("unknown_dimension", message).param("where"));
+        }
+        let query = Query {
+            metrics: vec![leaf],
+            grain: period.grain,
+            periods: vec![period],
+            until: None,
+            by: vec![],
+            filters,
+            compare: Compare::None,
+            currency: context.currency,
+            groups: burgeon_metrics::query::Groups::All,
+        };
+        let planned = plan(&catalog, &query, &context)?;
+        let Some(request) = planned.bases.first() else { return Ok(Vec::new()) };
+        let mut numbers = self.engine().people_behind(request).await?;
+        if let Some(bits) = asked.question.persons {
+            let has = |number: &u32| {
+                bits.get(*number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+            };
+            numbers.retain(has);
+        }
+        Ok(numbers)
+    }
+
+    /// Whoever did something in a span: an event or a meaning.
     fn read_did(&self, words: Words<'_>) -> Result<Of> {
         let zone = self.zone();
         let mut scope = Scope::read(words, &zone)?;
-        let metric = words.get("metric");
-        let rule = match metric {
-            Some(metric) if words.get("event").is_none() && words.get("meaning").is_none() => {
-                match meaning_of(metric) {
-                    Some(meaning) => {
-                        let meaning = self.meaning(meaning)?;
-                        super::life::ActiveRule { steps: meaning.steps, active: meaning.active }
-                    }
-                    None => super::life::ActiveRule {
-                        steps: vec![Step::named(ANY_EVENT)],
-                        active: burgeon_core::behaviour::active::Active::ONCE,
-                    },
-                }
-            }
-            _ => self.active_rule(words)?,
-        };
+        let rule = self.active_rule(words)?;
         if let Some(text) = words.get("period") {
             let period = Period::parse(text, &zone)
                 .map_err(|error| Error::invalid("bad_period", error.to_string()).param("period"))?;
             (scope.first, scope.end) = (Some(period.start), Some(period.end));
         }
-        let (mut first, end) = self.days_of(&scope);
-        let window = match metric {
-            Some("wau") => Some(7),
-            Some("mau") => Some(30),
-            Some("dau") => Some(1),
-            _ => None,
-        };
-        if let Some(days) = window {
-            // A rolling figure is of the days before its period's end, or before now where that is not over.
-            let today = zone.date_of(self.now().as_microsecond());
-            let end = end.min(today.tomorrow().unwrap_or(today));
-            first = end.checked_sub(jiff::ToSpan::days(days)).unwrap_or(first);
-        }
+        let (first, end) = self.days_of(&scope);
         let span = (zone.start_of(first), zone.start_of(end));
         Ok(Of::Did { rule, span, scope })
     }
@@ -354,6 +402,9 @@ impl Workspace {
                     asked.question.filters.push(super::ask::is("path", path));
                 }
                 self.members(&asked, UsedBetween { start: now - LIVE_US, end: i64::MAX, group: None }).await?
+            }
+            Of::Metric { metric, period, scope } => {
+                self.people_of_metric(metric, *period, scope, &request.group).await?
             }
             Of::Did { rule, span, scope } => {
                 let asked = self.asked(vec![rule.steps.clone()], scope).await?;

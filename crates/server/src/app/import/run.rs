@@ -29,6 +29,8 @@ struct Job {
     at: i64,
     input: Input,
     options: Options,
+    /// What is said about the file where it is kept.
+    about: raw::RawMeta,
     /// Whether records of the source that the file does not have are removed.
     replace: bool,
     /// Whether an earlier version of the file was imported.
@@ -114,7 +116,7 @@ impl Workspace {
         self.import_status(&id).await
     }
 
-    /// Keeps the file, checks that it can be read, and enters it in the ledger.
+    /// Checks that the file can be read and enters it in the ledger.
     async fn begin(
         &self,
         path: &Path,
@@ -125,16 +127,13 @@ impl Workspace {
         let input = Input::path(path).named(name);
         let filled = options.fill(self.reader_options())?;
         let at = self.now().as_microsecond();
-        let (folder, path, meta) = (
-            self.folder().to_owned(),
-            path.to_owned(),
-            raw::RawMeta {
-                name: name.to_owned(),
-                table: options.table.clone().unwrap_or_default(),
-                mapping: options.to_json(),
-                imported_at: at,
-            },
-        );
+        let about = raw::RawMeta {
+            name: name.to_owned(),
+            table: options.table.clone().unwrap_or_default(),
+            mapping: options.to_json(),
+            imported_at: at,
+        };
+        let path = path.to_owned();
         let (checked, checked_options) = (input.clone(), filled.clone());
         let (sha256, bytes, shape, tables) = blocking(move || {
             // What cannot be read at all is refused before anything is kept.
@@ -142,7 +141,8 @@ impl Workspace {
             let (shape, tables) = (reader.shape().to_owned(), reader.tables());
             let file = File::open(&path).map_err(|error| Error::io(&path, &error))?;
             let bytes = file.metadata().map_err(|error| Error::io(&path, &error))?.len();
-            Ok((raw::put(&folder, file, &meta)?, bytes, shape, tables))
+            let sha256 = raw::hash(file).map_err(|error| Error::io(&path, &error))?;
+            Ok((sha256, bytes, shape, tables))
         })
         .await?;
         progress.total.store(bytes, Ordering::Relaxed);
@@ -166,6 +166,7 @@ impl Workspace {
             at,
             input,
             options: filled,
+            about,
             replace: options.replace,
             corrects,
             progress,
@@ -218,7 +219,13 @@ impl Workspace {
         let (import_id, file) = (job.import_id.clone(), job.name.clone());
         let lake = self.lake().clone();
         let (source, replace, corrects) = (job.source.clone(), job.replace, job.corrects);
-        let mut out = blocking(move || read(&lake, &job)).await?;
+        // Keeping the file takes one processor for as long as reading it takes the others.
+        let (job, folder) = (Arc::new(job), self.folder().to_owned());
+        let kept = job.clone();
+        let (out, kept) =
+            tokio::join!(blocking(move || read(&lake, &job)), blocking(move || keep_file(&folder, &kept)));
+        kept?;
+        let mut out = out?;
         // A row that could not be read may be the correction of one that is there: then nothing is removed.
         let remove = replace && out.counts.rejected == 0;
         if replace || corrects {
@@ -314,6 +321,16 @@ fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
     }
     keep(&out.rejects, &origin, &mut waiting)?;
     Ok(out)
+}
+
+/// Keeps the file whole. Blocking.
+fn keep_file(folder: &Path, job: &Job) -> Result<()> {
+    let file = job.input.open().map_err(|error| Error::io(Path::new(&job.name), &error))?;
+    if raw::put(folder, file, &job.about)? == job.sha256 {
+        return Ok(());
+    }
+    let message = format!("{} changed while it was imported; nothing of it was taken", job.name);
+    Err(Error::invalid("file_changed", message).mend("import it again when nobody writes to it any more"))
 }
 
 fn keep(writer: &BulkWriter, origin: &Origin<'_>, waiting: &mut Vec<Reject>) -> Result<()> {

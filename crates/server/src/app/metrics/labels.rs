@@ -23,6 +23,7 @@ const KNOWN: &[(&str, [&str; 3])] = &[
     ("movement", ["Movement", "Движение", "变动"]),
     ("reason", ["Reason", "Причина", "原因"]),
     ("cohort", ["Cohort", "Когорта", "同期群"]),
+    ("mrr_band", ["MRR band", "Диапазон MRR", "MRR 区间"]),
     ("country", ["Country", "Страна", "国家"]),
     ("channel", ["Channel", "Канал", "渠道"]),
     ("partner", ["Partner", "Партнёр", "合作伙伴"]),
@@ -36,6 +37,23 @@ const KNOWN: &[(&str, [&str; 3])] = &[
     ("scheduled", ["Scheduled", "Запланировано", "已计划"]),
     ("cause", ["Record behind it", "Запись-причина", "来源记录"]),
     ("is_transfer", ["Transfer", "Перенос", "转移"]),
+    ("person_id", ["Person", "Человек", "人员"]),
+    ("event", ["Event", "Событие", "事件"]),
+    ("event_id", ["Event id", "Код события", "事件编号"]),
+    ("source", ["Source", "Источник", "来源"]),
+    ("medium", ["Medium", "Тип трафика", "媒介"]),
+    ("content", ["Content", "Содержание", "内容"]),
+    ("term", ["Term", "Запрос", "关键词"]),
+    ("host", ["Host", "Сайт", "主机"]),
+    ("path", ["Page", "Страница", "页面"]),
+    ("exit_path", ["Last page", "Последняя страница", "退出页面"]),
+    ("referrer_host", ["Referring site", "Ссылающийся сайт", "引荐网站"]),
+    ("device", ["Device", "Устройство", "设备"]),
+    ("browser", ["Browser", "Браузер", "浏览器"]),
+    ("os", ["Operating system", "Операционная система", "操作系统"]),
+    ("bounced", ["Bounce", "Отказ", "跳出"]),
+    ("is_returning", ["Returning", "Повторный", "回访"]),
+    ("invited", ["Invited", "По приглашению", "受邀"]),
 ];
 
 /// The name of a dimension by language; an unknown one is its own name with spaces.
@@ -61,6 +79,7 @@ pub fn kind(dimension: &Dimension) -> &'static str {
         Dimension::Fact { .. } => "fact",
         Dimension::Cohort { .. } => "cohort",
         Dimension::Customer { .. } => "customer",
+        Dimension::Standing { .. } => "standing",
         Dimension::Attribute { .. } => "attribute",
     }
 }

@@ -218,6 +218,16 @@ fn events_fit_the_billing() {
     for row in accepted {
         assert!(invited[&row.who] <= row.at, "{} came before the invitation", row.who);
     }
+    // Some accounts were brought by a customer, which is what the meaning `invite_accepted` knows a sign-up by.
+    let meanings = include_str!("../../../../../../definitions/meanings.toml");
+    let meanings = burgeon_core::behaviour::meaning::Meanings::parse(meanings, "meanings.toml").unwrap();
+    let brought = |row: &&Row| {
+        let properties: serde_json::Value = serde_json::from_str(&row.properties).unwrap_or_default();
+        let steps = &meanings.get("invite_accepted").unwrap().steps;
+        steps.iter().any(|step| step.matches(&row.event, |name| properties[name].as_str()))
+    };
+    let share = sign_ups.iter().copied().filter(brought).count() as f64 / sign_ups.len() as f64;
+    assert!((0.01..0.5).contains(&share), "{share} of the sign-ups were brought");
 }
 
 #[test]
