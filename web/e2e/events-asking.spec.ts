@@ -196,3 +196,49 @@ test('an event tells its properties and leads on', async ({ page }) => {
   await expect(page).toHaveURL(/\/paths\?.*start=/);
   await expect(page.locator('.flow-node').first()).toBeVisible();
 });
+
+test('a filter on what people did narrows the funnel, and is saved as a segment', async ({ page }) => {
+  const name = `e2e did ${Date.now()}`;
+  await open(page, '/funnels?range=90d&compare=none');
+  const first = page.locator('[data-funnel] .funnel-bar').first();
+  const people = async () => Number((await first.getAttribute('aria-label'))!.match(/: ([\d,]+) people/)![1]!.replaceAll(',', ''));
+  await expect(first).toBeVisible();
+  const everybody = await people();
+  await page.locator('[data-add-filter]').click();
+  await page.getByRole('combobox', { name: 'Dimension' }).click();
+  await page.getByRole('option', { name: 'Did an event' }).click();
+  await page.getByRole('combobox', { name: 'Events', exact: true }).click();
+  await page.getByRole('option', { name: 'Signup', exact: true }).click();
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await expect(page).toHaveURL(/where=did:signup/);
+  await expect(page.locator('.chip')).toContainText('Did Signup');
+  await settled(page);
+  await expect.poll(people).toBeLessThan(everybody);
+  await page.locator('[data-segments]').click();
+  const box = page.getByRole('dialog', { name: 'Segment' });
+  await box.getByRole('textbox', { name: 'Name of the segment' }).fill(name);
+  await box.getByRole('button', { name: 'Save the segment' }).click();
+  await expect(page.locator('[data-segments]')).toHaveText(name);
+  await box.getByRole('button', { name: `Delete the segment ${name}` }).click();
+  await expect(box.getByText(name)).toHaveCount(0);
+  // Where figures of metrics stand, the page says that they do not follow it.
+  await open(page, '/traffic?range=90d&where=did:signup');
+  await expect(page.getByRole('status').filter({ hasText: 'What people did filters funnels' })).toBeVisible();
+});
+
+test('a funnel ends with a step of the ledger', async ({ page }) => {
+  await open(page, '/funnels?range=90d&step=signup&step=fact:first_payment&compare=none');
+  await expect(page.locator('[data-funnel] .funnel-head').nth(1)).toContainText('First payment');
+  await page.getByRole('button', { name: 'Add a step' }).click();
+  await page.getByRole('group', { name: 'Step 3' }).getByRole('combobox').click();
+  await page.getByRole('option', { name: 'Renewal', exact: true }).click();
+  await expect(page).toHaveURL(/step=fact:renewal/);
+  await expect(page.locator('[data-funnel] .funnel-bar')).toHaveCount(3);
+});
+
+test('the lifecycle stands beside the range before it', async ({ page }) => {
+  await open(page, '/product?range=90d');
+  const life = page.getByRole('region', { name: 'Lifecycle' });
+  await life.getByRole('button', { name: 'Show as a table' }).click();
+  await expect(life.locator('table.figures thead')).toContainText('New, compared');
+});
