@@ -801,6 +801,8 @@ export interface components {
             data_through?: string | null;
             /** @description Grain of the periods. */
             grain: string;
+            /** @description How many groups `top` left out. */
+            left_out: number;
             /** @description Periods, in order; values follow them. */
             periods: components["schemas"]["PeriodInfo"][];
             /** @description Names the rules that were in force. */
@@ -1048,7 +1050,7 @@ export interface components {
         };
         /** @description A dimension. */
         DimensionInfo: {
-            /** @description fact, customer, attribute or cohort. */
+            /** @description fact, customer, attribute, cohort, or standing (what the customer paid for at the moment). */
             kind: string;
             /** @description Name for people. */
             label: components["schemas"]["BTreeMap"];
@@ -3329,7 +3331,7 @@ export interface operations {
             query: {
                 /** @description Names, separated by commas */
                 metrics: string;
-                /** @description day, week, month (default), quarter, year */
+                /** @description day, week, month (default), quarter, year; range: all dates from `from` to `to` as one period */
                 grain?: string;
                 /** @description First date or period, included: 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05 */
                 from?: string;
@@ -3347,6 +3349,8 @@ export interface operations {
                 currency?: string;
                 /** @description Keep the largest groups, the rest becomes `other` */
                 limit?: number;
+                /** @description Keep the largest groups of the last period by the first metric, largest first; `left_out` counts the rest */
+                top?: number;
             };
             header?: never;
             path?: never;
@@ -3387,7 +3391,7 @@ export interface operations {
             query: {
                 /** @description Names, separated by commas */
                 metrics: string;
-                /** @description day, week, month (default), quarter, year */
+                /** @description day, week, month (default), quarter, year; range: all dates from `from` to `to` as one period */
                 grain?: string;
                 /** @description First date or period, included: 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05 */
                 from?: string;
@@ -3405,6 +3409,8 @@ export interface operations {
                 currency?: string;
                 /** @description Keep the largest groups, the rest becomes `other` */
                 limit?: number;
+                /** @description Keep the largest groups of the last period by the first metric, largest first; `left_out` counts the rest */
+                top?: number;
             };
             header?: never;
             path?: never;
@@ -3437,7 +3443,7 @@ export interface operations {
             query: {
                 /** @description Names, separated by commas */
                 metrics: string;
-                /** @description day, week, month (default), quarter, year */
+                /** @description day, week, month (default), quarter, year; range: all dates from `from` to `to` as one period */
                 grain?: string;
                 /** @description First date or period, included: 2019, 2019-Q3, 2019-12, 2019-W07, 2019-12-05 */
                 from?: string;
@@ -3455,6 +3461,8 @@ export interface operations {
                 currency?: string;
                 /** @description Keep the largest groups, the rest becomes `other` */
                 limit?: number;
+                /** @description Keep the largest groups of the last period by the first metric, largest first; `left_out` counts the rest */
+                top?: number;
             };
             header?: never;
             path?: never;
