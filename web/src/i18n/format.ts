@@ -59,7 +59,7 @@ export function formatDuration(lang: Lang, seconds: number, style: Style = 'full
   const size = Math.abs(seconds);
   const [unit, length] = size < 60 ? (['second', 1] as const) : size < 3600 ? (['minute', 60] as const) : size < 86_400 ? (['hour', 3600] as const) : (['day', 86_400] as const);
   const amount = seconds / length;
-  return number(lang, { style: 'unit', unit, unitDisplay: unit === 'day' || style === 'full' ? 'short' : 'narrow', maximumFractionDigits: Math.abs(amount) < 10 && unit !== 'second' ? 1 : 0 }).format(amount);
+  return number(lang, { style: 'unit', unit, unitDisplay: style === 'full' || unit !== 'second' ? 'short' : 'narrow', maximumFractionDigits: Math.abs(amount) < 10 && unit !== 'second' ? 1 : 0 }).format(amount);
 }
 
 /** A figure on an axis: short, no pence. */
