@@ -3,8 +3,7 @@ import { defineConfig } from '@playwright/test';
 /** Against `burgeon demo`: the program named by BURGEON_BIN, on Debian's Chromium. */
 export default defineConfig({
   testDir: 'e2e',
-  // The specs of events need a demo company that has events: BURGEON_EVENTS=1.
-  testIgnore: process.env.BURGEON_EVENTS ? [] : ['events-*.spec.ts'],
+  globalSetup: './e2e/global.ts',
   // The tests' own build of the program is not optimised, and a busy machine is slower still.
   timeout: 180_000,
   expect: { timeout: 45_000 },

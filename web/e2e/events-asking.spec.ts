@@ -1,7 +1,6 @@
 import { expect, test } from '@playwright/test';
-import { open, settled, url, withDemo } from './events';
-
-withDemo();
+import { open, settled } from './events';
+import { demo } from './global';
 
 test('a funnel is built by clicking, and each bar opens its people', async ({ page }) => {
   await open(page, '/funnels?range=90d');
@@ -148,6 +147,7 @@ test('a view is saved under a name and found again', async ({ page }) => {
   await open(page, '/');
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox', { name: /Metrics, customers/ }).fill(name);
+  await expect(page.getByRole('option', { name, selected: true })).toBeVisible();
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/\/user-retention.*count=unbounded/);
   await expect(page.locator('[data-palette]')).toHaveCount(0);
@@ -171,7 +171,7 @@ test('the rule of who is active is changed and taken back', async ({ page }) => 
 });
 
 test('a person is searched and opened; their customer knows them', async ({ page }) => {
-  const answer = (await (await page.request.get(`${url()}/api/v1/persons?limit=50`)).json()) as { persons: { person_id: string; name: string | null; customer_id: string | null }[] };
+  const answer = (await (await page.request.get(`${demo()}/api/v1/persons?limit=50`)).json()) as { persons: { person_id: string; name: string | null; customer_id: string | null }[] };
   const person = answer.persons.find((p) => p.name && p.customer_id);
   expect(person, 'somebody of a customer was seen lately').toBeTruthy();
   await open(page, '/persons');
@@ -195,4 +195,50 @@ test('an event tells its properties and leads on', async ({ page }) => {
   await panel.getByRole('link', { name: 'Paths' }).click();
   await expect(page).toHaveURL(/\/paths\?.*start=/);
   await expect(page.locator('.flow-node').first()).toBeVisible();
+});
+
+test('a filter on what people did narrows the funnel, and is saved as a segment', async ({ page }) => {
+  const name = `e2e did ${Date.now()}`;
+  await open(page, '/funnels?range=90d&compare=none');
+  const first = page.locator('[data-funnel] .funnel-bar').first();
+  const people = async () => Number((await first.getAttribute('aria-label'))!.match(/: ([\d,]+) people/)![1]!.replaceAll(',', ''));
+  await expect(first).toBeVisible();
+  const everybody = await people();
+  await page.locator('[data-add-filter]').click();
+  await page.getByRole('combobox', { name: 'Dimension' }).click();
+  await page.getByRole('option', { name: 'Did an event' }).click();
+  await page.getByRole('combobox', { name: 'Events', exact: true }).click();
+  await page.getByRole('option', { name: 'Signup', exact: true }).click();
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await expect(page).toHaveURL(/where=did:signup/);
+  await expect(page.locator('.chip')).toContainText('Did Signup');
+  await settled(page);
+  await expect.poll(people).toBeLessThan(everybody);
+  await page.locator('[data-segments]').click();
+  const box = page.getByRole('dialog', { name: 'Segment' });
+  await box.getByRole('textbox', { name: 'Name of the segment' }).fill(name);
+  await box.getByRole('button', { name: 'Save the segment' }).click();
+  await expect(page.locator('[data-segments]')).toHaveText(name);
+  await box.getByRole('button', { name: `Delete the segment ${name}` }).click();
+  await expect(box.getByText(name)).toHaveCount(0);
+  // Where figures of metrics stand, the page says that they do not follow it.
+  await open(page, '/traffic?range=90d&where=did:signup');
+  await expect(page.getByRole('status').filter({ hasText: 'What people did filters funnels' })).toBeVisible();
+});
+
+test('a funnel ends with a step of the ledger', async ({ page }) => {
+  await open(page, '/funnels?range=90d&step=signup&step=fact:first_payment&compare=none');
+  await expect(page.locator('[data-funnel] .funnel-head').nth(1)).toContainText('First payment');
+  await page.getByRole('button', { name: 'Add a step' }).click();
+  await page.getByRole('group', { name: 'Step 3' }).getByRole('combobox').click();
+  await page.getByRole('option', { name: 'Renewal', exact: true }).click();
+  await expect(page).toHaveURL(/step=fact:renewal/);
+  await expect(page.locator('[data-funnel] .funnel-bar')).toHaveCount(3);
+});
+
+test('the lifecycle stands beside the range before it', async ({ page }) => {
+  await open(page, '/product?range=90d');
+  const life = page.getByRole('region', { name: 'Lifecycle' });
+  await life.getByRole('button', { name: 'Show as a table' }).click();
+  await expect(life.locator('table.figures thead')).toContainText('New, compared');
 });

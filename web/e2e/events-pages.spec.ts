@@ -1,8 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { open, PAGES, problems, settled, url, withDemo } from './events';
-
-withDemo();
+import { open, PAGES, problems, settled } from './events';
+import { demo } from './global';
 
 for (const [path, figures] of PAGES)
   test(`${path} shows figures without a fault`, async ({ page }) => {
@@ -57,7 +56,7 @@ for (const scheme of ['light', 'dark'] as const)
     test.setTimeout(600_000);
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     const more: [string, string][] = [['/funnels?range=90d&by=channel', '.funnel-bar'], ['/funnels?range=90d&people=step%3D1', '.side table.data tbody tr'], ['/user-retention?range=90d&by=channel', '.heat tbody tr'], ['/product?range=90d&open=mau&tab=people', '.side table.data tbody tr']];
-    const { persons } = (await (await page.request.get(`${url()}/api/v1/persons?limit=50`)).json()) as { persons: { person_id: string; customer_id: string | null }[] };
+    const { persons } = (await (await page.request.get(`${demo()}/api/v1/persons?limit=50`)).json()) as { persons: { person_id: string; customer_id: string | null }[] };
     const person = persons.find((p) => p.customer_id);
     if (person) more.push([`/persons/${encodeURIComponent(person.person_id)}`, '.sitting'], [`/customers/${person.customer_id}`, '.event-line, table.data tbody tr']);
     for (const [path, figures] of [...PAGES, ...more]) {

@@ -1,22 +1,9 @@
-/** What the specs of events share: the server to ask, and how a page is opened on it. */
-import { expect, test, type Page } from '@playwright/test';
-import { start, type Server } from './server';
-
-let server: Server;
-
-/** A page that is already served (BURGEON_URL) is taken as it is; otherwise the demo company is made for the run. */
-export function withDemo(): void {
-  test.beforeAll(async () => {
-    test.setTimeout(300_000);
-    server = process.env.BURGEON_URL ? { url: process.env.BURGEON_URL, stop: async () => {} } : await start((listen) => ['demo', '--customers', '2000', '--seed', '7', '--listen', listen, '--live', 'off']);
-  });
-  test.afterAll(async () => server?.stop());
-}
-
-export const url = (): string => server.url;
+/** What the specs of events share: how a page is opened, and which pages there are. */
+import { expect, type Page } from '@playwright/test';
+import { demo } from './global';
 
 export const open = async (page: Page, path: string): Promise<void> => {
-  await page.goto(server.url + path);
+  await page.goto(demo() + path);
   await expect(page.locator('main h1').first()).toBeVisible();
 };
 

@@ -1,18 +1,9 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
-import { start, type Server } from './server';
-
-let server: Server;
-
-// A page that is already served (BURGEON_URL) is taken as it is; otherwise the demo company is made for this run.
-test.beforeAll(async () => {
-  test.setTimeout(180_000);
-  server = process.env.BURGEON_URL ? { url: process.env.BURGEON_URL, stop: async () => {} } : await start((listen) => ['demo', '--customers', '2000', '--seed', '7', '--listen', listen, '--live', 'off']);
-});
-test.afterAll(async () => server?.stop());
+import { demo } from './global';
 
 const open = async (page: Page, path: string) => {
-  await page.goto(server.url + path);
+  await page.goto(demo() + path);
   await expect(page.locator('main')).toBeVisible();
 };
 const card = (page: Page, metric: string) => page.locator(`article[data-metric=${metric}]`);
@@ -104,10 +95,10 @@ test('a metric page has chart, table, break-down, definition and exports', async
   await expect(page.locator('table.figures').first()).toBeVisible();
   await page.getByRole('button', { name: /^Export/ }).first().click();
   const csv = await page.getByRole('menuitem', { name: 'Download CSV' }).getAttribute('href');
-  const text = await (await page.request.get(server.url + csv)).text();
+  const text = await (await page.request.get(demo() + csv)).text();
   expect(text.split('\n')[0]).toContain('period,plan,mrr');
   const xlsx = await page.getByRole('menuitem', { name: 'Download Excel' }).getAttribute('href');
-  expect((await page.request.get(server.url + xlsx)).status()).toBe(200);
+  expect((await page.request.get(demo() + xlsx)).status()).toBe(200);
   const download = page.waitForEvent('download');
   await page.getByRole('menuitem', { name: /PNG/ }).click();
   expect((await download).suggestedFilename()).toMatch(/\.png$/);
@@ -134,7 +125,7 @@ test('figures change without a reload when records arrive', async ({ page }) => 
   await expect(value).toBeVisible();
   await expect(page.locator('[data-live=live]').first()).toBeVisible();
   const before = await value.getAttribute('aria-label');
-  const answer = await page.request.post(`${server.url}/api/v1/records/subscription_changes`, {
+  const answer = await page.request.post(`${demo()}/api/v1/records/subscription_changes`, {
     data: [{ customer_id: `live-${Date.now()}`, subscription_id: 'l1', effective_at: '2026-11-19T00:00:00Z', status: 'active', amount: '123456.00', currency: 'USD', interval: 'month' }],
   });
   expect(answer.ok()).toBe(true);

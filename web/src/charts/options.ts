@@ -87,11 +87,20 @@ function flags(figure: Figure, releases: readonly Release[], c: Colours): Item |
 
 export const colourOf = (line: Line, i: number, c: Colours): string => line.colour ?? (line.other ? c.other : c.series[i % c.series.length]!);
 
+/** True when the figures use so much of the room above zero that an axis from zero costs little. */
+export function wide(figure: Figure): boolean {
+  const all = figure.lines.flatMap((l) => [...l.values, ...(l.compare ?? [])]).filter((v): v is number => v !== null);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  return all.length > 0 && low >= 0 && high > 0 && low / high < 0.6;
+}
+
 /** Lines: rates and balances. The unfinished end is dashed, the comparison thin and dashed. */
 export function lines(figure: Figure, c: Colours, w: Words, options: { releases?: readonly Release[]; area?: boolean; zero?: boolean } = {}): EChartsOption {
   const unit = figure.lines[0]?.unit ?? 'count';
   const releases = options.releases ?? [];
   const open = figure.periods.findIndex((p) => !p.complete);
+  // A filled area says "so much": it begins at zero, or is not filled.
+  const zero = (options.zero ?? false) || wide(figure);
   const series: Item[] = [];
   figure.lines.forEach((line, i) => {
     const colour = colourOf(line, i, c);
@@ -100,7 +109,7 @@ export function lines(figure: Figure, c: Colours, w: Words, options: { releases?
     series.push({
       id: line.key, name: line.name, type: 'line', data: cut, symbol: 'circle', symbolSize: 5, showSymbol: cut.filter((v) => v !== null).length < 3,
       lineStyle: { color: colour, width: 2 }, itemStyle: { color: colour }, emphasis: { disabled: true }, connectNulls: false,
-      ...(options.area && single ? { areaStyle: { color: colour, opacity: 0.08 } } : {}),
+      ...(options.area && single && zero ? { areaStyle: { color: colour, opacity: 0.08 } } : {}),
       ...(i === 0 ? { markLine: flags(figure, releases, c) } : {}),
     });
     if (open >= 0)
@@ -114,7 +123,7 @@ export function lines(figure: Figure, c: Colours, w: Words, options: { releases?
         lineStyle: { color: single ? c.compare : colour, width: 1.2, type: [3, 3], opacity: 0.8 }, itemStyle: { color: c.compare }, emphasis: { disabled: true },
       });
   });
-  const base = frame(figure, c, w, unit, false, options.zero ?? false);
+  const base = frame(figure, c, w, unit, false, zero);
   return {
     ...base,
     tooltip: {
@@ -148,7 +157,7 @@ export function bars(figure: Figure, c: Colours, w: Words, options: { releases?:
     series.push({ id: 'net', name: options.net.name, type: 'line', data: options.net.values, symbol: 'circle', symbolSize: 5, z: 5, silent: true, lineStyle: { color: c.text, width: 1.5 }, itemStyle: { color: c.text, borderColor: c.surface, borderWidth: 1 }, emphasis: { disabled: true } });
   // What is compared with: thin dashed steps over the stacks.
   for (const [k, b] of (options.before ?? []).entries())
-    series.push({ id: `before~${k}`, name: b.name, type: 'line', step: 'middle', data: b.values, showSymbol: false, silent: true, z: 4, lineStyle: { color: c.compare, width: 1.2, type: [3, 3] }, itemStyle: { color: c.compare }, emphasis: { disabled: true } });
+    series.push({ id: `before~${k}`, name: b.name, type: 'line', step: 'middle', data: b.values, showSymbol: false, silent: true, z: 4, lineStyle: { color: c.text, width: 1.4, type: [3, 3] }, itemStyle: { color: c.text }, emphasis: { disabled: true } });
   return {
     ...frame(figure, c, w, unit, true),
     tooltip: {

@@ -29,7 +29,9 @@ export function MeaningEditor({ meaning, onDone }: { meaning: Meaning; onDone: (
   const [within, setWithin] = useState<string>(meaning.within ?? '1d');
   const counts = meaning.name === 'active';
   const changed = async () => {
-    await client.invalidateQueries();
+    // The rule is shown at once; what depends on it is computed meanwhile.
+    await client.invalidateQueries({ queryKey: ['events', '/meanings'] });
+    void client.invalidateQueries({ predicate: (q) => q.queryKey[1] !== '/meanings' });
     onDone();
   };
   const save = useMutation({ mutationFn: () => send('PUT', `/meanings/${encodeURIComponent(meaning.name)}`, { steps, at_least: often, ...(counts && often > 1 ? { within } : {}) }), onSuccess: changed });

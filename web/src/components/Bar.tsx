@@ -11,9 +11,10 @@ import { useIsNarrow } from '../state/useIsNarrow';
 import { isIdentity } from '../state/splits';
 import { useSegmentName } from '../state/useBeside';
 import { useView } from '../state/useView';
-import { COMPARISONS, GRAINS, RANGES, readFilter, writeFilter, type Range } from '../state/view';
+import { COMPARISONS, DID, GRAINS, RANGES, readFilter, writeFilter, type Range } from '../state/view';
 import { Icon } from './Icon';
 
+const DidValues = lazy(() => withEvents(import('./DidValues')).then((m) => ({ default: m.DidValues })));
 const SegmentMenu = lazy(() => withEvents(import('./SegmentMenu')).then((m) => ({ default: m.SegmentMenu })));
 
 export function LiveDot() {
@@ -97,8 +98,10 @@ function AddFilter() {
   const catalog = useMetrics().data ?? [];
   const has = (m: Metric | undefined): boolean => m?.dimensions.some((d) => d.name === dimension) ?? false;
   const source = ['customers', 'visitors', 'events'].map((name) => catalog.find((m) => m.name === name)).find(has) ?? catalog.find(has);
-  const known = useFigures({ metrics: [source?.name ?? 'customers'], params: { grain: 'year', from: view.today.slice(0, 4), to: view.today.slice(0, 4), by: dimension }, enabled: open && Boolean(dimension) && Boolean(source) });
+  const known = useFigures({ metrics: [source?.name ?? 'customers'], params: { grain: 'year', from: view.today.slice(0, 4), to: view.today.slice(0, 4), by: dimension }, enabled: open && Boolean(dimension) && dimension !== DID && Boolean(source) });
   const options = [...new Set([...(known.data?.series ?? []).map((s) => s.dimensions[dimension ?? ''] ?? '').filter(Boolean), ...values, ...(typed.trim() ? [typed.trim()] : [])])];
+  const some = (useWorkspace().data?.tables['events'] ?? 0) > 0;
+  const named = dimensions.map((d) => ({ value: d.name, label: dimName(d.name, d.label) })).sort((a, b) => a.label.localeCompare(b.label));
   const apply = () => {
     if (!dimension || !values.length) return;
     view.set({ where: [...view.where, writeFilter({ dim: dimension, not: not === 'not', values })] });
@@ -113,9 +116,9 @@ function AddFilter() {
       </Popover.Target>
       <Popover.Dropdown>
         <div className="stack" style={{ width: 260 }}>
-          <Select size="xs" label={t('filter.dimension')} searchable data={dimensions.map((d) => ({ value: d.name, label: dimName(d.name, d.label) })).sort((a, b) => a.label.localeCompare(b.label))} value={dimension} onChange={(v) => { setDimension(v); setValues([]); }} comboboxProps={{ withinPortal: false }} />
-          <SegmentedControl size="xs" data={[{ value: 'is', label: t('filter.is') }, { value: 'not', label: t('filter.not') }]} value={not} onChange={setNot} aria-label={t('filter.how')} />
-          <MultiSelect size="xs" label={t('filter.values')} searchable disabled={!dimension} data={options.map((v) => ({ value: v, label: dim(dimension ?? '', v) }))} value={values} onChange={setValues} searchValue={typed} onSearchChange={setTyped} nothingFoundMessage={t('filter.noValues')} comboboxProps={{ withinPortal: false }} maxDropdownHeight={180} />
+          <Select size="xs" label={t('filter.dimension')} searchable data={some ? [{ group: t('filter.behaviour'), items: [{ value: DID, label: t('filter.did.choice') }] }, { group: t('filter.attributes'), items: named }] : named} value={dimension} onChange={(v) => { setDimension(v); setValues([]); }} comboboxProps={{ withinPortal: false }} />
+          <SegmentedControl size="xs" data={dimension === DID ? [{ value: 'is', label: t('filter.did') }, { value: 'not', label: t('filter.didNot') }] : [{ value: 'is', label: t('filter.is') }, { value: 'not', label: t('filter.not') }]} value={not} onChange={setNot} aria-label={t('filter.how')} />
+          {dimension === DID ? <Suspense fallback={null}><DidValues values={values} onChange={setValues} /></Suspense> : <MultiSelect size="xs" label={t('filter.values')} searchable disabled={!dimension} data={options.map((v) => ({ value: v, label: dim(dimension ?? '', v) }))} value={values} onChange={setValues} searchValue={typed} onSearchChange={setTyped} nothingFoundMessage={t('filter.noValues')} comboboxProps={{ withinPortal: false }} maxDropdownHeight={180} />}
           <Button size="xs" onClick={apply} disabled={!values.length}>{t('filter.apply')}</Button>
         </div>
       </Popover.Dropdown>
@@ -137,7 +140,7 @@ function Chips() {
         return (
           <span className="chip" key={w}>
             <button type="button" onClick={() => replace(writeFilter({ ...f, not: !f.not }))} title={t('filter.toggle')}>
-              {label} {f.not ? '≠' : '='} <strong>{f.values.map((v) => dim(f.dim, v)).join(', ')}</strong>
+              {f.dim === DID ? t(f.not ? 'filter.didNot' : 'filter.did') : `${label} ${f.not ? '≠' : '='}`} <strong>{f.values.map((v) => dim(f.dim, v)).join(', ')}</strong>
             </button>
             <button type="button" aria-label={t('filter.remove', { name: label })} onClick={() => replace(null)}><Icon name="close" size={10} /></button>
           </span>

@@ -13,6 +13,7 @@ import { GROUPS, PLACES } from '../state/places';
 import { toggleScheme, useScheme } from '../state/scheme';
 import { useIsNarrow } from '../state/useIsNarrow';
 import { useView } from '../state/useView';
+import { DID, readFilter } from '../state/view';
 import { Bar } from './Bar';
 import { Icon } from './Icon';
 import { Keys } from './Keys';
@@ -80,6 +81,9 @@ function TokenPrompt() {
 /** Pages that have no range: the bar shows only where it acts. */
 const ANALYTIC = /^\/($|revenue|retention|metrics|traffic|product|funnels|user-retention|paths|events)/;
 
+/** Pages whose every figure is a question over events, and follows what people did. */
+const ASKING = /^\/(funnels|user-retention|paths)/;
+
 export function Frame() {
   const { t, lang, setLang } = useI18n();
   const scheme = useScheme();
@@ -97,6 +101,9 @@ export function Frame() {
     const place = PLACES.find((p) => (p.to === '/' ? path === '/' : path === p.to || path.startsWith(`${p.to}/`)));
     document.title = [place ? t(place.key) : null, workspace?.name, 'Burgeon'].filter(Boolean).join(' · ');
   }, [path, t, workspace?.name]);
+
+  const bar = ANALYTIC.test(path) && !(path === '/events' && /\b(keys|meanings)\b/.test(search.view ?? ''));
+  const partly = !ASKING.test(path) && [...(search.where ?? []), ...(search.versus ?? [])].some((w) => readFilter(w)?.dim === DID);
 
   const tools = (
     <>
@@ -152,9 +159,9 @@ export function Frame() {
         </div>
       )}
       <div className="body">
-        {ANALYTIC.test(path) && !(path === '/events' && /\b(keys|meanings)\b/.test(search.view ?? '')) ? <Bar /> : null}
+        {bar ? <Bar /> : null}
         {/* "Today" and the time zone are the workspace's: before they are known, nothing can be asked rightly. */}
-        <main id="main" tabIndex={-1}>{workspace || asked.error ? <Outlet /> : <div className="page"><Waiting height={480} /></div>}</main>
+        <main id="main" tabIndex={-1}>{partly && bar ? <p className="notice info partly" role="status"><Icon name="warn" />{t('filter.did.partly')}</p> : null}{workspace || asked.error ? <Outlet /> : <div className="page"><Waiting height={480} /></div>}</main>
       </div>
       <Suspense fallback={null}>
         {search.open ? <Panel /> : null}

@@ -7,7 +7,7 @@ import { useSegments } from '../api/hooks';
 import type { Segment } from '../api/types';
 import { useI18n } from '../i18n/context';
 import { useView } from '../state/useView';
-import { readFilter } from '../state/view';
+import { DID, readFilter } from '../state/view';
 import '../styles-events.css';
 import { Icon } from './Icon';
 import { ErrorBox } from './states';
@@ -28,7 +28,7 @@ export function SegmentMenu() {
   const done = () => client.invalidateQueries({ queryKey: ['segments'] });
   const save = useMutation({ mutationFn: (as: string) => send('PUT', `/segments/${encodeURIComponent(as)}`, { name: as, of, filter: view.where }), onSuccess: () => { setName(''); void done(); } });
   const remove = useMutation({ mutationFn: (as: string) => send('DELETE', `/segments/${encodeURIComponent(as)}`, undefined), onSuccess: done });
-  const words = (filter: string[]): string => filter.map((f) => readFilter(f)).map((f) => (f ? `${dimName(f.dim)} ${f.not ? '≠' : '='} ${f.values.map((v) => dim(f.dim, v)).join(', ')}` : '')).join(' · ');
+  const words = (filter: string[]): string => filter.map((f) => readFilter(f)).map((f) => (f ? `${f.dim === DID ? t(f.not ? 'filter.didNot' : 'filter.did') : `${dimName(f.dim)} ${f.not ? '≠' : '='}`} ${f.values.map((v) => dim(f.dim, v)).join(', ')}` : '')).join(' · ');
   if (segments.error) return null;
   return (
     <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus withinPortal withRoles={false}>

@@ -34,26 +34,40 @@ function RecordLine({ item }: { item: PersonRecord }) {
 /** Events that only their address tells apart. */
 const SEEN = new Set(['page_view', 'screen_view']);
 
-function RunLine({ run }: { run: Run }) {
-  const { t, time } = useI18n();
+function RunButton({ run, open, onClick, strong = false }: { run: Run; open: boolean; onClick: () => void; strong?: boolean }) {
+  const { t } = useI18n();
   const eventName = useEventName();
-  const [open, setOpen] = useState(false);
   const paths = SEEN.has(run.event) ? [...new Set(run.items.map((i) => i.path).filter((p): p is string => Boolean(p)))].reverse() : [];
   return (
+    <button type="button" className="run" aria-expanded={open} onClick={onClick}>
+      {strong ? <strong>{eventName(run.event)}</strong> : <span>{eventName(run.event)}</span>}
+      {run.count > 1 ? <span className="times">{t('timeline.times', { n: run.count })}</span> : null}
+      {paths.length ? <span className="muted small run-path">{paths.slice(0, 3).join(' · ')}{paths.length > 3 ? ' …' : ''}</span> : null}
+    </button>
+  );
+}
+
+function RunItems({ run }: { run: Run }) {
+  const { time } = useI18n();
+  return <ol className="run-items">{run.items.slice(0, 20).map((i) => <li key={i.event_id}><time className="muted small" dateTime={i.at}>{time(i.at)}</time>{i.path ? <span className="small">{i.path}</span> : null}<Properties of={i.properties} /></li>)}</ol>;
+}
+
+function RunLine({ run }: { run: Run }) {
+  const [open, setOpen] = useState(false);
+  return (
     <li className={open ? 'open' : undefined}>
-      <button type="button" className="run" aria-expanded={open} onClick={() => setOpen(!open)}>
-        <span>{eventName(run.event)}</span>
-        {run.count > 1 ? <span className="times">{t('timeline.times', { n: run.count })}</span> : null}
-        {paths.length ? <span className="muted small run-path">{paths.slice(0, 3).join(' · ')}{paths.length > 3 ? ' …' : ''}</span> : null}
-      </button>
-      {open ? <ol className="run-items">{run.items.slice(0, 20).map((i) => <li key={i.event_id}><time className="muted small" dateTime={i.at}>{time(i.at)}</time>{i.path ? <span className="small">{i.path}</span> : null}<Properties of={i.properties} /></li>)}</ol> : null}
+      <RunButton run={run} open={open} onClick={() => setOpen(!open)} />
+      {open ? <RunItems run={run} /> : null}
     </li>
   );
 }
 
 function Sitting({ block }: { block: Extract<Block, { kind: 'sitting' }> }) {
   const { t, moment, value, dim } = useI18n();
+  const [open, setOpen] = useState(false);
   const first = block.runs.at(-1)!.items.at(-1)!;
+  // One event needs no heading of its own.
+  const single = block.events === 1 ? block.runs[0]! : null;
   const seconds = (Date.parse(block.to) - Date.parse(block.from)) / 1000;
   const about = [first.channel ? dim('channel', first.channel) : null, first.device ? dim('device', first.device) : null, first.country ? dim('country', first.country) : null].filter(Boolean);
   return (
@@ -61,8 +75,8 @@ function Sitting({ block }: { block: Extract<Block, { kind: 'sitting' }> }) {
       <time className="muted" dateTime={block.from}>{moment(block.from)}</time>
       <span className="pin visit" aria-hidden="true" />
       <div className="sitting-what">
-        <p><strong>{t('timeline.sitting', { n: block.events })}</strong> <span className="muted small">{[seconds >= 1 ? value(seconds, 'seconds') : null, ...about].filter(Boolean).join(' · ')}</span></p>
-        <ol className="runs">{[...block.runs].reverse().map((r, i) => <RunLine key={i} run={r} />)}</ol>
+        <p>{single ? <RunButton run={single} open={open} onClick={() => setOpen(!open)} strong /> : <strong>{t('timeline.sitting', { n: block.events })}</strong>} <span className="muted small">{[seconds >= 1 ? value(seconds, 'seconds') : null, ...about].filter(Boolean).join(' · ')}</span></p>
+        {single ? (open ? <RunItems run={single} /> : null) : <ol className="runs">{[...block.runs].reverse().map((r, i) => <RunLine key={i} run={r} />)}</ol>}
       </div>
     </li>
   );

@@ -59,7 +59,7 @@ export function formatDuration(lang: Lang, seconds: number, style: Style = 'full
   const size = Math.abs(seconds);
   const [unit, length] = size < 60 ? (['second', 1] as const) : size < 3600 ? (['minute', 60] as const) : size < 86_400 ? (['hour', 3600] as const) : (['day', 86_400] as const);
   const amount = seconds / length;
-  return number(lang, { style: 'unit', unit, unitDisplay: unit === 'day' || style === 'full' ? 'short' : 'narrow', maximumFractionDigits: Math.abs(amount) < 10 && unit !== 'second' ? 1 : 0 }).format(amount);
+  return number(lang, { style: 'unit', unit, unitDisplay: style === 'full' || unit !== 'second' ? 'short' : 'narrow', maximumFractionDigits: Math.abs(amount) < 10 && unit !== 'second' ? 1 : 0 }).format(amount);
 }
 
 /** A figure on an axis: short, no pence. */
@@ -182,5 +182,5 @@ export function formatDimension(lang: Lang, t: T, dimension: string, value: stri
   }
   if (dimension === 'reason' && value === 'unknown') return t('reasons.unknown');
   // Codes such as `seats_added` are read more easily as words; the filter keeps the code.
-  return dimension === 'reason' || dimension === 'channel' || dimension === 'event' || dimension === 'device' || dimension === 'cause' ? eventLabel(value) : value;
+  return dimension === 'reason' || dimension === 'channel' || dimension === 'event' || dimension === 'device' || dimension === 'cause' || dimension === 'did' ? eventLabel(value) : value;
 }

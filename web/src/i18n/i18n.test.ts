@@ -6,7 +6,7 @@ import { en as common } from './en';
 import { events as eventsEn } from './events/en';
 import { events as eventsRu } from './events/ru';
 import { events as eventsZh } from './events/zh';
-import { EMPTY, formatDelta, formatPeriod, formatValue } from './format';
+import { EMPTY, formatDelta, formatDimension, formatPeriod, formatValue } from './format';
 import { ru as commonRu } from './ru';
 import { zh as commonZh } from './zh';
 
@@ -99,5 +99,14 @@ describe('figures', () => {
     expect(formatPeriod('en', t, '2026-Q3')).toBe('Q3 2026');
     expect(formatPeriod('en', t, '2026-W07')).toBe('Week of Feb 9, 2026');
     expect(formatPeriod('en', t, '2026')).toBe('2026');
+  });
+});
+
+describe('values of dimensions', () => {
+  const t = (key: Key): string => (key in en ? String(en[key]) : key);
+  it('are words where they are codes, and stay as they are where they are names', () => {
+    expect([['reason', 'seats_added'], ['event', 'note_created'], ['did', 'fact:first_payment'], ['channel', 'my_channel'], ['channel', 'paid_search'], ['path', '/a_b'], ['plan', 'pro_plus'], ['reason', 'unknown']].map(([d, v]) => formatDimension('en', t, d!, v))).toEqual([
+      'Seats added', 'Note created', 'First payment', 'My channel', 'Paid search', '/a_b', 'pro_plus', 'No reason given',
+    ]);
   });
 });

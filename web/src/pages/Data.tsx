@@ -11,8 +11,31 @@ import { Status } from '../components/Status';
 import { Empty, ErrorBox, Loaded } from '../components/states';
 import { useI18n } from '../i18n/context';
 
-const ORDER = ['customers', 'plans', 'subscription_changes', 'cancellations', 'invoices', 'invoice_lines', 'payments', 'refunds', 'credit_notes', 'discounts', 'fx_rates', 'costs', 'customer_merges', 'releases'];
-const SHAPES = ['subscription_periods', 'stripe_subscriptions', 'stripe_invoices', 'stripe_sigma_changes', 'baremetrics'];
+const ORDER = ['customers', 'plans', 'subscription_changes', 'cancellations', 'invoices', 'invoice_lines', 'payments', 'refunds', 'credit_notes', 'discounts', 'fx_rates', 'costs', 'customer_merges', 'releases', 'events', 'persons', 'identity_links'];
+/** What is recognised from the header of a file, beside the tables themselves. */
+const SHAPES = {
+  ledger: ['subscription_periods', 'stripe_subscriptions', 'stripe_invoices', 'stripe_charges', 'stripe_sigma_changes', 'baremetrics'],
+  events: ['events', 'segment_events', 'segment_table', 'posthog_events', 'mixpanel_events'],
+} as const;
+
+function Shapes() {
+  const { t, maybe } = useI18n();
+  return (
+    <section className="panel" aria-label={t('shapes.title')}>
+      <header className="panel-head"><div className="panel-title"><h2>{t('shapes.title')}</h2><p className="muted">{t('shapes.note')}</p></div></header>
+      {(['ledger', 'events'] as const).map((kind) => (
+        <div key={kind} className="shapes">
+          <h3>{t(`shapes.${kind}`)}</h3>
+          <ul>
+            {SHAPES[kind].map((name) => <li key={name}><span>{maybe(`shape.${name}`, maybe(`table.${name}`, name))}</span><code className="muted small">--as {name}</code></li>)}
+          </ul>
+        </div>
+      ))}
+      <p className="muted small">{t('shapes.tables')}</p>
+    </section>
+  );
+}
+
 
 /** `field=column` pairs of what a person chose over the guess; a column in quotes is a literal. */
 export function mapText(chosen: Record<string, string | null>): string[] {
@@ -46,13 +69,13 @@ function PreviewBox({ file, onDone, onCancel }: { file: File; onDone: (run: Impo
   const { mutate } = look;
   useEffect(() => mutate({ table, chosen }), [mutate, table, chosen, file]);
   const p = look.data;
-  const tables = [...new Set([...(p?.shape ? [p.shape] : []), ...(p?.table ? [p.table] : []), ...SHAPES, ...ORDER])];
+  const tables = [...new Set([...(p?.shape ? [p.shape] : []), ...(p?.table ? [p.table] : []), ...SHAPES.events, ...SHAPES.ledger, ...ORDER])];
   const sampleColumns = [...new Set((p?.sample ?? []).flatMap((r) => Object.keys(r)))].slice(0, 10);
   return (
     <section className="panel" aria-label={t('import.preview')} data-import-preview="">
       <header className="panel-head">
         <div className="panel-title"><h2>{t('import.preview')}: {file.name}</h2><p className="muted">{p ? t('import.seen', { n: p.rows_seen }) : t('import.looking')}</p></div>
-        <Select size="xs" w={210} searchable label={t('import.as')} data={tables.map((v) => ({ value: v, label: maybe(`table.${v}`, maybe(`shape.${v}`, v)) }))} value={table ?? p?.shape ?? p?.table ?? null} onChange={(v) => { setTable(v); setChosen({}); }} allowDeselect={false} />
+        <Select size="xs" w={210} searchable label={t('import.as')} data={tables.map((v) => ({ value: v, label: maybe(`shape.${v}`, maybe(`table.${v}`, v)) }))} value={table ?? p?.shape ?? p?.table ?? null} onChange={(v) => { setTable(v); setChosen({}); }} allowDeselect={false} />
       </header>
       {look.error ? <ErrorBox error={look.error} /> : null}
       {p ? (
@@ -244,6 +267,8 @@ export function Data() {
             )}
           </Loaded>
         </section>
+        <div className="column">
+        <Shapes />
         <section className="panel" aria-label={t('imports.title')}>
           <header className="panel-head"><h2>{t('imports.title')}</h2></header>
           <Loaded query={imports} height={200}>
@@ -265,6 +290,7 @@ export function Data() {
             }
           </Loaded>
         </section>
+        </div>
       </div>
       <Rejects />
     </div>

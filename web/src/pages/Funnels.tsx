@@ -26,6 +26,9 @@ import { useSplits } from '../state/useSplits';
 import { useView } from '../state/useView';
 import { MODES, type Mode } from '../state/view';
 
+/** Long enough for a trial and the first payment after it. */
+const WINDOW = '30d';
+
 function Steps({ answer, beside, by, besideLabel }: { answer: FunnelAnswer; beside: FunnelAnswer | undefined; by: string | undefined; besideLabel: string }) {
   const { t, value, dim } = useI18n();
   const c = useColours();
@@ -140,7 +143,7 @@ export function Funnels() {
   const { search } = view;
   const ready = Boolean(names.data && meanings.data);
   const steps = search.step ?? (names.data && meanings.data ? defaultSteps(meanings.data, names.data) : []);
-  const within = search.within ?? '14d';
+  const within = search.within ?? WINDOW;
   const mode: Mode = search.mode ?? 'ordered';
   const exclude = search.exclude ?? [];
   const params = { step: steps, within, order: mode, exclude, times: 'previous', by: search.by, from: view.span.from, to: view.span.to, where: view.where };

@@ -27,7 +27,7 @@ import { useView } from '../state/useView';
 
 const HEAD = ['mau', 'wau', 'dau', 'stickiness', 'active_customers', 'product_usage'];
 /** From the first try to the first payment, and who brings others along. */
-const TRY = ['activations', 'trials', 'trial_to_paid', 'demos', 'demo_to_paid', 'invites_sent'];
+const TRY = ['activations', 'trials', 'engaged_trials', 'trial_to_paid', 'trial_days_to_paid', 'demo_to_paid'];
 const VIRAL = ['viral_coefficient', 'k_factor'];
 /** Beyond so many days a line by day is a smear. */
 const MOST_DAYS = 200;

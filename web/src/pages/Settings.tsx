@@ -52,7 +52,8 @@ export function Settings() {
     mutationFn: () => send('PUT', '/settings', { values: edits }),
     onSuccess: async () => {
       setEdits({});
-      await client.invalidateQueries();
+      await client.invalidateQueries({ queryKey: ['settings'] });
+      void client.invalidateQueries({ predicate: (q) => q.queryKey[0] !== 'settings' });
     },
   });
   const dirty = Object.keys(edits).length > 0;

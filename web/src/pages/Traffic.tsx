@@ -13,7 +13,7 @@ import { usePick } from '../state/people';
 import { useView } from '../state/useView';
 
 const HEAD = ['visitors', 'visits', 'page_views', 'pages_per_visit', 'bounce_rate', 'visit_duration'];
-const GOALS = ['signups', 'signup_rate', 'view_to_contact', 'content_reads', 'content_downloads', 'returning_visitors', 'pqls'];
+const GOALS = ['signups', 'signup_rate', 'view_to_contact', 'content_reads', 'content_downloads', 'returning_visitors'];
 
 export function Traffic() {
   const { t, text, dim: dimText } = useI18n();

@@ -17,6 +17,9 @@ describe('what the pages begin with', () => {
     expect(defaultSteps(meanings, [name('signup', 5), name('page_view', 90), name('x', 40)])).toEqual(['page_view', 'signup']);
     expect(defaultRetention(meanings, [name('signup', 5)])).toEqual({ first: 'signup', back: '*' });
   });
+  it('ends with the first payment where there was one', () => {
+    expect(defaultSteps(meanings, [name('signup', 5), name('page_view', 90), name('fact:first_payment', 3, 'fact')])).toEqual(['page_view', 'signup', 'fact:first_payment']);
+  });
   it('falls back to what most people do, never to steps of the ledger', () => {
     expect(defaultSteps(meanings, [name('a', 5), name('b', 9), name('fact:renewal', 50, 'fact'), name('c', 7), name('d', 1)])).toEqual(['b', 'c', 'a']);
     expect(defaultSteps([], [])).toEqual([]);

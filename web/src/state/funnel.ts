@@ -3,6 +3,8 @@ import type { EventName, Meaning } from '../api/events';
 import { readStep } from './step';
 
 const JOURNEY = ['page_view', 'signup', 'trial', 'activation'];
+/** The way of a customer ends where money comes in. */
+const PAID = 'fact:first_payment';
 
 /** The first step of a meaning whose event was seen. */
 export function stepOf(meanings: readonly Meaning[], name: string, names: readonly EventName[]): string | null {
@@ -12,7 +14,7 @@ export function stepOf(meanings: readonly Meaning[], name: string, names: readon
 
 export function defaultSteps(meanings: readonly Meaning[], names: readonly EventName[]): string[] {
   const steps = [...new Set(JOURNEY.map((m) => stepOf(meanings, m, names)).filter((s): s is string => s !== null))];
-  if (steps.length > 1) return steps;
+  if (steps.length > 1) return names.some((n) => n.event === PAID && n.count > 0) ? [...steps, PAID] : steps;
   const common = [...names].filter((n) => n.kind !== 'fact' && n.count > 0).sort((a, b) => b.persons - a.persons).map((n) => n.event);
   return [...new Set([...steps, ...common])].slice(0, 3);
 }

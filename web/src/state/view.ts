@@ -245,4 +245,9 @@ export function readFilter(text: string): Filter | null {
   return match ? { dim: match[1]!, not: match[2] === '!', values: match[3]!.split(',').filter(Boolean) } : null;
 }
 
+/** The dimension of what a person did; its values are events. */
+export const DID = 'did';
+/** The filters that figures of metrics know; what people did is known to questions over events only. */
+export const withoutDid = (where: readonly string[]): string[] => where.filter((w) => readFilter(w)?.dim !== DID);
+
 export const writeFilter = (f: Filter): string => `${f.dim}${f.not ? '!' : ''}:${f.values.join(',')}`;
