@@ -205,7 +205,7 @@ def main():
     cards = []
     for _ in range(12):
         dashboard, _ = get(f"{base}/dashboards/pulse")
-        names = sorted({card["metric"] for card in dashboard["cards"]})
+        names = sorted({name for section in dashboard["sections"] for item in section["items"] if item["chart"] == "card" for name in item["metrics"]})
         _, seconds = get(f"{base}/query?metrics={','.join(names)}&grain=month&from=2025-11&to=2026-10&compare=previous")
         cards.append(seconds)
     process.terminate()
