@@ -94,6 +94,8 @@ function AddFilter() {
   const [not, setNot] = useState('is');
   const [values, setValues] = useState<string[]>([]);
   const [typed, setTyped] = useState('');
+  // The list closes after each choice, so that it does not cover the button beneath.
+  const [list, setList] = useState(false);
   // The values that exist, from the newest period of a figure that has them.
   const catalog = useMetrics().data ?? [];
   const has = (m: Metric | undefined): boolean => m?.dimensions.some((d) => d.name === dimension) ?? false;
@@ -118,7 +120,7 @@ function AddFilter() {
         <div className="stack" style={{ width: 260 }}>
           <Select size="xs" label={t('filter.dimension')} searchable data={some ? [{ group: t('filter.behaviour'), items: [{ value: DID, label: t('filter.did.choice') }] }, { group: t('filter.attributes'), items: named }] : named} value={dimension} onChange={(v) => { setDimension(v); setValues([]); }} comboboxProps={{ withinPortal: false }} />
           <SegmentedControl size="xs" data={dimension === DID ? [{ value: 'is', label: t('filter.did') }, { value: 'not', label: t('filter.didNot') }] : [{ value: 'is', label: t('filter.is') }, { value: 'not', label: t('filter.not') }]} value={not} onChange={setNot} aria-label={t('filter.how')} />
-          {dimension === DID ? <Suspense fallback={null}><DidValues values={values} onChange={setValues} /></Suspense> : <MultiSelect size="xs" label={t('filter.values')} searchable disabled={!dimension} data={options.map((v) => ({ value: v, label: dim(dimension ?? '', v) }))} value={values} onChange={setValues} searchValue={typed} onSearchChange={setTyped} nothingFoundMessage={t('filter.noValues')} comboboxProps={{ withinPortal: false }} maxDropdownHeight={180} />}
+          {dimension === DID ? <Suspense fallback={null}><DidValues values={values} onChange={setValues} /></Suspense> : <MultiSelect size="xs" dropdownOpened={list} onDropdownOpen={() => setList(true)} onDropdownClose={() => setList(false)} onOptionSubmit={() => setList(false)} label={t('filter.values')} searchable disabled={!dimension} data={options.map((v) => ({ value: v, label: dim(dimension ?? '', v) }))} value={values} onChange={setValues} searchValue={typed} onSearchChange={setTyped} nothingFoundMessage={t('filter.noValues')} comboboxProps={{ withinPortal: false }} maxDropdownHeight={180} />}
           <Button size="xs" onClick={apply} disabled={!values.length}>{t('filter.apply')}</Button>
         </div>
       </Popover.Dropdown>
