@@ -181,9 +181,9 @@ mod tests {
             sql,
             "SELECT 1 FROM events e WHERE (e.event IN ('signup', 'Signed Up') OR (e.event = 'form' AND \
              coalesce(json_text(e.properties, 'kind'), '') = 'it''s' AND \
-             strpos(coalesce(CAST(e.\"path\" AS VARCHAR), ''), '/join') > 0)) AND TRUE"
+             strpos(coalesce(CAST(e.\"path\" AS VARCHAR), ''), '/join') > 0)) AND true"
         );
-        assert_eq!(macros().expand_text("SELECT means('pql')").unwrap(), "SELECT FALSE");
+        assert_eq!(macros().expand_text("SELECT means('pql')").unwrap(), "SELECT false");
         assert_eq!(
             macros().expand_text("SELECT session_gap()").unwrap(),
             "SELECT CAST(1800000000 AS BIGINT)"
