@@ -88,7 +88,8 @@ def our_rows(question, answer, m):
     else:
         at = lambda text: round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1e6)
         rows = [[at(event["at"]), event["event"], event["path"], event["event_id"]] for event in answer["events"]]
-    return sorted(rows)
+    # What is missing comes first, as the empty text.
+    return sorted(rows, key=lambda row: ["" if cell is None else cell for cell in row])
 
 
 def compare(question, ours, theirs, who):
