@@ -51,7 +51,7 @@ def check(binary, data, step):
         "deltalake": delta.to_pyarrow_dataset().to_table(),
         "duckdb": duckdb.sql(f"SELECT * FROM read_parquet({files!r}, union_by_name = true)"),
     }
-    found = {name: duckdb.sql(PRESENT).fetchone() for name, source in readers.items()}
+    found = {name: duckdb.sql(PRESENT).fetchall()[0] for name, source in readers.items()}
     query = (
         "SELECT count(*) AS a, sum(amount_minor) AS b, count(DISTINCT customer_id) AS c, "
         f"max(CAST(effective_at AS BIGINT)) AS d FROM {TABLE}"
