@@ -43,21 +43,21 @@ BENCH := $(CARGO_TARGET_DIR)/bench
 
 # The peers live in an environment of their own that nothing else uses.
 bench: release
-	$(call debian,python3,python3 python3-venv)
+	$(python)
 	test -x $(BENCH)/python/bin/python || python3 -m venv $(BENCH)/python
 	$(BENCH)/python/bin/pip install -q -r bench/requirements.txt
 	$(BENCH)/python/bin/python bench/run.py --binary $(RELEASE) --work $(BENCH) --customers $(CUSTOMERS)
 
 ROWS ?= 20000000
 bench-events: release
-	$(call debian,python3,python3 python3-venv)
+	$(python)
 	test -x $(BENCH)/python/bin/python || python3 -m venv $(BENCH)/python
 	$(BENCH)/python/bin/pip install -q -r bench/requirements.txt
 	$(BENCH)/python/bin/python bench/run_events.py --binary $(RELEASE) --work $(BENCH) --rows $(ROWS)
 
 # Other readers of the lake, in an environment of their own; apart from the tests, since it needs PyPI.
 delta: build
-	$(call debian,python3,python3 python3-venv)
+	$(python)
 	test -x $(BENCH)/delta/bin/python || python3 -m venv $(BENCH)/delta
 	$(BENCH)/delta/bin/pip install -q deltalake duckdb pyarrow
 	$(BENCH)/delta/bin/python bench/outside_reader.py --binary $(BURGEON)
@@ -136,7 +136,7 @@ tests/clients/node_modules/.package-lock.json: tests/clients/package.json tests/
 	@touch $@
 
 $(CLIENTS)/python/.installed: tests/clients/requirements.txt
-	$(call debian,python3,python3 python3-venv)
+	$(python)
 	python3 -m venv --clear $(CLIENTS)/python
 	$(CLIENTS)/python/bin/pip install -q -r tests/clients/requirements.txt
 	@touch $@
@@ -154,6 +154,14 @@ define debian
 	  if [ -n "$(ROOT)" ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); \
 	  else echo "$(1) is missing; install it (on Debian: apt-get install $(2))" >&2; exit 1; fi; fi
+endef
+
+# Debian has Python without the part that makes environments.
+define python
+	@if ! python3 -c 'import ensurepip' 2>/dev/null; then \
+	  if [ -n "$(ROOT)" ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv; \
+	  else echo "python3 with venv is missing; install it (on Debian: apt-get install python3 python3-venv)" >&2; exit 1; fi; fi
 endef
 
 tools:

@@ -199,9 +199,7 @@ for (const scheme of ['light', 'dark'] as const)
       await open(page, path);
       await expect(page.locator('.mantine-Skeleton-root')).toHaveCount(0);
       await expect(page.locator('.stale')).toHaveCount(0);
-      const axe = new AxeBuilder({ page });
-      // Only colours differ between the schemes.
-      const found = await (scheme === 'dark' ? axe.withRules(['color-contrast']) : axe.withTags(['wcag2a', 'wcag2aa', 'wcag21aa'])).analyze();
+      const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
       expect(found.violations.map((v) => `${path} ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join(' | ')}`)).toEqual([]);
     }
   });
