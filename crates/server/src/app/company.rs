@@ -6,6 +6,8 @@ use super::import::Progress;
 use super::settings::Scalar;
 use super::workspace::blocking;
 use super::{Error, Kind, Result, Workspace};
+use arrow::array::RecordBatch;
+use burgeon_core::records::Table;
 use burgeon_engine::lake::BulkWriter;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -82,30 +84,13 @@ impl Workspace {
             complete: false,
         };
         self.remember(&drawn).await?;
-        let (lake, counters) = (self.lake().clone(), progress.clone());
-        counters.total.store(options.customers.saturating_add(events), Ordering::Relaxed);
-        let writers = blocking(move || {
-            let mut writers: BTreeMap<&'static str, BulkWriter> = BTreeMap::new();
-            let mut company = Demo::new(options);
-            while let Some((table, batch)) = company.next() {
-                if !writers.contains_key(table.name) {
-                    writers.insert(table.name, lake.bulk(table.name)?);
-                }
-                if let Some(writer) = writers.get(table.name) {
-                    writer.write(&batch)?;
-                }
-                counters.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-                let done = company.progress() * options.customers as f64;
-                counters.bytes.store(done as u64, Ordering::Relaxed);
-            }
-            Ok(writers)
-        })
-        .await?;
-        for (_, writer) in writers {
-            writer.finish().await?;
-        }
+        progress.total.store(options.customers.saturating_add(events), Ordering::Relaxed);
+        let accounts = move |company: &Demo| (company.progress() * options.customers as f64) as u64;
+        self.fill_tables(Demo::new(options), accounts, progress).await?;
         if events > 0 {
-            self.fill_people(options, progress).await?;
+            // Who there is comes before what they do.
+            let people = DemoEvents::people(options);
+            self.fill_tables(people, move |_| options.customers, progress).await?;
             self.fill_events(options, events, progress).await?;
         }
         let name = BTreeMap::from([("name".to_owned(), Scalar::Text(NAME.to_owned()))]);
@@ -115,12 +100,20 @@ impl Workspace {
         Ok(true)
     }
 
-    /// The people of the company, before anything that they do.
-    async fn fill_people(&self, options: DemoOptions, progress: &Arc<Progress>) -> Result<()> {
+    /// Imports rows of record tables as they are drawn; `done` is what counts as bytes by then.
+    async fn fill_tables<C>(
+        &self,
+        mut company: C,
+        done: impl Fn(&C) -> u64 + Send + 'static,
+        progress: &Arc<Progress>,
+    ) -> Result<()>
+    where
+        C: Iterator<Item = (&'static Table, RecordBatch)> + Send + 'static,
+    {
         let (lake, counters) = (self.lake().clone(), progress.clone());
         let writers = blocking(move || {
             let mut writers: BTreeMap<&'static str, BulkWriter> = BTreeMap::new();
-            for (table, batch) in DemoEvents::people(options) {
+            while let Some((table, batch)) = company.next() {
                 if !writers.contains_key(table.name) {
                     writers.insert(table.name, lake.bulk(table.name)?);
                 }
@@ -128,6 +121,7 @@ impl Workspace {
                     writer.write(&batch)?;
                 }
                 counters.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                counters.bytes.store(done(&company), Ordering::Relaxed);
             }
             Ok(writers)
         })
