@@ -1,5 +1,6 @@
 //! Exact fractions: every value computed from sums of money stays one until it is shown.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul, Neg, Sub, SubAssign};
@@ -7,8 +8,8 @@ use std::str::FromStr;
 
 use num_bigint::BigInt;
 use num_integer::Integer;
-use num_rational::BigRational;
-use num_traits::{One, Signed, ToPrimitive, Zero};
+use num_rational::{BigRational, Ratio};
+use num_traits::{CheckedAdd, CheckedDiv, CheckedMul, CheckedSub, Signed, ToPrimitive, Zero};
 
 use crate::PARTS;
 use crate::currency::Currency;
@@ -17,8 +18,24 @@ use crate::currency::Currency;
 ///
 /// Add, subtract and multiply with the operators; divide with [`Exact::checked_div`], which knows zero.
 /// Round once, at display, with [`Exact::to_fixed`] or [`Exact::to_f64`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Exact(BigRational);
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Exact(Repr);
+
+/// Sums of money and their quotients fit 128 bits nearly always, and then cost no allocation.
+///
+/// A value has one form only: `Large` is never what `Small` could hold. Both are in lowest terms, the denominator above
+/// zero. So equality and hashes are those of the form.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Small(Ratio<i128>),
+    Large(Box<BigRational>),
+}
+
+impl Default for Repr {
+    fn default() -> Self {
+        Repr::Small(Ratio::zero())
+    }
+}
 
 /// The text is not a decimal number or a fraction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,44 +45,79 @@ pub struct ParseExactError(pub String);
 impl Exact {
     /// Zero.
     pub fn zero() -> Exact {
-        Exact(BigRational::zero())
+        Exact::default()
     }
 
     /// One.
     pub fn one() -> Exact {
-        Exact(BigRational::one())
+        Exact::from_int(1)
     }
 
     /// A whole number.
     pub fn from_int(value: impl Into<BigInt>) -> Exact {
-        Exact(BigRational::from_integer(value.into()))
+        Exact::large(BigRational::from_integer(value.into()))
     }
 
     /// The fraction `numerator / denominator`; `None` when the denominator is zero.
     pub fn ratio(numerator: impl Into<BigInt>, denominator: impl Into<BigInt>) -> Option<Exact> {
         let denominator = denominator.into();
-        (!denominator.is_zero()).then(|| Exact(BigRational::new(numerator.into(), denominator)))
+        (!denominator.is_zero()).then(|| Exact::large(BigRational::new(numerator.into(), denominator)))
     }
 
     /// A decimal number from its digits and its number of decimals, as Arrow's `Decimal128` stores it.
     pub fn from_decimal(unscaled: i128, scale: u32) -> Exact {
-        Exact(BigRational::new(BigInt::from(unscaled), power_of_ten(scale)))
+        Exact::over(unscaled, 1, scale)
     }
 
     /// Minor units of a currency as major units: 11600 of USD is 116.
-    pub fn from_minor(minor: impl Into<BigInt>, currency: Currency) -> Exact {
-        Exact(BigRational::new(minor.into(), power_of_ten(currency.exponent())))
+    pub fn from_minor(minor: i128, currency: Currency) -> Exact {
+        Exact::over(minor, 1, currency.exponent())
     }
 
     /// [Parts](crate::PARTS) of a currency's minor unit as major units.
-    pub fn from_parts(parts: impl Into<BigInt>, currency: Currency) -> Exact {
+    pub fn from_parts(parts: i128, currency: Currency) -> Exact {
         Exact::from_parts_decimal(parts, 0, currency)
     }
 
     /// Decimal parts (digits and number of decimals, as `convert` gives them: 10) as major units.
-    pub fn from_parts_decimal(unscaled: impl Into<BigInt>, scale: u32, currency: Currency) -> Exact {
-        let below = power_of_ten(currency.exponent() + scale) * BigInt::from(PARTS);
-        Exact(BigRational::new(unscaled.into(), below))
+    pub fn from_parts_decimal(unscaled: i128, scale: u32, currency: Currency) -> Exact {
+        Exact::over(unscaled, PARTS, currency.exponent() + scale)
+    }
+
+    /// `above / (below × 10^tens)`, where `below` is above zero.
+    fn over(above: i128, below: i128, tens: u32) -> Exact {
+        let fits = 10_i128.checked_pow(tens).and_then(|power| power.checked_mul(below));
+        match fits {
+            // The smallest number has no opposite, which lowest terms may ask for.
+            Some(below) if above != i128::MIN => Exact(Repr::Small(Ratio::new(above, below))),
+            _ => Exact::large(BigRational::new(above.into(), power_of_ten(tens) * BigInt::from(below))),
+        }
+    }
+
+    /// The value in the form that is its own.
+    fn large(value: BigRational) -> Exact {
+        match (value.numer().to_i128(), value.denom().to_i128()) {
+            (Some(above), Some(below)) if above != i128::MIN => {
+                Exact(Repr::Small(Ratio::new_raw(above, below)))
+            }
+            _ => Exact(Repr::Large(Box::new(value))),
+        }
+    }
+
+    /// Both values through `small`, or through `large` where a side or the result does not fit.
+    fn combine(
+        &self,
+        other: &Exact,
+        small: impl Fn(&Ratio<i128>, &Ratio<i128>) -> Option<Ratio<i128>>,
+        large: impl Fn(BigRational, BigRational) -> BigRational,
+    ) -> Exact {
+        if let (Repr::Small(a), Repr::Small(b)) = (&self.0, &other.0)
+            && let Some(result) = small(a, b)
+            && *result.numer() != i128::MIN
+        {
+            return Exact(Repr::Small(result));
+        }
+        Exact::large(large(self.as_rational(), other.as_rational()))
     }
 
     /// The shortest decimal that reads back as this float, exactly; `None` for NaN and infinities.
@@ -80,32 +132,35 @@ impl Exact {
 
     /// The quotient; `None` when the divisor is zero.
     pub fn checked_div(&self, divisor: &Exact) -> Option<Exact> {
-        (!divisor.0.is_zero()).then(|| Exact(&self.0 / &divisor.0))
+        (!divisor.is_zero()).then(|| self.combine(divisor, CheckedDiv::checked_div, |a, b| a / b))
     }
 
     /// Whether the value is zero.
     pub fn is_zero(&self) -> bool {
-        self.0.is_zero()
+        matches!(&self.0, Repr::Small(value) if value.is_zero())
     }
 
     /// Whether the value is below zero.
     pub fn is_negative(&self) -> bool {
-        self.0.is_negative()
+        match &self.0 {
+            Repr::Small(value) => value.is_negative(),
+            Repr::Large(value) => value.is_negative(),
+        }
     }
 
     /// Whether the value is above zero.
     pub fn is_positive(&self) -> bool {
-        self.0.is_positive()
+        !self.is_negative() && !self.is_zero()
     }
 
     /// The value without its sign.
     pub fn abs(&self) -> Exact {
-        Exact(self.0.abs())
+        if self.is_negative() { -self } else { self.clone() }
     }
 
     /// The value rounded to `decimals` decimals, half away from zero, still exact.
     pub fn round(&self, decimals: u32) -> Exact {
-        Exact(BigRational::new(self.scaled(decimals), power_of_ten(decimals)))
+        Exact::large(BigRational::new(self.scaled(decimals), power_of_ten(decimals)))
     }
 
     /// The decimal text with exactly `decimals` decimals, half away from zero: `116.00`. Never `-0.00`.
@@ -141,21 +196,41 @@ impl Exact {
 
     /// The whole number, if the value is one and fits.
     pub fn to_i64(&self) -> Option<i64> {
-        self.0.is_integer().then(|| self.0.to_integer().to_i64()).flatten()
+        match &self.0 {
+            Repr::Small(value) if value.is_integer() => value.numer().to_i64(),
+            _ => None,
+        }
     }
 
     /// The fraction behind the value.
-    pub fn as_rational(&self) -> &BigRational {
-        &self.0
+    pub fn as_rational(&self) -> BigRational {
+        match &self.0 {
+            Repr::Small(value) => BigRational::new_raw((*value.numer()).into(), (*value.denom()).into()),
+            Repr::Large(value) => value.as_ref().clone(),
+        }
     }
 
     /// `self × 10^decimals` rounded half away from zero to a whole number.
     fn scaled(&self, decimals: u32) -> BigInt {
-        let below = self.0.denom();
-        let twice: BigInt = self.0.numer().abs() * power_of_ten(decimals) * 2 + below;
+        if let Repr::Small(value) = &self.0
+            && let Some(scaled) = scaled_small(*value.numer(), *value.denom(), decimals)
+        {
+            return scaled.into();
+        }
+        let value = self.as_rational();
+        let below = value.denom();
+        let twice: BigInt = value.numer().abs() * power_of_ten(decimals) * 2 + below;
         let rounded = twice.div_floor(&(below * BigInt::from(2)));
-        if self.0.is_negative() { -rounded } else { rounded }
+        if value.is_negative() { -rounded } else { rounded }
     }
+}
+
+/// `above / below × 10^decimals` rounded half away from zero; `None` when a step of it does not fit.
+fn scaled_small(above: i128, below: i128, decimals: u32) -> Option<i128> {
+    let power = 10_i128.checked_pow(decimals)?;
+    let twice = above.abs().checked_mul(power)?.checked_mul(2)?.checked_add(below)?;
+    let rounded = twice / below.checked_mul(2)?;
+    Some(if above < 0 { -rounded } else { rounded })
 }
 
 fn power_of_ten(exponent: u32) -> BigInt {
@@ -165,7 +240,10 @@ fn power_of_ten(exponent: u32) -> BigInt {
 impl fmt::Display for Exact {
     /// A whole number or `numerator/denominator`; it reads back with [`FromStr`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        match &self.0 {
+            Repr::Small(value) => fmt::Display::fmt(value, f),
+            Repr::Large(value) => fmt::Display::fmt(value, f),
+        }
     }
 }
 
@@ -191,7 +269,7 @@ impl FromStr for Exact {
         }
         let unscaled: BigInt = format!("{whole}{part}").parse().map_err(|_| fail())?;
         let unscaled = if negative { -unscaled } else { unscaled };
-        Ok(Exact(BigRational::new(unscaled, power_of_ten(part.len() as u32))))
+        Ok(Exact::large(BigRational::new(unscaled, power_of_ten(part.len() as u32))))
     }
 }
 
@@ -207,62 +285,80 @@ impl From<i128> for Exact {
     }
 }
 
-macro_rules! operator {
-    ($trait:ident, $method:ident) => {
-        impl $trait for Exact {
-            type Output = Exact;
-            fn $method(self, other: Exact) -> Exact {
-                Exact($trait::$method(self.0, other.0))
-            }
+impl Ord for Exact {
+    fn cmp(&self, other: &Exact) -> Ordering {
+        match (&self.0, &other.0) {
+            (Repr::Small(a), Repr::Small(b)) => a.cmp(b),
+            _ => self.as_rational().cmp(&other.as_rational()),
         }
+    }
+}
+
+impl PartialOrd for Exact {
+    fn partial_cmp(&self, other: &Exact) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $checked:path) => {
         impl $trait<&Exact> for &Exact {
             type Output = Exact;
             fn $method(self, other: &Exact) -> Exact {
-                Exact($trait::$method(&self.0, &other.0))
+                self.combine(other, $checked, $trait::$method)
+            }
+        }
+        impl $trait for Exact {
+            type Output = Exact;
+            fn $method(self, other: Exact) -> Exact {
+                $trait::$method(&self, &other)
             }
         }
         impl $trait<&Exact> for Exact {
             type Output = Exact;
             fn $method(self, other: &Exact) -> Exact {
-                Exact($trait::$method(self.0, &other.0))
+                $trait::$method(&self, other)
             }
         }
     };
 }
 
-operator!(Add, add);
-operator!(Sub, sub);
-operator!(Mul, mul);
+operator!(Add, add, CheckedAdd::checked_add);
+operator!(Sub, sub, CheckedSub::checked_sub);
+operator!(Mul, mul, CheckedMul::checked_mul);
 
 impl AddAssign<&Exact> for Exact {
     fn add_assign(&mut self, other: &Exact) {
-        self.0 += &other.0;
+        *self = &*self + other;
     }
 }
 
 impl AddAssign for Exact {
     fn add_assign(&mut self, other: Exact) {
-        self.0 += other.0;
+        *self += &other;
     }
 }
 
 impl SubAssign<&Exact> for Exact {
     fn sub_assign(&mut self, other: &Exact) {
-        self.0 -= &other.0;
-    }
-}
-
-impl Neg for Exact {
-    type Output = Exact;
-    fn neg(self) -> Exact {
-        Exact(-self.0)
+        *self = &*self - other;
     }
 }
 
 impl Neg for &Exact {
     type Output = Exact;
     fn neg(self) -> Exact {
-        Exact(-self.0.clone())
+        match &self.0 {
+            Repr::Small(value) => Exact(Repr::Small(-value)),
+            Repr::Large(value) => Exact::large(-value.as_ref().clone()),
+        }
+    }
+}
+
+impl Neg for Exact {
+    type Output = Exact;
+    fn neg(self) -> Exact {
+        -&self
     }
 }
 
@@ -330,7 +426,44 @@ mod tests {
         assert_eq!(exact("1/2").to_i64(), None);
     }
 
+    /// Numbers about the ends of what 128 bits hold, and small ones.
+    fn any_rational() -> impl Strategy<Value = BigRational> {
+        let whole = prop_oneof![
+            any::<i64>().prop_map(i128::from),
+            any::<i128>(),
+            Just(i128::MIN),
+            Just(i128::MAX),
+            -3i128..4,
+        ];
+        (whole.clone(), whole, 0u32..3).prop_map(|(above, below, power)| {
+            let below = if below == 0 { 1 } else { below };
+            BigRational::new(above.into(), below.into()).pow(power as i32)
+        })
+    }
+
     proptest! {
+        #[test]
+        fn is_the_same_as_a_fraction_without_bounds(a in any_rational(), b in any_rational(), decimals in 0u32..40) {
+            let (x, y) = (Exact::large(a.clone()), Exact::large(b.clone()));
+            prop_assert_eq!((&x + &y).as_rational(), &a + &b);
+            prop_assert_eq!((&x - &y).as_rational(), &a - &b);
+            prop_assert_eq!((&x * &y).as_rational(), &a * &b);
+            prop_assert_eq!((-&x).as_rational(), -a.clone());
+            prop_assert_eq!(x.abs().as_rational(), a.abs());
+            prop_assert_eq!(x.cmp(&y), a.cmp(&b));
+            prop_assert_eq!(x == y, a == b);
+            prop_assert_eq!(x.is_zero(), a.is_zero());
+            prop_assert_eq!(x.is_positive(), a.is_positive());
+            prop_assert_eq!(x.to_string(), a.to_string());
+            if let Some(quotient) = x.checked_div(&y) {
+                prop_assert_eq!(quotient.as_rational(), &a / &b);
+            }
+            // One form for one value, however it was reached.
+            prop_assert_eq!(&(&x + &y) - &y, x.clone());
+            let tens = BigRational::from_integer(power_of_ten(decimals));
+            prop_assert_eq!(x.round(decimals).as_rational(), (&a * &tens).round() / tens);
+        }
+
         #[test]
         fn text_reads_back(unscaled in any::<i64>(), scale in 0u32..12, below in 1i64..1000) {
             let value = Exact::from_decimal(i128::from(unscaled), scale);
