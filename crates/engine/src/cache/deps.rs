@@ -1,8 +1,9 @@
-//! Which buckets of which record tables one partition of a plan reads.
+//! Which buckets of which record tables one partition of a plan reads, and how it can be read in slices.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::common::Result;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -14,25 +15,85 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 
 use super::CachedPartialExec;
 use crate::exec::{MovementsExec, RecordScanExec};
+use crate::lake::{LakeScanExec, Slice};
 
 /// Table and bucket → version.
 pub type Dependency = BTreeMap<(Arc<str>, usize), u64>;
 
-/// What partition `partition` of `plan` reads, or `None` when the plan is not local to buckets (it shuffles, or reads
-/// something that has no version) and must not be cached by bucket.
-pub fn dependencies(plan: &Arc<dyn ExecutionPlan>, partition: usize) -> Option<Dependency> {
-    let mut found = Dependency::new();
-    collect(plan, partition, &mut found).then_some(found)
+/// What one partition of a plan reads.
+#[derive(Debug, Default)]
+pub struct Reads {
+    /// All of it.
+    pub versions: Dependency,
+    /// The scans of which it reads one bucket only, with that bucket.
+    local: Vec<(Arc<dyn ExecutionPlan>, usize)>,
 }
 
-fn collect(plan: &Arc<dyn ExecutionPlan>, partition: usize, found: &mut Dependency) -> bool {
+/// What partition `partition` of `plan` reads, or `None` when the plan is not local to buckets (it shuffles, or reads
+/// something that has no version) and must not be cached by bucket.
+pub fn reads(plan: &Arc<dyn ExecutionPlan>, partition: usize) -> Option<Reads> {
+    let mut found = Reads::default();
+    (collect(plan, partition, &mut found) && !found.versions.is_empty()).then_some(found)
+}
+
+impl Reads {
+    /// The slices in which the partition is best computed, with what each of them reads. Empty when its buckets are
+    /// small, or one of its scans cannot be cut.
+    ///
+    /// All scans are cut at the same entities: where the largest of them begins row groups.
+    pub fn slices(&self) -> Vec<(Arc<Slice>, Dependency)> {
+        let scans: Option<Vec<(&RecordScanExec, &LakeScanExec, usize)>> = self
+            .local
+            .iter()
+            .map(|(scan, bucket)| {
+                let scan = scan.downcast_ref::<RecordScanExec>()?;
+                Some((scan, scan.slices()?, *bucket))
+            })
+            .collect();
+        let Some(scans) = scans else { return Vec::new() };
+        let cuts = scans.iter().map(|(_, scan, bucket)| scan.cuts(*bucket)).max_by_key(Vec::len);
+        let Some(cuts) = cuts.filter(|cuts| !cuts.is_empty()) else { return Vec::new() };
+        let of = |slice: Slice| {
+            let mut versions = self.versions.clone();
+            for (scan, inner, bucket) in &scans {
+                versions.insert((scan.table().into(), *bucket), inner.slice_version(*bucket, &slice));
+            }
+            (Arc::new(slice), versions)
+        };
+        Slice::between(&cuts).into_iter().map(of).collect()
+    }
+}
+
+/// The plan with those scans reading by slice of which a partition reads one bucket only. A collected side of a join is
+/// read whole whatever the slice.
+pub fn by_slice(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(scan) = plan.downcast_ref::<RecordScanExec>() {
+        return Ok(Arc::new(scan.by_slice()));
+    }
+    let collected = plan
+        .downcast_ref::<HashJoinExec>()
+        .is_some_and(|join| matches!(join.partition_mode(), PartitionMode::CollectLeft));
+    let children = plan.children();
+    if children.is_empty() {
+        return Ok(Arc::clone(plan));
+    }
+    let children: Result<Vec<_>> = children
+        .into_iter()
+        .enumerate()
+        .map(|(at, child)| if collected && at == 0 { Ok(Arc::clone(child)) } else { by_slice(child) })
+        .collect();
+    replace_children_if_necessary(Arc::clone(plan), children?)
+}
+
+fn collect(plan: &Arc<dyn ExecutionPlan>, partition: usize, found: &mut Reads) -> bool {
     if let Some(scan) = plan.downcast_ref::<RecordScanExec>() {
         let Some(version) = scan.versions().get(partition) else { return false };
-        found.insert((scan.table().into(), partition), *version);
+        found.versions.insert((scan.table().into(), partition), *version);
+        found.local.push((Arc::clone(plan), partition));
         return true;
     }
     if plan.is::<EmptyExec>() || plan.is::<PlaceholderRowExec>() {
@@ -55,7 +116,7 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, partition: usize, found: &mut Dependen
                 collect(join.left(), partition, found) && collect(join.right(), partition, found)
             }
             PartitionMode::CollectLeft => {
-                whole(join.left(), found) && collect(join.right(), partition, found)
+                whole(join.left(), &mut found.versions) && collect(join.right(), partition, found)
             }
             PartitionMode::Auto => false,
         };

@@ -4,6 +4,10 @@
 //! bucket *i* of the record tables, it puts a [`CachedPartialExec`]. The key of a stored result is the fingerprint of
 //! the plan below, with every expression, and the versions of exactly the buckets that the partition reads. Results
 //! are bounded by bytes; the least recently used go first.
+//!
+//! Where buckets are large, what is computed is smaller: the partial aggregate of each [`Slice`] of a bucket, by the same
+//! key with the versions of the slice. Those of one bucket are brought together into one, which is stored too: a change of
+//! one customer repeats a slice of a bucket, whatever the number of customers.
 
 mod deps;
 mod fingerprint;
@@ -16,12 +20,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 
-pub use deps::{Dependency, dependencies};
+pub use deps::{Dependency, Reads, reads};
 pub use fingerprint::fingerprint;
 pub use partial::CachedPartialExec;
 pub use rule::CachePartials;
 
 use crate::functions::cut_off::{Moments, Seen};
+use crate::lake::Slice;
 
 /// What identifies one stored partial result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,6 +35,8 @@ pub struct Key {
     pub plan: Arc<str>,
     /// The partition of the plan.
     pub partition: usize,
+    /// The part of the partition; `None` is all of it.
+    pub slice: Option<Arc<Slice>>,
     /// Table, bucket and version of all that the partition reads.
     pub reads: Vec<(Arc<str>, usize, u64)>,
 }
@@ -81,6 +88,11 @@ impl PartialCache {
 
     /// The stored result of `key`, if it holds at these moments.
     pub fn get(&self, key: &Key, moments: &Moments) -> Option<Arc<Vec<RecordBatch>>> {
+        self.get_seen(key, moments).map(|(batches, _)| batches)
+    }
+
+    /// The same, with what was seen around the moments while it was computed.
+    pub fn get_seen(&self, key: &Key, moments: &Moments) -> Option<(Arc<Vec<RecordBatch>>, Arc<Seen>)> {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         inner.tick += 1;
@@ -94,7 +106,7 @@ impl PartialCache {
                 inner.by_use.remove(&entry.used);
                 entry.used = tick;
                 inner.by_use.insert(tick, key.clone());
-                Some(Arc::clone(&entry.batches))
+                Some((Arc::clone(&entry.batches), Arc::clone(&entry.seen)))
             }
             _ => {
                 inner.misses += 1;
@@ -161,7 +173,7 @@ mod tests {
     }
 
     fn key(partition: usize) -> Key {
-        Key { plan: "p".into(), partition, reads: vec![("t".into(), partition, 1)] }
+        Key { plan: "p".into(), partition, slice: None, reads: vec![("t".into(), partition, 1)] }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-use super::{CachedPartialExec, PartialCache, dependencies, fingerprint};
+use super::{CachedPartialExec, PartialCache, fingerprint, reads};
 
 /// The optimizer rule that wraps partial aggregates local to buckets in a [`CachedPartialExec`].
 #[derive(Debug)]
@@ -35,8 +35,7 @@ impl PhysicalOptimizerRule for CachePartials {
                 return Ok(Transformed::no(node));
             }
             let partitions = node.output_partitioning().partition_count();
-            let reads: Option<Vec<_>> = (0..partitions).map(|p| dependencies(&node, p)).collect();
-            let Some(reads) = reads.filter(|r| r.iter().all(|d| !d.is_empty())) else {
+            let Some(reads) = (0..partitions).map(|p| reads(&node, p)).collect::<Option<Vec<_>>>() else {
                 return Ok(Transformed::no(node));
             };
             let text = fingerprint(&node);

@@ -16,6 +16,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 
 use super::RecordSource;
 use crate::events::EventsScanExec;
+use crate::lake::LakeScanExec;
 
 /// A record table as the planner sees it: the store's own provider, with versions noted at planning time.
 #[derive(Debug)]
@@ -74,6 +75,7 @@ impl TableProvider for RecordTable {
             table: Arc::clone(&self.name),
             inner,
             versions,
+            by_slice: false,
             pushed: format!("{projection:?} {filters:?} {limit:?}"),
         }))
     }
@@ -85,6 +87,8 @@ pub struct RecordScanExec {
     table: Arc<str>,
     inner: Arc<dyn ExecutionPlan>,
     versions: Vec<u64>,
+    /// Whether the scan reads only the slice that the context of its execution names.
+    by_slice: bool,
     pushed: String,
 }
 
@@ -97,6 +101,22 @@ impl RecordScanExec {
     /// The version of each partition's bucket when the scan was planned.
     pub fn versions(&self) -> &[u64] {
         &self.versions
+    }
+
+    /// The lake's scan, if its buckets can be read slice by slice.
+    pub fn slices(&self) -> Option<&LakeScanExec> {
+        self.inner.downcast_ref::<LakeScanExec>().filter(|scan| scan.slices())
+    }
+
+    /// The same scan, which reads only the slice that the context of its execution names.
+    pub fn by_slice(&self) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+            inner: Arc::clone(&self.inner),
+            versions: self.versions.clone(),
+            by_slice: true,
+            pushed: self.pushed.clone(),
+        }
     }
 
     /// Projection, filters and limit given to the store: two scans of one table that agree here read the same.
@@ -137,7 +157,10 @@ impl ExecutionPlan for RecordScanExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.inner.execute(partition, context)
+        match self.slices().filter(|_| self.by_slice) {
+            Some(scan) => Ok(scan.execute_slice(partition, &context)),
+            None => self.inner.execute(partition, context),
+        }
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

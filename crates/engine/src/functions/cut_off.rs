@@ -37,6 +37,11 @@ impl Nearest {
         self.after.fetch_min(after, Ordering::Relaxed);
     }
 
+    /// Notes what another one knows.
+    fn join(&self, other: &Nearest) {
+        self.note(other.before.load(Ordering::Relaxed), other.after.load(Ordering::Relaxed));
+    }
+
     /// Whether the same rows lie before `moment` as did when this was noted.
     pub fn holds(&self, moment: i64) -> bool {
         self.before.load(Ordering::Relaxed) < moment && moment <= self.after.load(Ordering::Relaxed)
@@ -50,6 +55,14 @@ pub struct Seen {
     pub now: Nearest,
     /// Around the query's cut-off.
     pub cut_off: Nearest,
+}
+
+impl Seen {
+    /// Notes what was seen while another part was computed.
+    pub fn join(&self, other: &Seen) {
+        self.now.join(&other.now);
+        self.cut_off.join(&other.cut_off);
+    }
 }
 
 /// The moments of a query; in the session's configuration while it runs.

@@ -181,7 +181,9 @@ pub(crate) fn apply(
         overlay.push(&layout, chunk, &ids, position)?;
         let content = absorbed.changed.contains(at);
         let version = if content { versions.next() } else { old.version };
-        changed.push((*at, Bucket::new(version, old.base.clone(), overlay), content));
+        let names = layout.entities(batch);
+        let entities = rows.iter().filter_map(|(row, _)| Some(names?.value(*row)));
+        changed.push((*at, old.grown(version, overlay, entities), content));
     }
     state.replace(changed, versions);
     state.position = state.position.max(position);

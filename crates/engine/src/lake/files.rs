@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array, new_null_array,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray, UInt64Array,
+    new_null_array,
 };
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt64Type};
@@ -25,8 +26,19 @@ use parquet::schema::types::ColumnPath;
 use super::error::{LakeError, Result};
 use super::layout::{Id, Layout, entity_hash};
 
-/// Rows of a row group: the unit of pruning.
-pub(crate) const GROUP_ROWS: usize = 65_536;
+/// Rows decoded at once where whole files are read.
+const READ_ROWS: usize = 32_768;
+/// Row groups that a file is cut into: the unit of pruning, and of what is computed anew after a change.
+const GROUPS: usize = 24;
+/// Fewest and most rows of a row group; the most is exceeded only by a single entity.
+const GROUP_ROWS: (usize, usize) = (2_048, 65_536);
+/// Where even a single entity is cut: the writer holds a row group in memory.
+const GROUP_LIMIT: usize = 4 * GROUP_ROWS.1;
+
+/// Rows of a row group in a file of `rows` rows.
+fn group_rows(rows: usize) -> usize {
+    (rows / GROUPS).clamp(GROUP_ROWS.0, GROUP_ROWS.1)
+}
 
 /// A Parquet file of a table. Metadata is read once, when first needed.
 #[derive(Debug)]
@@ -178,7 +190,7 @@ impl DataFile {
     /// All rows with all columns.
     pub fn read_all(&self, layout: &Layout) -> Result<Vec<RecordBatch>> {
         let all: Vec<usize> = (0..layout.schema.fields().len()).collect();
-        self.read(layout, &all, None, None, GROUP_ROWS / 2)?.collect()
+        self.read(layout, &all, None, None, READ_ROWS)?.collect()
     }
 
     /// Finds rows by their identity; `entities` are the entities of `wanted`, sorted. Gives the rows found (all
@@ -291,7 +303,7 @@ fn touches(group: &Group, entities: &[&str]) -> bool {
 }
 
 /// The row ranges of the given entities (sorted) in a sorted column.
-fn spans(names: &arrow::array::StringViewArray, entities: &[&str]) -> Vec<Range<usize>> {
+fn spans(names: &StringViewArray, entities: &[&str]) -> Vec<Range<usize>> {
     let mut out = Vec::new();
     if names.is_empty() {
         return out;
@@ -317,7 +329,7 @@ fn spans(names: &arrow::array::StringViewArray, entities: &[&str]) -> Vec<Range<
 }
 
 /// First row at or after `from` whose value is not below `entity`, in a sorted column.
-pub(crate) fn lower_bound(names: &arrow::array::StringViewArray, from: usize, entity: &str) -> usize {
+pub(crate) fn lower_bound(names: &StringViewArray, from: usize, entity: &str) -> usize {
     let (mut low, mut high) = (from, names.len());
     while low < high {
         let middle = low + (high - low) / 2;
@@ -380,12 +392,12 @@ fn signed(column: &ArrayRef) -> ArrayRef {
 }
 
 /// How a table's files are written: LZ4, dictionaries only where values repeat, bounds only where reads prune.
-pub(crate) fn properties(layout: &Layout) -> WriterProperties {
+fn properties(layout: &Layout) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_max_row_group_row_count(Some(GROUP_LIMIT))
         .set_created_by("burgeon".into());
     let path = |at: usize| ColumnPath::from(layout.schema.field(at).name().as_str());
     for at in layout.entity.into_iter().chain(layout.time) {
@@ -407,16 +419,16 @@ pub(crate) fn properties(layout: &Layout) -> WriterProperties {
     builder.build()
 }
 
-/// Writes full batches to a new file and makes it durable. A failed file is removed again.
+/// Writes full batches, about `rows` rows in all, to a new file and makes it durable. A failed file is removed again.
 pub(crate) fn write(
     dir: &Path,
     name: String,
     layout: &Layout,
-    properties: WriterProperties,
+    rows: usize,
     batches: impl Iterator<Item = Result<RecordBatch>>,
 ) -> Result<Written> {
     let path = dir.join(&name);
-    let result = write_to(&path, layout, properties, batches);
+    let result = write_to(&path, layout, group_rows(rows), batches);
     if result.is_err() {
         std::fs::remove_file(&path).ok();
     }
@@ -434,7 +446,7 @@ pub(crate) struct Written {
 fn write_to(
     path: &Path,
     layout: &Layout,
-    properties: WriterProperties,
+    group: usize,
     batches: impl Iterator<Item = Result<RecordBatch>>,
 ) -> Result<(usize, i64)> {
     let file = OpenOptions::new()
@@ -442,7 +454,8 @@ fn write_to(
         .create_new(true)
         .open(path)
         .map_err(|error| LakeError::io(path, error))?;
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let options =
+        ArrowWriterOptions::new().with_properties(properties(layout)).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(
         BufWriter::with_capacity(1 << 20, file),
         Arc::clone(&layout.stored),
@@ -450,19 +463,47 @@ fn write_to(
     )
     .map_err(|error| LakeError::writing(path, &error))?;
     let mut rows = 0;
+    let mut last: Option<String> = None;
     for batch in batches {
         let batch = batch?;
         rows += batch.num_rows();
+        let names = layout.entities(&batch);
         let mut columns = batch.columns().to_vec();
         columns[layout.key] = signed(&columns[layout.key]);
-        let batch = RecordBatch::try_new(Arc::clone(&layout.stored), columns)?;
-        writer.write(&batch).map_err(|error| LakeError::writing(path, &error))?;
+        let stored = RecordBatch::try_new(Arc::clone(&layout.stored), columns)?;
+        let mut from = 0;
+        loop {
+            let room = group.saturating_sub(writer.in_progress_rows());
+            let cut = end_of_group(names, from + room, last.as_deref()).min(stored.num_rows());
+            writer
+                .write(&stored.slice(from, cut - from))
+                .map_err(|error| LakeError::writing(path, &error))?;
+            if cut == stored.num_rows() {
+                break;
+            }
+            writer.flush().map_err(|error| LakeError::writing(path, &error))?;
+            from = cut;
+        }
+        if let Some(names) = names.filter(|names| !names.is_empty()) {
+            last = Some(names.value(names.len() - 1).to_owned());
+        }
     }
     let buffered = writer.into_inner().map_err(|error| LakeError::writing(path, &error))?;
     let file = buffered.into_inner().map_err(|error| LakeError::io(path, error.into_error()))?;
     file.sync_all().map_err(|error| LakeError::io(path, error))?;
     let size = file.metadata().map_err(|error| LakeError::io(path, error))?.len() as i64;
     Ok((rows, size))
+}
+
+/// The first row at or after `row` of a sorted column where a row group may end: no entity goes on there. `last` is the
+/// entity before the column's first row.
+fn end_of_group(names: Option<&StringViewArray>, row: usize, last: Option<&str>) -> usize {
+    let Some(names) = names else { return row };
+    let goes_on = |row: usize| match row.checked_sub(1) {
+        Some(before) => names.value(before) == names.value(row),
+        None => last == Some(names.value(row)),
+    };
+    (row..names.len()).find(|row| !goes_on(*row)).unwrap_or(row.max(names.len()))
 }
 
 /// Makes the names of new files in a directory durable.

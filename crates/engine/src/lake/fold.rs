@@ -180,7 +180,7 @@ fn write(job: &Job<'_>, at: usize, sources: &[RecordBatch], merged: &Merged) -> 
     let layout = &job.state.layout;
     let name = format!("base/b{at:02}-{:016x}.parquet", job.stamp);
     let rows = rows::gather(layout, sources, &merged.order, WRITE_ROWS);
-    files::write(&job.table.dir, name, layout, files::properties(layout), rows).map(Some)
+    files::write(&job.table.dir, name, layout, merged.order.len(), rows).map(Some)
 }
 
 /// Commits folded buckets: new bases in, old bases and all overlay files out; then shows the new state.

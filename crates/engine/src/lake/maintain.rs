@@ -219,8 +219,9 @@ pub(crate) fn write_overlay(
     let dir = table.dir.join("overlay");
     std::fs::create_dir_all(&dir).map_err(|error| LakeError::io(&dir, error))?;
     let name = format!("overlay/o-{stamp:016x}.parquet");
+    let total = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
     let rows = batches.iter().map(|batch| Ok(batch.clone()));
-    let written = files::write(&table.dir, name, layout, files::properties(layout), rows)?;
+    let written = files::write(&table.dir, name, layout, total, rows)?;
     files::sync_dir(&dir)?;
     Ok((written.file, written.rows))
 }

@@ -38,6 +38,7 @@ pub(crate) mod prune;
 pub mod raw;
 mod rows;
 mod scan;
+mod slice;
 pub(crate) mod state;
 mod stream;
 mod view;
@@ -58,6 +59,7 @@ pub use bulk::{BulkSummary, BulkWriter};
 pub use check::{Finding, Severity};
 pub use error::{LakeError, Result};
 pub use scan::{LakeScanExec, LakeTable};
+pub use slice::Slice;
 
 use append::{Request, RowsRequest};
 use delta::DeltaLog;

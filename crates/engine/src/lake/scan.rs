@@ -24,8 +24,9 @@ use datafusion::physical_plan::{
 
 use super::TableShared;
 use super::prune::Bounds;
+use super::slice::Slice;
 use super::state::TableState;
-use super::stream::BucketRows;
+use super::stream::{BucketRows, Part};
 
 /// A record table for DataFusion. Every scan sees the rows of the moment when it was planned.
 #[derive(Debug)]
@@ -131,6 +132,56 @@ impl LakeScanExec {
         self.state.layout.name()
     }
 
+    /// Entities where a bucket is best cut into [slices](Slice): where its base file begins a new row group. Sorted and
+    /// different; empty when the bucket is too small to be cut, or this scan cannot read slices.
+    pub fn cuts(&self, bucket: usize) -> Vec<Arc<str>> {
+        let layout = &self.state.layout;
+        let base = self.state.buckets.get(bucket).and_then(|bucket| bucket.base.as_ref());
+        let (Some(base), true) = (base, self.slices()) else {
+            return Vec::new();
+        };
+        let Ok(groups) = base.groups(layout) else {
+            return Vec::new(); // reading the file says what is wrong with it
+        };
+        let mut cuts: Vec<Arc<str>> = Vec::with_capacity(groups.len());
+        for (least, _) in groups.iter().skip(1).filter_map(|group| group.entity.as_ref()) {
+            match std::str::from_utf8(least) {
+                Ok(cut) if cuts.last().is_none_or(|last| **last < *cut) => cuts.push(cut.into()),
+                _ => {}
+            }
+        }
+        cuts
+    }
+
+    /// Whether the scan can read a slice of a bucket: the table has an entity, and no number of rows is set.
+    pub fn slices(&self) -> bool {
+        self.state.layout.entity.is_some() && self.limit.is_none()
+    }
+
+    /// Another number whenever the content of this slice of a bucket has changed.
+    pub fn slice_version(&self, bucket: usize, slice: &Slice) -> u64 {
+        self.state.buckets.get(bucket).map_or(0, |bucket| bucket.slice_version(slice))
+    }
+
+    /// Reads the slice that the context names ([`Slice::within`]) of a bucket; all of it where it names none.
+    pub fn execute_slice(&self, bucket: usize, context: &TaskContext) -> SendableRecordBatchStream {
+        self.read(bucket, Slice::of(context), context)
+    }
+
+    fn read(
+        &self,
+        partition: usize,
+        slice: Option<Arc<Slice>>,
+        context: &TaskContext,
+    ) -> SendableRecordBatchStream {
+        let part = Part { bucket: partition, bounds: self.bounds.clone(), slice, limit: self.limit };
+        let batch_size = context.session_config().batch_size();
+        let rows = BucketRows::new(Arc::clone(&self.state), part, self.projection.clone(), batch_size);
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let measured = Measured { rows, metrics };
+        Box::pin(RecordBatchStreamAdapter::new(self.schema(), futures::stream::iter(measured)))
+    }
+
     fn rows(&self, partition: Option<usize>) -> usize {
         let buckets = match partition {
             Some(at) => &self.state.buckets[at..at + 1],
@@ -187,18 +238,7 @@ impl ExecutionPlan for LakeScanExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let batch_size = context.session_config().batch_size();
-        let rows = BucketRows::new(
-            Arc::clone(&self.state),
-            partition,
-            self.projection.clone(),
-            self.bounds.clone(),
-            batch_size,
-            self.limit,
-        );
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let measured = Measured { rows, metrics };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), futures::stream::iter(measured))))
+        Ok(self.read(partition, None, &context))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

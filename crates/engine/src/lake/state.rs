@@ -1,7 +1,7 @@
 //! The content of a table at one moment: base files and what is newer, per bucket. Immutable; readers keep the
 //! state they started with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,6 +12,7 @@ use super::error::Result;
 use super::files::DataFile;
 use super::layout::{Id, Layout, Merging};
 use super::rows;
+use super::slice::Slice;
 use super::view::View;
 
 /// Gives every change of content its own number, over all tables of a lake.
@@ -105,6 +106,10 @@ impl Overlay {
 pub(crate) struct Bucket {
     /// Changes exactly when the content changes.
     pub version: u64,
+    /// The version since when all changes are known by their entities.
+    since: u64,
+    /// Version of the last change of each entity that changed since then.
+    changed: Arc<BTreeMap<Box<str>, u64>>,
     pub base: Option<Arc<DataFile>>,
     pub overlay: Overlay,
     /// What readers merge into the base, made when first needed.
@@ -113,7 +118,32 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub fn new(version: u64, base: Option<Arc<DataFile>>, overlay: Overlay) -> Arc<Self> {
-        Arc::new(Self { version, base, overlay, view: Mutex::new(None) })
+        let changed = Arc::default();
+        Arc::new(Self { version, since: version, changed, base, overlay, view: Mutex::new(None) })
+    }
+
+    /// The bucket with another overlay, where `entities` changed with `version` and nothing else did.
+    pub fn grown<'a>(
+        &self,
+        version: u64,
+        overlay: Overlay,
+        entities: impl Iterator<Item = &'a str>,
+    ) -> Arc<Self> {
+        let mut changed = Arc::clone(&self.changed);
+        if version != self.version {
+            let changed = Arc::make_mut(&mut changed);
+            for entity in entities {
+                changed.insert(entity.into(), version);
+            }
+        }
+        let (since, base) = (self.since, self.base.clone());
+        Arc::new(Self { version, since, changed, base, overlay, view: Mutex::new(None) })
+    }
+
+    /// A number that is another one whenever the content of this part of the bucket has changed.
+    pub fn slice_version(&self, slice: &Slice) -> u64 {
+        let newest = self.changed.range::<str, _>(slice.range()).map(|(_, version)| *version).max();
+        newest.unwrap_or_default().max(self.since)
     }
 }
 
@@ -249,5 +279,22 @@ mod tests {
         assert_eq!(map.into.get("b").map(String::as_str), Some("c"));
         assert!(!map.into.contains_key("d"));
         assert!(pairs(&[("x", "y"), ("y", "x")]).into.is_empty());
+    }
+
+    #[test]
+    fn a_slice_changes_with_its_own_entities_only() {
+        let cut = Slice::between(&["h".into(), "m".into()]);
+        let versions = |bucket: &Bucket| cut.iter().map(|s| bucket.slice_version(s)).collect::<Vec<_>>();
+        let bucket = Bucket::new(5, None, Overlay::default());
+        assert_eq!(versions(&bucket), [5, 5, 5]);
+        let bucket = bucket.grown(8, Overlay::default(), ["h", "ha"].into_iter());
+        assert_eq!(versions(&bucket), [5, 8, 5]);
+        let bucket = bucket.grown(9, Overlay::default(), ["m"].into_iter());
+        assert_eq!(versions(&bucket), [5, 8, 9]);
+        // A row that changes nothing keeps all versions.
+        let bucket = bucket.grown(9, Overlay::default(), ["a"].into_iter());
+        assert_eq!(versions(&bucket), [5, 8, 9]);
+        // What cannot be told by entity changes all of it.
+        assert_eq!(versions(&Bucket::new(bucket.version, None, Overlay::default())), [9, 9, 9]);
     }
 }

@@ -1,25 +1,38 @@
 //! The rows of one bucket in stored order: the base file, merged with what is newer.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::interleave;
-use arrow::datatypes::{Int64Type, SchemaRef, UInt64Type};
+use arrow::datatypes::{Int64Type, Schema, SchemaRef, UInt64Type};
 
 use super::error::Result;
-use super::files::{FileRows, lower_bound};
+use super::files::{FileRows, Group, lower_bound};
 use super::layout::{Layout, Times};
 use super::prune::Bounds;
+use super::slice::Slice;
 use super::state::TableState;
 use super::view::{self, Mask, View};
+
+/// What is read of a bucket.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub bucket: usize,
+    /// Rows outside of these may be left out.
+    pub bounds: Bounds,
+    /// Entities outside of it must be left out; `None` reads all of them.
+    pub slice: Option<Arc<Slice>>,
+    /// The most rows that are given.
+    pub limit: Option<usize>,
+}
 
 /// The rows of one bucket. Opens its file when first asked for rows.
 pub(crate) struct BucketRows {
     state: Arc<TableState>,
-    bucket: usize,
+    part: Part,
     projection: Vec<usize>,
-    bounds: Bounds,
     batch_size: usize,
     left: usize,
     source: Source,
@@ -27,64 +40,61 @@ pub(crate) struct BucketRows {
 
 enum Source {
     Unopened,
-    Plain(FileRows),
+    Plain(Base),
     Merging(Box<Merger>),
     Done,
 }
 
 impl BucketRows {
-    pub fn new(
-        state: Arc<TableState>,
-        bucket: usize,
-        projection: Vec<usize>,
-        bounds: Bounds,
-        batch_size: usize,
-        limit: Option<usize>,
-    ) -> Self {
-        let left = limit.unwrap_or(usize::MAX);
-        Self { state, bucket, projection, bounds, batch_size, left, source: Source::Unopened }
+    pub fn new(state: Arc<TableState>, part: Part, projection: Vec<usize>, batch_size: usize) -> Self {
+        let left = part.limit.unwrap_or(usize::MAX);
+        Self { state, part, projection, batch_size, left, source: Source::Unopened }
     }
 
     fn open(&self) -> Result<Source> {
         let layout = &self.state.layout;
-        if !self.bounds.bucket(layout, self.bucket) {
+        let Part { bucket, bounds, slice, .. } = &self.part;
+        if !bounds.bucket(layout, *bucket) {
             return Ok(Source::Done);
         }
-        let view = view::view(&self.state, self.bucket)?;
+        let view = view::view(&self.state, *bucket)?;
+        let touched = slice.as_ref().map_or(0..view.touched.len(), |slice| view.within(slice));
         let mut columns = self.projection.clone();
-        if !view.is_empty() {
-            for at in layout.entity.into_iter().chain(layout.time).chain([layout.seq, layout.key]) {
-                if !columns.contains(&at) {
-                    columns.push(at);
-                }
-            }
-        }
-        let file = match &self.state.buckets[self.bucket].base {
-            None => None,
-            Some(base) => {
-                let groups = base.groups(layout)?;
-                let wanted: Vec<usize> =
-                    (0..groups.len()).filter(|at| self.bounds.group(&groups[*at])).collect();
-                let all = wanted.len() == groups.len();
-                match wanted.is_empty() {
-                    true => None,
-                    false => {
-                        Some(base.read(layout, &columns, (!all).then_some(wanted), None, self.batch_size)?)
-                    }
-                }
+        let mut also = |wanted: &[usize]| {
+            for at in wanted.iter().filter(|at| !self.projection.contains(at)) {
+                columns.push(*at);
             }
         };
-        match (file, view.is_empty()) {
+        let entity = layout.entity.as_slice();
+        if !touched.is_empty() {
+            also(&[entity, layout.time.as_slice(), &[layout.seq, layout.key]].concat());
+        }
+        let mut file = None;
+        if let Some(base) = &self.state.buckets[*bucket].base {
+            let groups = base.groups(layout)?;
+            let meets =
+                |group: &Group| bounds.group(group) && slice.as_ref().is_none_or(|slice| slice.meets(group));
+            let wanted: Vec<usize> = (0..groups.len()).filter(|at| meets(&groups[*at])).collect();
+            // The writer begins row groups with entities, but a file may be older, or an entity larger than one.
+            let cut = slice.clone().filter(|slice| !wanted.iter().all(|at| slice.covers(&groups[*at])));
+            if cut.is_some() && touched.is_empty() {
+                also(entity);
+            }
+            if !wanted.is_empty() {
+                let only = (wanted.len() < groups.len()).then_some(wanted);
+                let rows = base.read(layout, &columns, only, None, self.batch_size)?;
+                let at = layout.entity.and_then(|at| columns.iter().position(|other| *other == at));
+                file = Some(Base { rows, cut: cut.zip(at) });
+            }
+        }
+        let shown = self.projection.len();
+        match (file, touched.is_empty()) {
             (None, true) => Ok(Source::Done),
             (Some(file), true) => Ok(Source::Plain(file)),
-            (file, false) => Ok(Source::Merging(Box::new(Merger::new(
-                layout,
-                file,
-                view,
-                &columns,
-                self.projection.len(),
-                self.batch_size,
-            )?))),
+            (file, false) => {
+                let merger = Merger::new(layout, file, (view, touched), &columns, shown, self.batch_size)?;
+                Ok(Source::Merging(Box::new(merger)))
+            }
         }
     }
 
@@ -94,7 +104,10 @@ impl BucketRows {
         }
         match &mut self.source {
             Source::Unopened | Source::Done => Ok(None),
-            Source::Plain(file) => file.next().transpose(),
+            Source::Plain(file) => match file.next()? {
+                Some(batch) => first_columns(&batch, self.projection.len()).map(Some),
+                None => Ok(None),
+            },
             Source::Merging(merger) => merger.next(),
         }
     }
@@ -122,9 +135,43 @@ impl Iterator for BucketRows {
     }
 }
 
+/// The rows of a base file that are read.
+struct Base {
+    rows: FileRows,
+    /// Rows outside of this slice are left out; with the column of the entity.
+    cut: Option<(Arc<Slice>, usize)>,
+}
+
+impl Base {
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        for batch in self.rows.by_ref() {
+            let batch = batch?;
+            let batch = match &self.cut {
+                Some((slice, entity)) => slice.cut(&batch, batch.column(*entity).as_string_view()),
+                None => batch,
+            };
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The first columns of a batch; those after them were read to cut and merge by.
+fn first_columns(batch: &RecordBatch, count: usize) -> Result<RecordBatch> {
+    if batch.num_columns() == count {
+        return Ok(batch.clone());
+    }
+    let fields = batch.schema_ref().fields()[..count].to_vec();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns = batch.columns()[..count].to_vec();
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
+}
+
 /// Merges a base file with a view. Both are sorted by (entity, time, version, key).
 struct Merger {
-    file: Option<FileRows>,
+    file: Option<Base>,
     view: Arc<View>,
     live: Live,
     schema: SchemaRef,
@@ -134,10 +181,10 @@ struct Merger {
     time: Option<usize>,
     seq: usize,
     key: usize,
-    /// The touched entity that comes next.
-    next: usize,
-    /// Rows of the view given out so far.
-    given: usize,
+    /// The touched entities that are still to come.
+    touched: Range<usize>,
+    /// The view's rows that are still to come.
+    coming: Range<usize>,
     batch_size: usize,
     ready: VecDeque<RecordBatch>,
     ended: bool,
@@ -160,8 +207,8 @@ impl Live {
 impl Merger {
     fn new(
         layout: &Layout,
-        file: Option<FileRows>,
-        view: Arc<View>,
+        file: Option<Base>,
+        (view, touched): (Arc<View>, Range<usize>),
         columns: &[usize],
         shown: usize,
         batch_size: usize,
@@ -185,8 +232,8 @@ impl Merger {
             time: layout.time.map(at),
             seq: at(layout.seq),
             key: at(layout.key),
-            next: 0,
-            given: 0,
+            coming: view.rows(&touched),
+            touched,
             batch_size,
             ready: VecDeque::new(),
             ended: false,
@@ -207,8 +254,7 @@ impl Merger {
                 self.rest()?;
                 continue;
             };
-            match file.next().transpose()? {
-                Some(batch) if batch.num_rows() == 0 => {}
+            match file.next()? {
                 Some(batch) => self.merge(&batch)?,
                 None => self.file = None,
             }
@@ -220,10 +266,10 @@ impl Merger {
         let Some(live) = &self.live.batch else {
             return Ok(());
         };
-        while self.given < live.num_rows() {
-            let length = self.batch_size.min(live.num_rows() - self.given);
-            self.ready.push_back(live.slice(self.given, length));
-            self.given += length;
+        while !self.coming.is_empty() {
+            let length = self.batch_size.min(self.coming.len());
+            self.ready.push_back(live.slice(self.coming.start, length));
+            self.coming.start += length;
         }
         Ok(())
     }
@@ -233,13 +279,14 @@ impl Merger {
         let view = Arc::clone(&self.view);
         let rows = base.num_rows();
         let names = self.entity.map(|at| base.column(at).as_string_view());
-        let untouched = match (view.touched.get(self.next), names) {
+        let view = &view.touched[..self.touched.end];
+        let untouched = match (view.get(self.touched.start), names) {
             (None, _) => true,
             (Some(touched), Some(names)) => *touched.entity > *names.value(rows - 1),
             (Some(_), None) => false,
         };
         if untouched {
-            self.ready.push_back(self.project(base)?);
+            self.ready.push_back(first_columns(base, self.shown)?);
             return Ok(());
         }
         let times = self.time.map_or(Times::None, |at| Times::of(base.column(at)));
@@ -247,7 +294,7 @@ impl Merger {
         let keys = base.column(self.key).as_primitive::<UInt64Type>().values();
         let mut order: Vec<(usize, usize)> = Vec::with_capacity(rows + 64);
         let mut at = 0;
-        while let Some(touched) = view.touched.get(self.next) {
+        while let Some(touched) = view.get(self.touched.start) {
             let start = names.map_or(at, |names| lower_bound(names, at, &touched.entity));
             order.extend((at..start).map(|row| (0, row)));
             at = start;
@@ -262,9 +309,9 @@ impl Merger {
                 };
                 if shown {
                     let here = (times.at(at), seqs[at], keys[at]);
-                    while self.given < touched.live.end && self.live.order(self.given) < here {
-                        order.push((1, self.given));
-                        self.given += 1;
+                    while self.coming.start < touched.live.end && self.live.order(self.coming.start) < here {
+                        order.push((1, self.coming.start));
+                        self.coming.start += 1;
                     }
                     order.push((0, at));
                 }
@@ -273,9 +320,9 @@ impl Merger {
             if at == rows {
                 break; // the entity may go on in the next batch
             }
-            order.extend((self.given..touched.live.end).map(|row| (1, row)));
-            self.given = self.given.max(touched.live.end);
-            self.next += 1;
+            order.extend((self.coming.start..touched.live.end).map(|row| (1, row)));
+            self.coming.start = self.coming.start.max(touched.live.end);
+            self.touched.start += 1;
         }
         order.extend((at..rows).map(|row| (0, row)));
         for chunk in order.chunks(self.batch_size.max(rows)) {
@@ -283,12 +330,6 @@ impl Merger {
             self.ready.push_back(batch);
         }
         Ok(())
-    }
-
-    fn project(&self, base: &RecordBatch) -> Result<RecordBatch> {
-        let options = RecordBatchOptions::new().with_row_count(Some(base.num_rows()));
-        let columns = base.columns()[..self.shown].to_vec();
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 
     fn gather(&self, base: &RecordBatch, order: &[(usize, usize)]) -> Result<RecordBatch> {

@@ -1,7 +1,7 @@
 //! What a reader merges into a bucket's base file: newer rows, and rows of merged customers.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StringViewArray};
@@ -9,6 +9,7 @@ use arrow::array::{Array, RecordBatch, StringViewArray};
 use super::error::Result;
 use super::layout::{Layout, Merging};
 use super::rows;
+use super::slice::Slice;
 use super::state::{Bucket, TableState};
 
 /// Which of an entity's base rows are not shown.
@@ -39,8 +40,24 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub fn is_empty(&self) -> bool {
-        self.touched.is_empty()
+    /// The touched entities that lie in a slice.
+    pub fn within(&self, slice: &Slice) -> Range<usize> {
+        let (from, to) = slice.range();
+        let place = |bound: Bound<&str>, open: usize| match bound {
+            Bound::Included(entity) | Bound::Excluded(entity) => {
+                self.touched.partition_point(|touched| *touched.entity < *entity)
+            }
+            Bound::Unbounded => open,
+        };
+        place(from, 0)..place(to, self.touched.len())
+    }
+
+    /// The live rows of some touched entities.
+    pub fn rows(&self, touched: &Range<usize>) -> Range<usize> {
+        let mut rows =
+            self.touched[touched.clone()].iter().map(|one| &one.live).filter(|live| !live.is_empty());
+        let Some(first) = rows.next() else { return 0..0 };
+        first.start..rows.next_back().unwrap_or(first).end
     }
 }
 

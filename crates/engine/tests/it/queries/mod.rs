@@ -4,6 +4,7 @@ mod facts;
 mod oracle;
 mod requests;
 mod rows_and_sql;
+mod slices;
 mod source;
 mod standing;
 

@@ -16,11 +16,11 @@ use super::{change, change_in, engine_at, months, request};
 
 const NOW: &str = "2026-06-01T00:00:00Z";
 
-fn plan() -> Dimension {
+pub fn plan() -> Dimension {
     Dimension::Fact { column: "plan".into(), of_entity: false }
 }
 
-fn balance() -> BaseMeasure {
+pub fn balance() -> BaseMeasure {
     BaseMeasure::Balance { expr: "amount_parts".into() }
 }
 
@@ -336,7 +336,7 @@ fn ledger() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-fn requests() -> Vec<BaseRequest> {
+pub fn requests() -> Vec<BaseRequest> {
     let trailing: Vec<Span> =
         months(12, false).windows(3).map(|w| Span { start: w[0].start, end: w[2].end }).collect();
     let mut all =
@@ -355,7 +355,7 @@ fn requests() -> Vec<BaseRequest> {
     all
 }
 
-fn expected(rows: &[Row], request: &BaseRequest) -> oracle::Answer {
+pub fn expected(rows: &[Row], request: &BaseRequest) -> oracle::Answer {
     let by: oracle::By = if request.by.is_empty() { |_| vec![] } else { |row| vec![row.plan.clone()] };
     match &request.measure {
         BaseMeasure::Balance { .. } => oracle::sums(rows, &request.spans, by),

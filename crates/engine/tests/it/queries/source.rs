@@ -91,7 +91,8 @@ fn instant(value: &Value) -> Option<i64> {
     value.as_str().map(|text| Zone::utc().parse_instant(text).unwrap())
 }
 
-fn batch(table: &Table, rows: &[Value]) -> RecordBatch {
+/// Rows as they lie in a record table.
+pub fn batch(table: &Table, rows: &[Value]) -> RecordBatch {
     let mut arrays: Vec<ArrayRef> = vec![];
     for column in table.columns {
         let values = rows.iter().map(|row| &row[column.name]);
