@@ -18,7 +18,7 @@ export function Strip({ metrics }: { metrics: string[] }) {
   const known = (list: string[]) => !catalog || list.some((m) => catalog.some((k) => k.name === m));
   if (!known(metrics)) return null;
   return (
-    <div className="cards strip joined-strips">
+    <div className="cards strip joined-strips" data-count={metrics.length}>
       {known(others) && others.length ? <Row metrics={others} /> : null}
       {known(daily) && daily.length ? <Row metrics={daily} grain="day" /> : null}
     </div>
