@@ -48,9 +48,12 @@ fn own(n: usize) -> String {
     )
 }
 
+/// Name, protocol, the list that holds the items, and one item.
+type Shape = (&'static str, Protocol, &'static str, fn(usize) -> String);
+
 fn main() {
     let context = Context { user_agent: "node", ..Context::new(NOW) };
-    let shapes: [(&str, Protocol, &str, fn(usize) -> String); 4] = [
+    let shapes: [Shape; 4] = [
         ("Segment track", Protocol::SegmentBatch, "batch", track),
         ("Segment page", Protocol::SegmentBatch, "batch", page),
         ("PostHog", Protocol::PostHog, "batch", posthog),

@@ -53,12 +53,11 @@ pub(crate) fn look(input: &Input, options: &Options) -> Result<Prepare, Error> {
     Ok(Prepare { plan, sample })
 }
 
-/// A function that hands out the chunks of a file from the beginning.
-fn chunks<'a>(
-    input: &Input,
-    layout: &'a Layout,
-    limits: Limits,
-) -> Result<Box<dyn FnMut() -> Result<Option<Chunk>, Error> + 'a>, Error> {
+/// Hands out the chunks of a file, one at a call; `None` at its end.
+type Chunks<'a> = Box<dyn FnMut() -> Result<Option<Chunk>, Error> + 'a>;
+
+/// The chunks of a file from the beginning.
+fn chunks<'a>(input: &Input, layout: &'a Layout, limits: Limits) -> Result<Chunks<'a>, Error> {
     let mut blocks = rows::blocks(input, layout, limits)?;
     Ok(Box::new(move || Ok(blocks.next()?.map(|block| rows::cut(block, layout)))))
 }

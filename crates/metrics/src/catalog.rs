@@ -506,7 +506,7 @@ impl Catalog {
             }
             Expr::Setting(name) if defaults.number(name).is_none() => {
                 let all = defaults.list();
-                let numbers = all.iter().map(|s| &s.name[..]).filter(|n| defaults.number(n).is_some());
+                let numbers = all.iter().map(|s| s.name).filter(|n| defaults.number(n).is_some());
                 wrong.get_or_insert(format!(
                     "there is no setting \"{name}\" with a number{}",
                     did_you_mean(name, numbers)

@@ -60,13 +60,16 @@ struct LeafValues {
     empty: Cell,
 }
 
+/// Number of a metric, period and group of a value that was computed already.
+type MemoKey = (usize, Period, Option<usize>);
+
 /// Computes any metric of a plan for any planned period and group.
 pub(crate) struct Evaluator<'a> {
     pub plan: &'a Plan,
     /// Values of the dimensions of each group, ascending.
     pub groups: Vec<Vec<Option<String>>>,
     leaves: HashMap<LeafKey, LeafValues>,
-    memo: RefCell<HashMap<(usize, Period, Option<usize>), Cell>>,
+    memo: RefCell<HashMap<MemoKey, Cell>>,
     ids: HashMap<&'a str, usize>,
 }
 

@@ -139,7 +139,9 @@ impl QueryResult {
     /// by `<metric>_previous` or `<metric>_year_ago`. Rows by period, then by dimension values.
     pub fn to_csv(&self) -> String {
         let mut metrics: Vec<&str> = Vec::new();
-        let mut groups: Vec<(&[(String, Option<String>)], bool)> = Vec::new();
+        /// Dimensions with their values; whether it is the rest.
+        type Group<'a> = (&'a [(String, Option<String>)], bool);
+        let mut groups: Vec<Group<'_>> = Vec::new();
         let mut cells = std::collections::HashMap::new();
         let mut seen = std::collections::HashSet::new();
         for series in &self.series {

@@ -482,9 +482,9 @@ pub fn unix(text: &str) -> Option<i64> {
     };
     if let Ok(whole) = text.parse::<i64>() {
         return match whole.unsigned_abs() {
-            0..100_000_000_000 => Some(whole * 1_000_000),
-            0..100_000_000_000_000 => Some(whole * 1_000),
-            0..100_000_000_000_000_000 => Some(whole),
+            size if size < 100_000_000_000 => Some(whole * 1_000_000),
+            size if size < 100_000_000_000_000 => Some(whole * 1_000),
+            size if size < 100_000_000_000_000_000 => Some(whole),
             _ => Some(whole / 1_000),
         };
     }

@@ -129,6 +129,9 @@ pub type Prepared = Option<Arc<dyn Any + Send + Sync>>;
 /// A first pass: is called with a function that hands out the chunks of the file.
 pub type Prepare = fn(&Plan, &mut dyn FnMut() -> Result<Option<Chunk>, Error>) -> Result<Prepared, Error>;
 
+/// Makes a mapper of JSON objects for one thread.
+pub type NewLines = fn(&Arc<Plan>) -> Box<dyn Lines>;
+
 /// One shape of file.
 pub struct Shape {
     /// The name for `--as`.
@@ -154,7 +157,7 @@ pub struct Shape {
     /// Makes a mapper for one thread.
     pub mapper: fn(&Arc<Plan>, &Prepared) -> Box<dyn Mapper>,
     /// Makes a mapper of JSON objects for one thread, for shapes that read them as they stand.
-    pub lines: Option<fn(&Arc<Plan>) -> Box<dyn Lines>>,
+    pub lines: Option<NewLines>,
 }
 
 impl Shape {

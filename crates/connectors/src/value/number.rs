@@ -256,7 +256,7 @@ fn is_currency_sign(c: char) -> bool {
 
 fn exponent(text: &str, body: &str, position: usize, negative: bool) -> Result<Dec, String> {
     let wrong = || format!("{} is not a number", quoted(text));
-    let mantissa = plain(body[..position].as_bytes(), Some(DecimalMark::Point)).ok_or_else(wrong)?;
+    let mantissa = plain(&body.as_bytes()[..position], Some(DecimalMark::Point)).ok_or_else(wrong)?;
     let power: i32 = body[position + 1..].parse().map_err(|_| wrong())?;
     let scale = i32::from(mantissa.scale) - power;
     let digits = if negative { -mantissa.digits } else { mantissa.digits };

@@ -20,8 +20,7 @@ fn counted_at<'a>(
 ) -> Option<(Change<'a>, i128)> {
     let row = changes
         .iter()
-        .filter(|c| c.customer_id == customer && c.subscription_id == subscription && c.at <= at)
-        .next_back()?;
+        .rfind(|c| c.customer_id == customer && c.subscription_id == subscription && c.at <= at)?;
     let pays = matches!(row.status, Active | PastDue) && row.amount_minor > 0;
     pays.then(|| (*row, row.term.monthly_parts(row.amount_minor)))
 }
@@ -182,7 +181,7 @@ fn usage_at(changes: &[Change<'_>], usage: &[UsageLine<'_>], at: i64) -> i128 {
     let live_at = |name: &str, at: i64, whole: bool| {
         // At the very beginning of a month its own rows come after the step.
         let seen = |c: &&Change<'_>| c.subscription_id == name && if whole { c.at <= at } else { c.at < at };
-        let row = changes.iter().filter(seen).next_back();
+        let row = changes.iter().rfind(seen);
         row.is_some_and(|row| matches!(row.status, Active | PastDue | Status::Free))
     };
     let mut names: Vec<&str> = vec![];

@@ -31,13 +31,19 @@ pub struct Reads {
     pub versions: Dependency,
     /// The scans of which it reads one bucket only, with that bucket.
     local: Vec<(Arc<dyn ExecutionPlan>, usize)>,
+    /// What it reads of all buckets.
+    whole: Dependency,
 }
 
 /// What partition `partition` of `plan` reads, or `None` when the plan is not local to buckets (it shuffles, or reads
 /// something that has no version) and must not be cached by bucket.
 pub fn reads(plan: &Arc<dyn ExecutionPlan>, partition: usize) -> Option<Reads> {
     let mut found = Reads::default();
-    (collect(plan, partition, &mut found) && !found.versions.is_empty()).then_some(found)
+    let local = collect(plan, partition, &mut found);
+    for ((table, bucket), version) in &found.whole {
+        note(&mut found.versions, table, *bucket, *version);
+    }
+    (local && !found.versions.is_empty()).then_some(found)
 }
 
 impl Reads {
@@ -55,12 +61,15 @@ impl Reads {
             })
             .collect();
         let Some(scans) = scans else { return Vec::new() };
+        if scans.iter().any(|(scan, ..)| self.whole.keys().any(|(table, _)| **table == *scan.table())) {
+            return Vec::new(); // a change of one entity changes what all slices read
+        }
         let cuts = scans.iter().map(|(_, scan, bucket)| scan.cuts(*bucket)).max_by_key(Vec::len);
         let Some(cuts) = cuts.filter(|cuts| !cuts.is_empty()) else { return Vec::new() };
         let of = |slice: Slice| {
-            let mut versions = self.versions.clone();
+            let mut versions = self.whole.clone();
             for (scan, inner, bucket) in &scans {
-                versions.insert((scan.table().into(), *bucket), inner.slice_version(*bucket, &slice));
+                note(&mut versions, scan.table(), *bucket, inner.slice_version(*bucket, &slice));
             }
             (Arc::new(slice), versions)
         };
@@ -89,10 +98,17 @@ pub fn by_slice(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>
     replace_children_if_necessary(Arc::clone(plan), children?)
 }
 
+/// Two scans of one table may be planned at different moments: the older version counts, so that what is stored under it
+/// can only be newer.
+fn note(found: &mut Dependency, table: &str, bucket: usize, version: u64) {
+    let least = found.entry((table.into(), bucket)).or_insert(version);
+    *least = version.min(*least);
+}
+
 fn collect(plan: &Arc<dyn ExecutionPlan>, partition: usize, found: &mut Reads) -> bool {
     if let Some(scan) = plan.downcast_ref::<RecordScanExec>() {
         let Some(version) = scan.versions().get(partition) else { return false };
-        found.versions.insert((scan.table().into(), partition), *version);
+        note(&mut found.versions, scan.table(), partition, *version);
         found.local.push((Arc::clone(plan), partition));
         return true;
     }
@@ -116,7 +132,7 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, partition: usize, found: &mut Reads) -
                 collect(join.left(), partition, found) && collect(join.right(), partition, found)
             }
             PartitionMode::CollectLeft => {
-                whole(join.left(), &mut found.versions) && collect(join.right(), partition, found)
+                whole(join.left(), &mut found.whole) && collect(join.right(), partition, found)
             }
             PartitionMode::Auto => false,
         };
@@ -144,7 +160,7 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, partition: usize, found: &mut Reads) -
 fn whole(plan: &Arc<dyn ExecutionPlan>, found: &mut Dependency) -> bool {
     if let Some(scan) = plan.downcast_ref::<RecordScanExec>() {
         for (bucket, version) in scan.versions().iter().enumerate() {
-            found.insert((scan.table().into(), bucket), *version);
+            note(found, scan.table(), bucket, *version);
         }
         return true;
     }

@@ -160,9 +160,9 @@ pub(crate) fn news(shared: &Shared, batch: &RecordBatch) -> Result<(RecordBatch,
 }
 
 /// Follows new rows of the table of links. The caller holds the apply lock.
-pub(crate) fn follow<'a>(shared: &Shared, batches: impl Iterator<Item = &'a RecordBatch>) {
+pub(crate) fn follow<'a>(shared: &Shared, mut batches: impl Iterator<Item = &'a RecordBatch>) {
     let mut moved = Moved::default();
-    let taken: Result<()> = batches.map(|batch| take(shared, batch, &mut moved)).collect();
+    let taken = batches.try_for_each(|batch| take(shared, batch, &mut moved));
     if let Err(error) = taken.and_then(|()| tell(shared, &moved)) {
         tracing::error!(%error, "identities could not be followed; a restart reads them anew");
     }

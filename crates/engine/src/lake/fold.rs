@@ -145,7 +145,8 @@ fn fold_bucket(job: &Job<'_>, at: usize, force: bool) -> Result<Folded> {
     let runs = (job.runs)(at)?;
     let nothing = Folded { bucket: at, ..Folded::default() };
     let nothing_new = runs.iter().all(|run| run.num_rows() == 0) && job.watch.is_none();
-    if nothing_new && !(force && !bucket.overlay.is_empty()) {
+    let to_fold = force && !bucket.overlay.is_empty();
+    if nothing_new && !to_fold {
         return Ok(nothing);
     }
     let mut sources = existing(layout, bucket)?;
@@ -160,7 +161,7 @@ fn fold_bucket(job: &Job<'_>, at: usize, force: bool) -> Result<Folded> {
         removed: merged.removed,
         ..nothing
     };
-    if !merged.changed && !merged.raised && !(force && !bucket.overlay.is_empty()) {
+    if !merged.changed && !merged.raised && !to_fold {
         return Ok(counts);
     }
     let written = write(job, at, &sources, &merged)?;

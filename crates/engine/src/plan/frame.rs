@@ -70,7 +70,7 @@ impl Frame {
             mend: mend.to_owned(),
         };
         let columns: Vec<&str> = fact.columns.iter().map(|c| c.name.as_str()).collect();
-        let known = |name: &str| match columns.iter().any(|c| *c == name) {
+        let known = |name: &str| match columns.contains(&name) {
             true => Ok(()),
             false => Err(wrong(
                 format!("there is no column \"{name}\""),

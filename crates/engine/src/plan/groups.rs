@@ -297,7 +297,7 @@ impl Engine {
             }
         }
         // Parts of a minor unit to a major unit of the display currency.
-        let exponent = u32::from(self.options().display.exponent());
+        let exponent = self.options().display.exponent();
         let major = 720_720i128 * 10i128.pow(exponent + scale.unsigned_abs());
         let value = |payer: Payer| match name {
             "cohort" => payer.cohort.map(|day| day.chars().take(7).collect()),

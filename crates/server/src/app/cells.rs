@@ -57,7 +57,7 @@ pub fn text(column: &ArrayRef, row: usize) -> Option<String> {
             let scale = u32::try_from(*scale).unwrap_or(0);
             Exact::from_decimal(column.value(row), scale).to_decimal(scale)
         }
-        DataType::Dictionary(_, _) | _ => {
+        _ => {
             let options = FormatOptions::default();
             ArrayFormatter::try_new(column.as_ref(), &options).ok()?.value(row).try_to_string().ok()?
         }

@@ -57,6 +57,9 @@ type KeptAttributes = Option<(Option<u64>, Vec<super::metrics::DimensionInfo>)>;
 /// Customers with the state that they were computed from.
 type KeptCustomers = Option<(Stamp, Arc<CustomerIndex>)>;
 
+/// Up to when data reach (µs UTC), and the versions of the tables for which that holds.
+type Through = (BTreeMap<&'static str, u64>, Option<i64>);
+
 /// An open data directory.
 pub struct Workspace {
     folder: PathBuf,
@@ -71,7 +74,7 @@ pub struct Workspace {
     definitions_folder: PathBuf,
     customers: Mutex<KeptCustomers>,
     attributes: Mutex<KeptAttributes>,
-    through: Mutex<Option<(BTreeMap<&'static str, u64>, Option<i64>)>>,
+    through: Mutex<Option<Through>>,
     running: Mutex<HashMap<String, Arc<Progress>>>,
     import_ids: tokio::sync::Mutex<()>,
     intake: Intake,

@@ -219,9 +219,12 @@ pub async fn count_step(lake: &Lake, step: &str) -> Counted {
     count(lake, Question { conditions: vec![vec![step]], ..Question::default() }).await
 }
 
+/// From, to, kind, time and whether it is taken back.
+type Link<'a> = (&'a str, &'a str, &'a str, i64, bool);
+
 /// Rows of `identity_links`.
-pub fn links(rows: &[(&str, &str, &str, i64, bool)]) -> RecordBatch {
-    let text = |f: &dyn Fn(&(&str, &str, &str, i64, bool)) -> String| -> ArrayRef {
+pub fn links(rows: &[Link<'_>]) -> RecordBatch {
+    let text = |f: &dyn Fn(&Link<'_>) -> String| -> ArrayRef {
         Arc::new(StringViewArray::from_iter_values(rows.iter().map(f)))
     };
     let at = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.3)).with_timezone("UTC");

@@ -71,7 +71,7 @@ impl Records {
             buckets[at].rows.push(row);
         }
         for bucket in buckets.iter_mut() {
-            bucket.rows.sort_by(|a, b| order(table, a).cmp(&order(table, b)));
+            bucket.rows.sort_by_key(|row| order(table, row));
         }
     }
 

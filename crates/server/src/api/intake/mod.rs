@@ -90,7 +90,7 @@ pub fn router() -> Router<Shared> {
         };
         let methods = match place {
             // Mixpanel's clients send single calls in the address.
-            Take(_, Style::Mixpanel) | Flags => get(handler.clone()).post(handler),
+            Take(_, Style::Mixpanel) | Flags => get(handler).post(handler),
             _ => on(axum::routing::MethodFilter::POST, handler),
         };
         router = router.route(path, methods.clone()).route(&format!("{path}/"), methods);

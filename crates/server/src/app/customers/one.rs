@@ -133,7 +133,7 @@ impl Workspace {
                 else {
                     continue;
                 };
-                balance = balance + Exact::from_parts_decimal(parts, scale, currency);
+                balance += Exact::from_parts_decimal(parts, scale, currency);
                 match points.last_mut() {
                     Some((last, value)) if *last == at => *value = balance.clone(),
                     _ => points.push((at, balance.clone())),

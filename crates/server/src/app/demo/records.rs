@@ -227,19 +227,19 @@ pub(super) fn billing(
             }
         }
         "refunds" => {
-            if let (Some(at), Some(paid)) = (invoice.refunded_at, invoice.paid_at) {
-                if paid < at {
-                    rows.push(&[
-                        Cell::Text(fill(own, format_args!("ref_{}_{number}", bare(profile)))),
-                        Cell::Text(&profile.id),
-                        Cell::Text(&format!("pay_{}_{number}_2", bare(profile))),
-                        Cell::Text(id),
-                        Cell::Int(at),
-                        Cell::Text(currency),
-                        Cell::Int(total),
-                        Cell::Text("goodwill"),
-                    ]);
-                }
+            if let (Some(at), Some(paid)) = (invoice.refunded_at, invoice.paid_at)
+                && paid < at
+            {
+                rows.push(&[
+                    Cell::Text(fill(own, format_args!("ref_{}_{number}", bare(profile)))),
+                    Cell::Text(&profile.id),
+                    Cell::Text(&format!("pay_{}_{number}_2", bare(profile))),
+                    Cell::Text(id),
+                    Cell::Int(at),
+                    Cell::Text(currency),
+                    Cell::Int(total),
+                    Cell::Text("goodwill"),
+                ]);
             }
         }
         "credit_notes" => {

@@ -209,7 +209,9 @@ impl Workspace {
                 persons.entry(customer).or_default().push(person);
             }
         }
-        let mut facts: BTreeMap<&str, (&LedgerStep, Vec<(usize, &Step)>)> = BTreeMap::new();
+        /// A step of the ledger with the conditions on it and their bits.
+        type Asked<'a> = (&'a LedgerStep, Vec<(usize, &'a Step)>);
+        let mut facts: BTreeMap<&str, Asked<'_>> = BTreeMap::new();
         for (bit, step, known) in wanted {
             facts.entry(&known.name).or_insert((*known, Vec::new())).1.push((*bit, step));
         }

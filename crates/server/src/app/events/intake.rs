@@ -176,7 +176,9 @@ impl Workspace {
         // Links go first, so that an identifier seen for the first time joins its person at once; all of them share a
         // write to the log.
         let (links, persons, events, rejects) = tokio::join!(links, persons, events, rejects);
-        (links?, persons?, rejects?);
+        links?;
+        persons?;
+        rejects?;
         let appended = events?;
         taken.accepted = appended.taken;
         taken.duplicates = appended.unchanged + appended.replaced;

@@ -69,10 +69,11 @@ impl Writer {
     }
 
     fn write(&self, rows: &RecordBatch) -> Result<()> {
-        Ok(match self {
+        match self {
             Self::Ledger(writer) => writer.write(rows)?,
             Self::Events(writer) => writer.write(rows)?,
-        })
+        }
+        Ok(())
     }
 
     async fn finish(self) -> Result<BulkSummary> {

@@ -19,7 +19,9 @@ fn write(answer: &Answer, decimals: u32) -> std::result::Result<Vec<u8>, XlsxErr
     let dimensions: Vec<&String> =
         answer.series.first().map(|series| series.dimensions.keys().collect()).unwrap_or_default();
     let mut metrics: Vec<(&str, &str)> = Vec::new();
-    let mut groups: Vec<(&BTreeMap<String, Option<String>>, Vec<Option<&Series>>)> = Vec::new();
+    /// Values of the dimensions; the series of each column.
+    type Group<'a> = (&'a BTreeMap<String, Option<String>>, Vec<Option<&'a Series>>);
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for series in &answer.series {
         let name = series.metric.as_str();
         let column = metrics.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
