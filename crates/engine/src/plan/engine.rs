@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 
 use super::error::EngineError;
 use super::groups::GivenCodes;
-use super::{actives, cohort, conversion, single, sums};
+use super::{actives, cohort, conversion, hot, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
 use crate::events::{self, EventStore};
 use crate::exec::rates::{RateBook, RateRow, Rates};
@@ -263,6 +263,10 @@ impl Engine {
         let mut answers = vec![BaseSeries::default(); requests.len()];
         let (mut summed, mut cohorts, mut conversions) = (vec![], vec![], vec![]);
         for (at, request) in requests.iter().enumerate() {
+            if let Some(answer) = hot::answer(self, request).await? {
+                answers[at] = answer;
+                continue;
+            }
             match &request.measure {
                 BaseMeasure::Cohort { .. } => cohorts.push(at),
                 BaseMeasure::Conversion { .. } => conversions.push(at),

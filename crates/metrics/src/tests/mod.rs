@@ -128,5 +128,6 @@ pub(crate) fn context(now: &str) -> Context {
         currency: Currency::USD,
         settings: Settings::default(),
         attributes: vec!["industry".to_owned()],
+        among: Vec::new(),
     }
 }

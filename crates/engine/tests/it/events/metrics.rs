@@ -9,7 +9,7 @@ use burgeon_core::revenue::RevenueRules;
 use burgeon_core::time::{FixedClock, Zone};
 use burgeon_engine::{Engine, EngineOptions, FactFile};
 use burgeon_metrics::base::{
-    BaseMeasure, BaseRequest, BaseSeries, ConversionTake, Dimension, Filter, Span, Target,
+    Aggregate, Among, BaseMeasure, BaseRequest, BaseSeries, ConversionTake, Dimension, Filter, Span, Target,
 };
 
 use super::*;
@@ -24,15 +24,24 @@ const MEANINGS: &str = "[active]\nsteps = [\"*\"]\n[signup]\nsteps = [\"signup\"
 fn fact(name: &str, meaning: &str) -> FactFile {
     let text = format!(
         "-- Events.\n-- entity: person\n-- time: at\n-- records: events\n-- meaning: {meaning}\n\
-         SELECT person_id, customer_id, at, event, event_id, path FROM events WHERE means('{meaning}')"
+         SELECT person_id, customer_id, at, event, event_id, path, properties FROM events WHERE means('{meaning}')"
     );
     FactFile::parse(name, &text).expect("a fact")
+}
+
+/// All events, without a word about what they mean: questions about it are read.
+fn unknown() -> FactFile {
+    let text = "-- Events.\n-- entity: person\n-- time: at\n-- records: events\n\
+        SELECT person_id, customer_id, at, event, event_id, path, properties FROM events";
+    FactFile::parse("unknown", text).expect("a fact")
 }
 
 async fn engine(lake: &Lake, now: i64) -> Engine {
     let now = jiff::Timestamp::from_microsecond(now).expect("in range");
     let mut facts: Vec<FactFile> =
         ["active", "signup", "often", "much"].map(|name| fact(&format!("of_{name}"), name)).into();
+    facts.push(unknown());
+    facts.push(fact("all", "*"));
     let visits = include_str!("../../../../../definitions/facts/visits.sql");
     facts.push(FactFile::parse("visits", visits).expect("a fact"));
     let clock = Arc::new(FixedClock(now));
@@ -44,6 +53,16 @@ async fn engine(lake: &Lake, now: i64) -> Engine {
 
 fn column(name: &str) -> Dimension {
     Dimension::Fact { column: name.into(), of_entity: false }
+}
+
+fn property(key: &str) -> Dimension {
+    Dimension::Property { name: format!("event.{key}") }
+}
+
+/// The value of a key in the properties of [`events`], which hold numbers and texts without a quote in them.
+fn value(one: &Event, key: &str) -> Option<String> {
+    let (_, rest) = one.properties.as_ref()?.split_once(&format!("\"{key}\":"))?;
+    Some(rest.split([',', '}']).next()?.trim_matches('"').to_owned())
 }
 
 fn request(fact: &str, measure: BaseMeasure, spans: Vec<Span>) -> BaseRequest {
@@ -138,6 +157,7 @@ async fn the_hot_columns_and_sql_count_the_same_persons() {
     let months = vec![Span { start: 0, end: 15 * DAY }, Span { start: 15 * DAY, end: 50 * DAY }];
     let path = |one: &Event| vec![one.path.clone()];
     let event = |one: &Event| vec![Some(one.event.clone())];
+    let seats = |one: &Event| vec![value(one, "seats")];
     let none = |_: &Event| vec![];
     for meaning in ["active", "signup", "often", "much"] {
         for spans in [windows(1, 0..41), windows(7, 3..45), windows(30, 10..12), months.clone()] {
@@ -145,6 +165,7 @@ async fn the_hot_columns_and_sql_count_the_same_persons() {
                 (vec![], &none as &dyn Fn(&Event) -> Vec<Option<String>>),
                 (vec![column("path")], &path),
                 (vec![column("event")], &event),
+                (vec![property("seats")], &seats),
             ] {
                 for negated in [None, Some(false), Some(true)] {
                     let mut asked =
@@ -179,6 +200,85 @@ async fn the_hot_columns_and_sql_count_the_same_persons() {
             }
         }
     }
+}
+
+/// Each way of asking against plain counting: hot columns and SQL, of persons, of rows, divided by a column or a property,
+/// filtered by a property, among some persons.
+#[tokio::test]
+async fn properties_and_persons_found_before_divide_and_filter() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path()).await;
+    let mut all = forty_days();
+    all[8].properties = Some("{\"plan\":\"\",\"seats\":null}".into()); // no value
+    lake.append("events", batch(&all[..400])).await.expect("appends");
+    lake.flush().await.expect("flushes");
+    lake.append("events", batch(&all[400..])).await.expect("appends");
+    let engine = engine(&lake, 50 * DAY).await;
+    let plan = |one: &Event| value(one, "plan").filter(|plan| !plan.is_empty());
+    // Every third person, by number.
+    let store = lake.events();
+    let mut bits = vec![0_u64; 4];
+    let chosen: BTreeSet<&str> = all.iter().map(|one| one.who.as_str()).filter(|who| who.ends_with(['0', '3'])).collect();
+    for who in &chosen {
+        let person = store.snapshot().person(who).expect("known") as usize;
+        bits[person / 64] |= 1 << (person % 64);
+    }
+    let who = Arc::new(Among { text: "did:it".into(), persons: bits.into(), customers: Arc::from([]) });
+    let spans = vec![Span { start: 5 * DAY, end: 20 * DAY }, Span { start: 20 * DAY, end: 31 * DAY }];
+    let path = |one: &Event| vec![one.path.clone()];
+    let by_plan = |one: &Event| vec![plan(one)];
+    let none = |_: &Event| vec![];
+    let mut found = 0;
+    for fact in ["all", "of_signup", "unknown"] {
+        let meaning = if fact == "of_signup" { "signup" } else { "active" };
+        for (by, of) in [
+            (vec![], &none as &dyn Fn(&Event) -> Vec<Option<String>>),
+            (vec![column("path")], &path),
+            (vec![property("plan")], &by_plan),
+        ] {
+            for (values, negated) in [(vec!["1", "2"], false), (vec!["1"], true), (vec!["", "0"], false)] {
+                for among in [None, Some(false), Some(true)] {
+                    let mut asked = request(fact, BaseMeasure::ActiveEntities, spans.clone());
+                    (asked.by, asked.cut_off) = (by.clone(), 30 * DAY + 1);
+                    asked.filters.push(Filter {
+                        dimension: property("plan"),
+                        negated,
+                        values: values.iter().map(|value| (*value).to_owned()).collect(),
+                    });
+                    asked.filters.extend(among.map(|negated| Filter {
+                        dimension: Dimension::Among { who: who.clone() },
+                        negated,
+                        values: vec!["true".into()],
+                    }));
+                    let keep = |one: &Event| {
+                        let listed = values.contains(&plan(one).as_deref().unwrap_or_default());
+                        let chosen = among.is_none_or(|negated| chosen.contains(one.who.as_str()) != negated);
+                        listed != negated && chosen && one.at < asked.cut_off
+                    };
+                    let what = format!("{fact} {by:?} {values:?} {negated} {among:?}");
+                    let persons = plain(&all, meaning, &spans, of, &keep);
+                    found += persons.len();
+                    let hot = engine.run_actives(&asked, true).await.expect("an answer");
+                    assert_eq!(hot.is_some(), fact != "unknown", "{what}");
+                    assert_eq!(shown(engine.run(&asked).await.expect("an answer")), persons, "persons: {what}");
+                    let read = engine.run_actives(&asked, false).await.expect("an answer");
+                    assert_eq!(shown(read.expect("always")), persons, "read: {what}");
+                    // Rows, and the rows themselves.
+                    asked.measure = BaseMeasure::Aggregate { function: Aggregate::Count, expr: None };
+                    let mut rows: BTreeMap<_, i128> = BTreeMap::new();
+                    for one in all.iter().filter(|one| has(one, meaning) && keep(one)) {
+                        if let Some(span) = spans.iter().position(|s| s.start <= one.at && one.at < s.end) {
+                            *rows.entry((span, of(one))).or_default() += 1;
+                        }
+                    }
+                    assert_eq!(shown(engine.run(&asked).await.expect("an answer")), rows, "rows: {what}");
+                    let behind = engine.rows(&asked, 1, 0).await.expect("rows").total;
+                    assert_eq!(behind as i128, rows.values().sum::<i128>(), "rows behind: {what}");
+                }
+            }
+        }
+    }
+    assert!(found > 100, "the plain counting found next to nothing");
 }
 
 #[tokio::test]
