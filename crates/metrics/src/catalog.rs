@@ -226,7 +226,9 @@ impl Catalog {
     /// Whether the rows under a metric are of persons or of customers, so that it can be asked among some persons.
     pub fn has_people(&self, name: &str) -> bool {
         let people = |f: &FactSchema| ["person_id", "customer_id"].iter().any(|c| f.column(c).is_some());
-        self.leaves(name).into_iter().all(|m| m.kind.fact().and_then(|f| self.facts.get(f)).is_some_and(people))
+        self.leaves(name)
+            .into_iter()
+            .all(|m| m.kind.fact().and_then(|f| self.facts.get(f)).is_some_and(people))
     }
 
     /// Whether every fact under a metric has the dimension. `attributes` are the known keys of customers' attributes.

@@ -261,11 +261,7 @@ mod tests {
 
     fn which() -> impl Strategy<Value = Which> {
         let flag = any::<bool>();
-        prop_oneof![
-            Just(Which::All),
-            flag.clone().prop_map(Which::Bounced),
-            flag.prop_map(Which::Returning)
-        ]
+        prop_oneof![Just(Which::All), flag.clone().prop_map(Which::Bounced), flag.prop_map(Which::Returning)]
     }
 
     proptest! {

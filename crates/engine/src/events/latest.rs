@@ -96,12 +96,7 @@ impl EventStore {
     }
 
     /// The rows at these spots, and perhaps others, with all stored columns.
-    fn rows_of_spots(
-        &self,
-        event: Option<&str>,
-        until: i64,
-        spots: &[(i64, u32)],
-    ) -> Result<RecordBatch> {
+    fn rows_of_spots(&self, event: Option<&str>, until: i64, spots: &[(i64, u32)]) -> Result<RecordBatch> {
         let shared = self.shared();
         let columns = &shared.events.columns;
         let Some((oldest, _)) = spots.last().copied() else { return columns.concat(&[]) };

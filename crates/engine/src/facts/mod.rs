@@ -24,8 +24,8 @@ use datafusion::prelude::SessionContext;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use burgeon_core::behaviour::step::ANY_EVENT;
 use crate::functions::visits_fold;
+use burgeon_core::behaviour::step::ANY_EVENT;
 use macros::Macros;
 
 /// A fact file that cannot be used.

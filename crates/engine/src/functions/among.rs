@@ -127,7 +127,8 @@ mod tests {
             snapshot: None,
             signature: Signature::any(1, Volatility::Immutable),
         };
-        let names = StringViewArray::from_iter([Some("bolt"), Some("bolt"), Some("corp"), None, Some("acme")]);
+        let names =
+            StringViewArray::from_iter([Some("bolt"), Some("bolt"), Some("corp"), None, Some("acme")]);
         let found: Vec<Option<bool>> = function(&who).all(&names).iter().collect();
         assert_eq!(found, [Some(true), Some(true), Some(false), None, Some(true)]);
     }

@@ -1,8 +1,8 @@
 //! Distinct entities in windows that may overlap: active persons of days, weeks, months, and of the last 7 and 30 days.
 //!
 //! Two ways lead to the same figures. Where the rows of the fact are the events of a meaning (its header `meaning`) and what
-//! the request divides and filters by are columns of the events, the [event store](crate::events) answers from its hot
-//! columns. All else is read through SQL.
+//! the request divides and filters by are columns or properties of the events, the [event store](crate::events) answers from its
+//! hot columns. All else is read through SQL.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -128,7 +128,10 @@ pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option
     };
     let sum = hot.store.ask(hot.question.clone(), kernel.clone()).await?;
     let counts = kernel.counts(&sum);
-    hot.series(hot.divided(), &windows.last, |group, place| counts.of(group, 0).get(place).copied().unwrap_or(0)).map(Some)
+    hot.series(hot.divided(), &windows.last, |group, place| {
+        counts.of(group, 0).get(place).copied().unwrap_or(0)
+    })
+    .map(Some)
 }
 
 /// What entities did when, from the rows of a fact.

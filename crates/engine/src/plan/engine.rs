@@ -20,7 +20,7 @@ use jiff::civil::Date;
 use parking_lot::Mutex;
 
 use super::error::EngineError;
-use super::groups::GivenCodes;
+use super::groups::{GivenBits, GivenCodes};
 use super::{actives, cohort, conversion, hot, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
 use crate::events::{self, EventStore};
@@ -95,6 +95,7 @@ pub struct Engine {
     pub(super) mixing: Mutex<HashSet<(String, bool)>>,
     facts: Vec<FactSchema>,
     pub(super) given: GivenCodes,
+    pub(super) bits: GivenBits,
 }
 
 impl std::fmt::Debug for Engine {
@@ -148,8 +149,8 @@ impl Engine {
             Arc::new(functions::visits_fold::VisitsFold::new(Arc::clone(&source), &options.macros)),
         );
         let facts = facts::register(&context, &options.facts, &options.macros).await?;
-        let (mixing, given) = (Mutex::default(), GivenCodes::default());
-        Ok(Engine { source, options, rates, cache, context, mixing, facts, given })
+        let (mixing, given, bits) = (Mutex::default(), GivenCodes::default(), GivenBits::default());
+        Ok(Engine { source, options, rates, cache, context, mixing, facts, given, bits })
     }
 
     /// The store of events; `None` when the source has none.

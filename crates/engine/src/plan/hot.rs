@@ -108,12 +108,18 @@ impl Hot {
                 (_, None) => return Ok(None),
             }
         }
+        // Without persons in its rows the fact is asked among their customers.
+        if !among.is_empty() && !engine.fact(&request.fact)?.columns.iter().any(|one| one.name == PERSON) {
+            return Ok(None);
+        }
         let span = span(&store, active, request)?;
         let wanted = filters.iter().map(|filter: &Filter| filter.dimension.clone()).collect();
         if !ready(&store, &[], wanted).await {
             return Ok(None);
         }
-        let Some(mut hot) = Hot::ready(store, vec![steps], by, &among).await? else { return Ok(None) };
+        let Some(mut hot) = Hot::ready(engine, store, vec![steps], by, &among).await? else {
+            return Ok(None);
+        };
         hot.active = active;
         (hot.question.filters, hot.question.span) = (filters, span);
         Ok(Some(hot))
@@ -122,6 +128,7 @@ impl Hot {
     /// A question about some conditions, divided by a column or property and among persons, over all of time; `None` where they
     /// cannot be made hot.
     pub async fn ready(
+        engine: &Engine,
         store: EventStore,
         conditions: Vec<Vec<Step>>,
         by: Option<String>,
@@ -149,7 +156,7 @@ impl Hot {
         let question = Question {
             conditions,
             by: by.clone().map_or(Breakdown::None, Breakdown::Dimension),
-            persons: persons.map(Into::into),
+            persons: persons.map(|bits| engine.same_bits(bits)),
             ..Question::default()
         };
         Ok(Some(Hot { store, active: Active::ONCE, question, groups, by }))
@@ -220,11 +227,7 @@ async fn ready(store: &EventStore, conditions: &[Vec<Step>], mut wanted: BTreeSe
 /// A condition of the query as a filter on hot columns.
 fn of_events(filter: &base::Filter) -> Option<Filter> {
     let values = filter.values.iter().map(|value| Some(value.clone()).filter(|value| !value.is_empty()));
-    Some(Filter {
-        dimension: column(&filter.dimension)?,
-        values: values.collect(),
-        negated: filter.negated,
-    })
+    Some(Filter { dimension: column(&filter.dimension)?, values: values.collect(), negated: filter.negated })
 }
 
 /// The span of time that a question is about; none at all when it holds all events, so that kept answers hold while time goes on.
@@ -244,7 +247,10 @@ fn span(
 }
 
 /// What the hot columns answer of sums, counts and visits; `None` where they have no answer.
-pub(super) async fn answer(engine: &Engine, request: &BaseRequest) -> Result<Option<BaseSeries>, EngineError> {
+pub(super) async fn answer(
+    engine: &Engine,
+    request: &BaseRequest,
+) -> Result<Option<BaseSeries>, EngineError> {
     match counts(engine, request).await? {
         None => visits::hot(engine, request).await,
         counted => Ok(counted),

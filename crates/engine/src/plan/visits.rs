@@ -7,7 +7,9 @@
 use burgeon_core::behaviour::calendar::Calendar;
 use burgeon_core::behaviour::step::{ANY_EVENT, Condition, Op, Step};
 use burgeon_core::behaviour::visits::{Among, VisitFigures, Visits, Which};
-use burgeon_metrics::base::{Aggregate, BaseMeasure, BaseRequest, BaseSeries, ConversionTake, Dimension, Filter};
+use burgeon_metrics::base::{
+    Aggregate, BaseMeasure, BaseRequest, BaseSeries, ConversionTake, Dimension, Filter,
+};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -56,7 +58,9 @@ fn asked<'a>(engine: &Engine, request: &'a BaseRequest) -> Result<Option<Asked<'
             _ => return Ok(None),
         },
         BaseMeasure::ActiveEntities if persons => |figures| figures.persons,
-        BaseMeasure::Conversion { target: to, link, after_us, window_us, take } if persons && link == PERSON => {
+        BaseMeasure::Conversion { target: to, link, after_us, window_us, take }
+            if persons && link == PERSON =>
+        {
             let of = BaseRequest { fact: to.fact.clone(), ..request.clone() };
             let Some((steps, _)) = hot::meaning(engine, &of)?.filter(|_| to.filter.is_none()) else {
                 return Ok(None);
@@ -105,7 +109,8 @@ enum Meant {
 }
 
 fn condition(text: &str) -> Option<Meant> {
-    let parsed = Parser::new(&GenericDialect {}).try_with_sql(text).and_then(|mut parser| parser.parse_expr());
+    let parsed =
+        Parser::new(&GenericDialect {}).try_with_sql(text).and_then(|mut parser| parser.parse_expr());
     let name = |expr: &Expr| match expr {
         Expr::Identifier(name) => Some(name.value.clone()),
         _ => None,
@@ -135,7 +140,8 @@ pub(super) fn can(engine: &Engine, request: &BaseRequest) -> Result<bool, Engine
 /// The answer of the hot columns; `None` where they have none.
 pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option<BaseSeries>, EngineError> {
     let (Some(store), Some(asked)) = (engine.events(), asked(engine, request)?) else { return Ok(None) };
-    let Some(views) = engine.options.macros.meanings.get("page_view").filter(|view| !view.steps.is_empty()) else {
+    let Some(views) = engine.options.macros.meanings.get("page_view").filter(|view| !view.steps.is_empty())
+    else {
         return Ok(Some(BaseSeries::default()));
     };
     let (steps, conversion) = asked.target.unzip();
@@ -145,7 +151,9 @@ pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option
         QUIET.map(Step::named).to_vec(),
         steps.unwrap_or_default(),
     ];
-    let Some(hot) = Hot::ready(store, conditions, asked.column, &asked.among).await? else { return Ok(None) };
+    let Some(hot) = Hot::ready(engine, store, conditions, asked.column, &asked.among).await? else {
+        return Ok(None);
+    };
     let divided = !request.by.is_empty();
     let texts = hot.texts()?;
     let wanted = |text: &Option<String>| {

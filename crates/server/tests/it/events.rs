@@ -337,9 +337,8 @@ async fn metrics_are_divided_and_filtered_by_properties_of_events() {
     // Behind the figure are its rows and its people.
     let rows = server.get("/rows?metric=events&period=2026-03&where=event.kind:csv").await;
     assert_eq!((&rows["total"], &rows["sum"]), (&json!(1), &json!(1.0)), "{rows:#}");
-    let people = server
-        .get("/people?of=metric&metric=active_users&period=2026-03&by=event.kind&value=pdf")
-        .await;
+    let people =
+        server.get("/people?of=metric&metric=active_users&period=2026-03&by=event.kind&value=pdf").await;
     assert_eq!(ids(&people), ["ada"], "{people:#}");
     let why = server.get("/explain?metric=events&period=2026-03&by=event.kind").await;
     assert_eq!(why["by"][0]["sum"], json!(8.0), "{why:#}");
@@ -404,7 +403,8 @@ async fn questions_over_events_are_asked_among_customers_of_the_ledger() {
         let sum = |one: &Value| one["values"].as_array().unwrap().iter().filter_map(Value::as_i64).sum();
         all.map(|one| (one["state"].as_str().unwrap().to_owned(), sum(one))).collect()
     };
-    let ask = |condition: &str| format!("/lifecycle?grain=week&from=2026-03-02&to=2026-03-15&where={condition}");
+    let ask =
+        |condition: &str| format!("/lifecycle?grain=week&from=2026-03-02&to=2026-03-15&where={condition}");
     // Ada is new in the first week and comes back in the second.
     let paid = server.get(&ask("did:fact:first_payment")).await;
     assert_eq!(stages(&paid)[..2], [("new".into(), 1), ("returning".into(), 1)], "{paid:#}");
@@ -416,4 +416,51 @@ async fn questions_over_events_are_asked_among_customers_of_the_ledger() {
     let (status, wrong) = server.try_get(&ask("did:fact:first_paymnt")).await;
     assert_eq!(status.as_u16(), 400);
     assert!(wrong.to_string().contains("first_payment"), "{wrong:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_looks_at_what_people_do() {
+    let server = filled().await;
+    let answer = server.get("/changes?grain=month&period=2026-03").await;
+    let all = answer["changes"].as_array().unwrap();
+    let change = |metric: &str| all.iter().find(|one| one["metric"] == metric);
+    // Ada came from a search; of Ben's sign-up nothing is known.
+    let signups = change("signups").unwrap_or_else(|| panic!("{answer:#}"));
+    assert_eq!((&signups["before"], &signups["after"]), (&json!(0.0), &json!(2.0)), "{answer:#}");
+    assert_eq!(signups["cause"]["dimension"], "channel", "{answer:#}");
+    assert!(change("mau").is_some(), "{answer:#}");
+    // A passing day says nothing of a month, and rates over the ledger would read all events.
+    for other in ["dau", "wau", "trial_to_paid"] {
+        assert!(change(other).is_none(), "{answer:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_events_are_those_that_happened_last() {
+    let server = filled().await;
+    // What came last happened first, and what a clock ahead of time says is no news.
+    let more = json!({"events": [
+        {"event_id": "old", "event": "page_view", "distinct_id": "dora", "at": "2020-01-01T00:00:00Z"},
+        {"event_id": "ahead", "event": "page_view", "distinct_id": "dora", "at": "2031-01-01T00:00:00Z"},
+    ]});
+    assert_eq!(server.post("/events", more).await.0, 200);
+    let ids = |answer: &Value| -> Vec<String> {
+        let all = answer["events"].as_array().unwrap().iter();
+        all.map(|one| one["event_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = server.get("/events/recent?limit=5").await;
+    assert_eq!(ids(&first), ["8", "4", "7", "6", "3"], "{first:#}");
+    assert_eq!(first["events"][1]["person_name"], "Ada", "{first:#}");
+    assert_eq!(first["events"][0]["person_name"], json!(null), "{first:#}");
+    let cursor = first["cursor"].as_str().unwrap();
+    let rest = server.get(&format!("/events/recent?limit=5&after={cursor}")).await;
+    assert_eq!(ids(&rest), ["5", "2", "1", "old"], "{rest:#}");
+    assert_eq!(
+        rest["events"][2]["person_name"], "Ada",
+        "found by the person behind the identifier: {rest:#}"
+    );
+    let views = server.get("/events/recent?event=page_view&limit=2").await;
+    assert_eq!(ids(&views), ["8", "7"], "{views:#}");
+    let live = server.get("/events/live").await;
+    assert_eq!(ids(&live)[..2], ["8", "4"], "{live:#}");
 }

@@ -281,7 +281,7 @@ impl Workspace {
                 }
             }
         }
-        question.persons = persons.map(Arc::from);
+        question.persons = persons.map(|bits| self.engine().same_bits(bits));
         let texts = match &scope.by {
             None => vec![None],
             Some(dimension) => {
@@ -330,7 +330,10 @@ impl Workspace {
     }
 
     /// The persons that conditions of a metric are about, whatever is negated, and their customers.
-    pub(in crate::app) async fn among(&self, filters: &[QueryFilter]) -> Result<Vec<(QueryFilter, Arc<Among>)>> {
+    pub(in crate::app) async fn among(
+        &self,
+        filters: &[QueryFilter],
+    ) -> Result<Vec<(QueryFilter, Arc<Among>)>> {
         let mut found = Vec::new();
         for filter in filters.iter().filter(|filter| filter.is_of_people()) {
             let plain = QueryFilter { negated: false, ..filter.clone() };
@@ -338,9 +341,8 @@ impl Workspace {
             let persons = self.asked(Vec::new(), &scope).await?.question.persons;
             let persons = persons.ok_or_else(|| Error::internal("a condition on persons found no bits"))?;
             let (customers, codes) = self.events().customers_of_persons().await?;
-            let among = |person: usize| {
-                persons.get(person / 64).is_some_and(|word| word >> (person % 64) & 1 == 1)
-            };
+            let among =
+                |person: usize| persons.get(person / 64).is_some_and(|word| word >> (person % 64) & 1 == 1);
             let named = codes.iter().enumerate().filter(|(person, _)| among(*person));
             let places: BTreeSet<usize> =
                 named.filter_map(|(_, code)| (*code as usize).checked_sub(1)).collect();

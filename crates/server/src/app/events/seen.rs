@@ -215,7 +215,9 @@ impl Workspace {
                 for batch in lake.entity("persons", &id)?.iter().filter(|batch| batch.num_rows() > 0) {
                     let columns = Columns(batch);
                     let name = columns.text("name", 0)?.filter(|name| !name.is_empty());
-                    if let Some(name) = name.map_or_else(|| columns.text("email", 0), |name| Ok(Some(name)))? {
+                    if let Some(name) =
+                        name.map_or_else(|| columns.text("email", 0), |name| Ok(Some(name)))?
+                    {
                         names.insert(id.clone(), name);
                     }
                 }
