@@ -126,6 +126,7 @@ export const en = {
   'column.payment_id': 'Payment',
   'column.person_id': 'Person',
   'column.plan': 'Plan',
+  'column.properties': 'Properties',
   'column.quantity': 'Quantity',
   'column.reason': 'Reason',
   'column.record_table': 'Record',

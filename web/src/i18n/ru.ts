@@ -128,6 +128,7 @@ export const ru: Messages = {
   'column.payment_id': 'Платёж',
   'column.person_id': 'Человек',
   'column.plan': 'Тариф',
+  'column.properties': 'Свойства',
   'column.quantity': 'Количество',
   'column.reason': 'Причина',
   'column.record_table': 'Запись',

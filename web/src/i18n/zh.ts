@@ -128,6 +128,7 @@ export const zh: Messages = {
   'column.payment_id': '付款',
   'column.person_id': '用户',
   'column.plan': '套餐',
+  'column.properties': '属性',
   'column.quantity': '数量',
   'column.reason': '原因',
   'column.record_table': '记录',

@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, TimeUnit};
 use burgeon_core::time::{Grain, Period, Zone};
 use burgeon_metrics::base::{BaseRequest, Dimension, Filter, Span};
+use burgeon_metrics::fact::PROPERTIES;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::execution::SessionStateBuilder;
@@ -22,7 +23,6 @@ use super::error::EngineError;
 use super::people::PERSON;
 use crate::facts::FactSchema;
 use crate::functions::{among, cut_off, instant, json_text, period_start, standing};
-use burgeon_metrics::fact::PROPERTIES;
 
 /// A dimension as an expression over the frame, and how its text becomes the value of the answer.
 #[derive(Debug, Clone)]

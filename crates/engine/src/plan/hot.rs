@@ -8,6 +8,7 @@ use burgeon_core::behaviour::calendar::Calendar;
 use burgeon_core::behaviour::step::{ANY_EVENT, Step};
 use burgeon_core::behaviour::usage::Usage;
 use burgeon_core::records::{self, ColumnType};
+use burgeon_events::question::EVENT;
 use burgeon_metrics::base::{self, Aggregate, BaseMeasure, BaseRequest, BaseRow, BaseSeries, Dimension};
 
 use super::engine::Engine;
@@ -15,7 +16,6 @@ use super::error::EngineError;
 use super::people::PERSON;
 use super::visits;
 use crate::events::{Breakdown, EventStore, Filter, Question};
-use burgeon_events::question::EVENT;
 
 /// Columns of events that are not asked for in the hot columns: names of single things, or shown otherwise than stored.
 const COLD: [&str; 7] = ["event_id", "distinct_id", "customer_id", "session_id", "url", "title", "referrer"];
