@@ -435,7 +435,10 @@ impl Planner<'_> {
         let found = self.context.among.iter().find(|(known, _)| known == filter);
         let (_, who) = found.ok_or_else(|| QueryError::Value {
             param: "where",
-            message: format!("{}: the persons of the condition on {} are not known", metric.name, filter.dimension),
+            message: format!(
+                "{}: the persons of the condition on {} are not known",
+                metric.name, filter.dimension
+            ),
         })?;
         let dimension = Dimension::Among { who: Arc::clone(who) };
         Ok(Filter { dimension, negated: filter.negated, values: vec!["true".to_owned()] })

@@ -112,8 +112,8 @@ pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option
     if request.entity.as_deref() != Some(PERSON) {
         return Ok(None);
     }
-    let Some(hot) = Hot::of(engine, request).await? else { return Ok(None) };
     let Some(windows) = Windows::of(&request.spans, &engine.options.zone) else { return Ok(None) };
+    let Some(hot) = Hot::of(engine, request).await? else { return Ok(None) };
     if hot.is_empty() {
         return Ok(Some(BaseSeries::default()));
     }

@@ -93,8 +93,7 @@ pub(crate) fn facts() -> Vec<FactSchema> {
     ]
     .map(person)
     .into();
-    let visit =
-        "person_id customer_id at:at channel path device country properties pages:n seconds:n bounced:b is_returning:b";
+    let visit = "person_id customer_id at:at channel path device country properties pages:n seconds:n bounced:b is_returning:b";
     facts.push(fact("visits", Some("person_id"), "at", visit));
     facts.extend([
         fact("acquisitions", customer, "at", movement),

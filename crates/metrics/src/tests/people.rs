@@ -183,14 +183,17 @@ fn properties_of_events_and_persons_are_asked_for_by_name() {
     assert!(!kind.of_entity() && !catalog.additive_over("page_viewers", "event.kind"));
     assert!(catalog.additive_over("page_views", "event.kind") && catalog.has_properties("bounce_rate"));
     // The customer's country is not that of the event.
-    let asked = ask("page_views --by customer.country,country,customer.industry,customer.plan", &context).unwrap();
+    let asked =
+        ask("page_views --by customer.country,country,customer.industry,customer.plan", &context).unwrap();
     let [of_customer, of_event, industry, plan_then] = &asked.by[..] else { panic!("{:?}", asked.by) };
     assert_eq!(*of_customer, Dimension::Customer { column: "country".into() });
     assert_eq!(*of_event, Dimension::Fact { column: "country".into(), of_entity: false });
     assert_eq!(*industry, Dimension::Attribute { key: "industry".into() });
     assert_eq!(*plan_then, Dimension::Standing { of: Standing::Plan });
     // What is no property: the whole of them, an empty name, a column that the fact has not, a fact without events.
-    for wrong in ["events --by properties", "events --by event.", "events --by event.title", "mrr --by event.kind"] {
+    for wrong in
+        ["events --by properties", "events --by event.", "events --by event.title", "mrr --by event.kind"]
+    {
         assert!(matches!(error(wrong, &context), QueryError::Dimension { .. }), "{wrong}");
     }
     let text = error("events --by knid", &context).to_string();
@@ -204,7 +207,10 @@ fn properties_of_events_and_persons_are_asked_for_by_name() {
     let who = Among { text: "did:signup".into(), persons: [5].into(), customers: ["acme".to_owned()].into() };
     context.among = vec![(filter, std::sync::Arc::new(who.clone()))];
     let asked = ask("mrr --where did!=signup", &context).unwrap();
-    assert_eq!((&asked.filters[0].dimension, asked.filters[0].negated), (&Dimension::Among { who: who.into() }, true));
+    assert_eq!(
+        (&asked.filters[0].dimension, asked.filters[0].negated),
+        (&Dimension::Among { who: who.into() }, true)
+    );
     let text = error("costs --where did!=signup", &context).to_string();
     assert!(text.starts_with("costs belongs to no person and no customer"), "{text}");
     assert!(matches!(error("mrr --by did", &context), QueryError::Dimension { .. }));
