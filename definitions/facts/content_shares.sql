@@ -5,6 +5,6 @@
 -- meaning: content_share
 SELECT
   person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
-  country, device, browser, os
+  country, device, browser, os, properties
 FROM events
 WHERE means('content_share')

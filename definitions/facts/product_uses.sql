@@ -5,7 +5,7 @@
 -- records: events
 SELECT
   person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
-  country, device, browser, os
+  country, device, browser, os, properties
 FROM events
 WHERE means('active')
   AND NOT (means('page_view') OR means('contact') OR means('signup') OR means('trial') OR means('demo_request'))

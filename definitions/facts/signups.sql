@@ -11,7 +11,7 @@ WITH accepted AS (
 )
 SELECT
   person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
-  country, device, browser, os,
+  country, device, browser, os, properties,
   invited_id IS NOT NULL AS invited
 FROM events
 LEFT JOIN accepted ON invited_id = person_id

@@ -3,14 +3,16 @@
 -- entity: person
 -- time: at
 -- records: events
+-- fold: visits_fold
 -- column at: when the visit began
 -- column path: path of the first page
 -- column exit_path: path of the last page
+-- column properties: what the first page view says beside its columns
 -- column pages: page views
 -- column seconds: from the first event to the last
 -- column bounced: one page view and nothing else; leaving and being there do not count as something else
 -- column is_returning: the person had a visit before
 SELECT
   person_id, customer_id, at, channel, source, medium, campaign, content, term, host, path, exit_path, referrer_host, country, device,
-  browser, os, pages, seconds, bounced, is_returning
+  browser, os, properties, pages, seconds, bounced, is_returning
 FROM visits_fold()

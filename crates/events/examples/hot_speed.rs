@@ -20,7 +20,8 @@ use burgeon_core::behaviour::funnel::Funnel;
 use burgeon_core::behaviour::retention::Retention;
 use burgeon_core::behaviour::rolling::Rolling;
 use burgeon_core::behaviour::step::Step;
-use burgeon_events::{Breakdown, HotOptions, HotStore, NewRows, Question, Snapshot, event_key};
+use burgeon_core::behaviour::visits::{Visits, Which};
+use burgeon_events::{Breakdown, Filter, HotOptions, HotStore, NewRows, Question, Snapshot, event_key};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -204,6 +205,38 @@ fn questions(when: &str, now: &Snapshot) -> Outcome<()> {
         ..Question::default()
     };
     answer(when, "funnel with conditions", now, &question, &Funnel::new(5, 14 * DAY))?;
+    // Of a month out of two years most rows are passed over.
+    let month = (START + 670 * DAY, START + 700 * DAY);
+    let filter = |dimension: &str, value: &str| Filter {
+        dimension: dimension.into(),
+        values: vec![Some(value.into())],
+        negated: false,
+    };
+    let question = Question {
+        conditions: vec![steps(&["event_00"])?],
+        by: Breakdown::Dimension("channel".into()),
+        filters: vec![filter("channel", "email")],
+        span: Some(month),
+        ..Question::default()
+    };
+    let groups = now.codes("channel")?;
+    let by_channel = Rolling { groups, ..Rolling::distinct(Calendar::span(month.0, month.1)) };
+    answer(when, "people of a month by channel", now, &question, &by_channel)?;
+    let visits = Visits {
+        calendar: Calendar::new((0..=24).map(|month| START + month * 30 * DAY).collect()),
+        gap_us: 1_800_000_000,
+        cut_off: i64::MAX,
+        which: Which::All,
+        among: None,
+        conversion: None,
+        groups,
+    };
+    let question = Question {
+        conditions: vec![steps(&["*"])?, steps(&["event_00", "event_01"])?, steps(&["event_02"])?],
+        by: Breakdown::Dimension("channel".into()),
+        ..Question::default()
+    };
+    answer(when, "visits of 24 months by channel", now, &question, &visits)?;
     let person = now.person("user-77").unwrap_or_default();
     let rows = timed(&format!("events of one person, {when}"), || Ok(now.person_rows(person)?))?;
     println!(

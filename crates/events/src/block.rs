@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use crate::column::{Column, Packed, widen_codes, widen_instants};
+use crate::column::{Column, Packed, pick, widen_codes, widen_instants, within};
 use crate::disk::Disk;
 use crate::error::{HotError, Result};
 
@@ -267,6 +267,52 @@ impl Block {
         }
         self.stored(self.at, &rows, raw)?;
         widen_instants(column, raw, out);
+        Ok(())
+    }
+
+    /// Positions in `rows` of those whose instants lie in `[start, end)`, and these instants.
+    pub fn read_within(
+        &self,
+        rows: Range<usize>,
+        span: (i64, i64),
+        raw: &mut Vec<u64>,
+        places: &mut Vec<u32>,
+        out: &mut Vec<i64>,
+    ) -> Result<()> {
+        let column = &self.head.columns[self.at];
+        self.stored(self.at, &rows, raw)?;
+        within(column, raw, rows.len(), span, places);
+        out.clear();
+        pick(column, raw, places, |at| out.push(at));
+        Ok(())
+    }
+
+    /// Codes at some positions in `rows`.
+    pub fn pick_codes(
+        &self,
+        column: usize,
+        rows: Range<usize>,
+        places: &[u32],
+        raw: &mut Vec<u64>,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
+        self.stored(column, &rows, raw)?;
+        out.clear();
+        pick(&self.head.columns[column], raw, places, |code| out.push(code as u32));
+        Ok(())
+    }
+
+    /// Events at some positions in `rows`.
+    pub fn pick_events(
+        &self,
+        rows: Range<usize>,
+        places: &[u32],
+        raw: &mut Vec<u64>,
+        out: &mut Vec<u16>,
+    ) -> Result<()> {
+        self.stored(self.event, &rows, raw)?;
+        out.clear();
+        pick(&self.head.columns[self.event], raw, places, |event| out.push(event as u16));
         Ok(())
     }
 

@@ -102,6 +102,57 @@ pub(crate) fn widen_codes(column: &Column, raw: &[u64], out: &mut [u32]) {
     }
 }
 
+/// Gives the values at some positions.
+pub(crate) fn pick(column: &Column, raw: &[u64], places: &[u32], mut give: impl FnMut(i64)) {
+    let (base, unit) = (column.base, i64::from(column.unit));
+    let value = |stored: i64| base.wrapping_add(stored.wrapping_mul(unit));
+    match column.width {
+        1 => {
+            let narrow: &[u8] = bytemuck::cast_slice(raw);
+            places.iter().for_each(|at| give(value(i64::from(narrow[*at as usize]))));
+        }
+        2 => {
+            let narrow: &[u16] = bytemuck::cast_slice(raw);
+            places.iter().for_each(|at| give(value(i64::from(narrow[*at as usize]))));
+        }
+        4 => {
+            let narrow: &[u32] = bytemuck::cast_slice(raw);
+            places.iter().for_each(|at| give(value(i64::from(narrow[*at as usize]))));
+        }
+        _ => places.iter().for_each(|at| give(value(raw[*at as usize] as i64))),
+    }
+}
+
+/// Positions among the first `n` whose instants lie in `[start, end)`.
+pub(crate) fn within(column: &Column, raw: &[u64], n: usize, (start, end): (i64, i64), out: &mut Vec<u32>) {
+    out.resize(n, 0);
+    let mut found = 0;
+    if column.width == 4 {
+        // The bounds as stored numbers, so that none has to be widened.
+        let unit = u64::from(column.unit);
+        let bound = |at: i64| match at.checked_sub(column.base) {
+            Some(offset) if offset > 0 => (offset as u64).div_ceil(unit).min(1 << 32),
+            Some(_) => 0,
+            None if at < column.base => 0,
+            None => 1 << 32,
+        };
+        let (first, last) = (bound(start), bound(end));
+        let length = last.saturating_sub(first);
+        let narrow: &[u32] = &bytemuck::cast_slice(raw)[..n];
+        for (at, stored) in narrow.iter().enumerate() {
+            out[found] = at as u32;
+            // No branch that depends on the instant.
+            found += usize::from(u64::from(*stored).wrapping_sub(first) < length);
+        }
+    } else {
+        for (at, instant) in raw[..n].iter().enumerate() {
+            out[found] = at as u32;
+            found += usize::from((start..end).contains(&(*instant as i64)));
+        }
+    }
+    out.truncate(found);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +181,7 @@ mod tests {
         fn instants_come_back(
             at in prop::collection::vec(any::<i64>(), 0..20),
             near in prop::collection::vec(0i64..4_000_000_000, 0..20),
+            low in any::<i64>(), high in 0i64..5_000_000_000_000,
             unit in prop::sample::select(vec![1i64, 1000, 1_000_000]),
         ) {
             let near: Vec<i64> = near.iter().map(|t| t * unit - 7).collect();
@@ -137,7 +189,16 @@ mod tests {
                 let packed = Packed::instants(&values);
                 let mut out = vec![0; values.len()];
                 widen_instants(&column(&packed, values.len()), &raw(&packed), &mut out);
-                prop_assert_eq!(out, values);
+                prop_assert_eq!(&out, &values);
+                let bounds = [i64::MIN, i64::MAX, low, high, values.first().copied().unwrap_or(0)];
+                for (start, end) in bounds.iter().flat_map(|a| bounds.iter().map(|b| (*a, *b))) {
+                    let column = column(&packed, values.len());
+                    let (mut places, mut picked) = (vec![], vec![]);
+                    within(&column, &raw(&packed), values.len(), (start, end), &mut places);
+                    pick(&column, &raw(&packed), &places, |at| picked.push(at));
+                    let plain: Vec<i64> = values.iter().copied().filter(|at| start <= *at && *at < end).collect();
+                    prop_assert_eq!(picked, plain, "{} to {}", start, end);
+                }
             }
             prop_assert_eq!(Packed::instants(&near).width, 4);
         }
@@ -148,7 +209,11 @@ mod tests {
             let packed = Packed::codes(&codes);
             let mut out = vec![0; codes.len()];
             widen_codes(&column(&packed, codes.len()), &raw(&packed), &mut out);
-            prop_assert_eq!(out, codes);
+            prop_assert_eq!(&out, &codes);
+            let places: Vec<u32> = (0..codes.len() as u32).filter(|at| at % 3 != 1).collect();
+            let mut picked = vec![];
+            pick(&column(&packed, codes.len()), &raw(&packed), &places, |code| picked.push(code as u32));
+            prop_assert_eq!(picked, places.iter().map(|at| codes[*at as usize]).collect::<Vec<_>>());
         }
     }
 }

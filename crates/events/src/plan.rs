@@ -263,6 +263,11 @@ impl Plan {
         self.span.is_none_or(|(start, end)| min < end && max >= start)
     }
 
+    /// Whether all rows from `min` to `max` count.
+    pub fn holds(&self, min: i64, max: i64) -> bool {
+        self.span.is_none_or(|(start, end)| start <= min && max < end)
+    }
+
     /// Makes of raw rows what a kernel sees. `without` (ascending) are persons to leave out.
     pub fn rows<'b>(&'b self, batch: &'b mut Batch, without: &[u32]) -> Result<Rows<'b>> {
         self.classify(batch)?;

@@ -24,6 +24,8 @@ pub(crate) struct Scratch {
     order: Vec<(i64, u32)>,
     spare: Batch,
     places: Vec<Place>,
+    /// Rows of a chunk that lie in the span of time asked for.
+    picked: Vec<u32>,
 }
 
 /// Where the rows of a person are.
@@ -65,19 +67,72 @@ pub(crate) fn block(
         let most = (start + CHUNK) as u64;
         let n = block.ends[person..].partition_point(|end| u64::from(*end) <= most).max(1);
         let rows = start..block.rows_at(person + n - 1).end;
+        let (persons, ends) = (&block.persons[person..person + n], &block.ends[person..person + n]);
+        person += n;
         let batch = &mut scratch.batch;
-        batch.set_rows(rows.len(), columns.len());
-        read(block, &columns, rows, &mut scratch.raw, batch)?;
-        batch.persons.clear();
-        batch.persons.extend_from_slice(&block.persons[person..person + n]);
-        batch.ends.clear();
-        batch.ends.extend(block.ends[person..person + n].iter().map(|end| end - start as u32));
-        let skip = between(without, batch.persons[0], batch.persons[n - 1]);
+        match plan.span {
+            Some(span) if !plan.holds(block.head.min_at, block.head.max_at) => {
+                let places = &mut scratch.picked;
+                pick(block, &columns, rows, span, (persons, ends), &mut scratch.raw, places, batch)?;
+                if batch.persons.is_empty() {
+                    continue;
+                }
+            }
+            _ => {
+                batch.set_rows(rows.len(), columns.len());
+                read(block, &columns, rows, &mut scratch.raw, batch)?;
+                batch.persons.clear();
+                batch.persons.extend_from_slice(persons);
+                batch.ends.clear();
+                batch.ends.extend(ends.iter().map(|end| end - start as u32));
+            }
+        }
+        let skip = between(without, persons[0], persons[n - 1]);
         let rows = plan.rows(batch, skip)?;
         if !rows.persons.is_empty() {
             add(&rows);
         }
-        person += n;
+    }
+    Ok(())
+}
+
+/// Reads of a chunk the rows that lie in a span of time, and the persons who have any: of a month out of years most rows need
+/// not be widened.
+#[allow(clippy::too_many_arguments)]
+fn pick(
+    block: &Block,
+    columns: &[Option<usize>],
+    rows: Range<usize>,
+    span: (i64, i64),
+    (persons, ends): (&[u32], &[u32]),
+    raw: &mut Vec<u64>,
+    places: &mut Vec<u32>,
+    to: &mut Batch,
+) -> Result<()> {
+    to.clear(columns.len());
+    block.read_within(rows.clone(), span, raw, places, &mut to.at)?;
+    if places.is_empty() {
+        return Ok(());
+    }
+    let mut taken = 0;
+    for (person, end) in persons.iter().zip(ends) {
+        let end = end - rows.start as u32;
+        let before = taken;
+        while places.get(taken).is_some_and(|place| *place < end) {
+            taken += 1;
+        }
+        if taken > before {
+            to.persons.push(*person);
+            to.ends.push(taken as u32);
+        }
+    }
+    block.pick_events(rows.clone(), places, raw, &mut to.event)?;
+    for (column, codes) in columns.iter().zip(&mut to.columns) {
+        match column {
+            Some(column) => block.pick_codes(*column, rows.clone(), places, raw, codes)?,
+            // The dimension is younger than the block.
+            None => codes.resize(places.len(), 0),
+        }
     }
     Ok(())
 }
@@ -128,7 +183,7 @@ pub(crate) fn persons(
     let mut rest = persons;
     let (mut at, mut key) = (0, 0);
     while !rest.is_empty() {
-        let Scratch { raw, batch, stored, order, spare, places } = scratch;
+        let Scratch { raw, batch, stored, order, spare, places, .. } = scratch;
         places.clear();
         let mut rows = 0;
         while let Some((person, later)) = rest.split_first() {

@@ -20,6 +20,8 @@
 //!   [`BaseRow::currency`] is `None`. [`Money::Native`]: nothing is converted, the answer is grouped by the
 //!   fact's `currency` column and [`BaseRow::currency`] is set; `evaluate` converts at the period's end.
 
+use std::sync::Arc;
+
 use burgeon_core::currency::Currency;
 use burgeon_core::exact::Exact;
 use burgeon_core::time::Grain;
@@ -269,6 +271,31 @@ pub enum Dimension {
         /// Key, e.g. `industry`.
         key: String,
     },
+    /// A key of the JSON in the fact's column `properties`: a property of the event that a row is. An empty text is no value.
+    Property {
+        /// The key behind [`OF_EVENT`], e.g. `event.plan`.
+        name: String,
+    },
+    /// Whether the person of a row (column `person_id`), or where rows have none one of the persons of its customer (column
+    /// `customer_id`), is among some persons. For filters only, with the value `true`; negated, all other rows pass.
+    Among {
+        /// Who they are.
+        who: Arc<Among>,
+    },
+}
+
+/// What names of properties of events begin with.
+pub const OF_EVENT: &str = "event.";
+
+/// Persons that a condition holds for, found before the question is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Among {
+    /// The condition as it was asked for, such as `did:signup`.
+    pub text: String,
+    /// Bits by the person's number.
+    pub persons: Arc<[u64]>,
+    /// Customers of these persons, ascending.
+    pub customers: Arc<[String]>,
 }
 
 /// What is known of a payer at a moment.
@@ -305,6 +332,16 @@ impl Dimension {
             Dimension::Cohort { .. } => "cohort",
             Dimension::Standing { of } => of.as_str(),
             Dimension::Attribute { key } => key,
+            Dimension::Property { name } => name,
+            Dimension::Among { who } => &who.text,
+        }
+    }
+
+    /// The key of a property of events.
+    pub fn property(&self) -> Option<&str> {
+        match self {
+            Dimension::Property { name } => name.strip_prefix(OF_EVENT),
+            _ => None,
         }
     }
 
@@ -312,8 +349,11 @@ impl Dimension {
     pub fn of_entity(&self) -> bool {
         match self {
             Dimension::Fact { of_entity, .. } => *of_entity,
-            Dimension::Standing { .. } => false,
-            Dimension::Cohort { .. } | Dimension::Customer { .. } | Dimension::Attribute { .. } => true,
+            Dimension::Standing { .. } | Dimension::Property { .. } => false,
+            Dimension::Cohort { .. }
+            | Dimension::Customer { .. }
+            | Dimension::Attribute { .. }
+            | Dimension::Among { .. } => true,
         }
     }
 }

@@ -7,9 +7,9 @@ use burgeon_core::settings::Settings;
 use burgeon_core::text::did_you_mean;
 use burgeon_core::time::Grain;
 
-use crate::base::{Dimension, Standing};
+use crate::base::{Dimension, OF_EVENT, Standing};
 use crate::definition::{ConversionFigure, CumulativeAggregate, Kind, Metric, SimpleAggregate, Unit};
-use crate::fact::{CUSTOMER_COLUMNS, FactSchema};
+use crate::fact::{CUSTOMER_COLUMNS, FactSchema, PROPERTIES};
 use crate::formula::{Expr, Operator};
 use crate::page::PageError;
 use crate::sql::Fragment;
@@ -214,6 +214,21 @@ impl Catalog {
             .filter(|d| self.divisible(name, d, &[]))
             .filter_map(|d| resolve(fact, d, Grain::Month, &[]))
             .collect()
+    }
+
+    /// Whether properties of events are dimensions of a metric: every fact under it has them.
+    pub fn has_properties(&self, name: &str) -> bool {
+        let leaves = self.leaves(name);
+        let fact = |m: &&Metric| m.kind.fact().and_then(|f| self.facts.get(f));
+        !leaves.is_empty() && leaves.iter().all(|m| fact(m).is_some_and(|f| f.column(PROPERTIES).is_some()))
+    }
+
+    /// Whether the rows under a metric are of persons or of customers, so that it can be asked among some persons.
+    pub fn has_people(&self, name: &str) -> bool {
+        let people = |f: &FactSchema| ["person_id", "customer_id"].iter().any(|c| f.column(c).is_some());
+        self.leaves(name)
+            .into_iter()
+            .all(|m| m.kind.fact().and_then(|f| self.facts.get(f)).is_some_and(people))
     }
 
     /// Whether every fact under a metric has the dimension. `attributes` are the known keys of customers' attributes.
@@ -562,17 +577,29 @@ pub(crate) fn resolve(
     grain: Grain,
     attributes: &[String],
 ) -> Option<Dimension> {
+    if let Some(key) = name.strip_prefix(OF_EVENT).or_else(|| name.strip_prefix("properties.")) {
+        return property(fact, key);
+    }
+    if let Some(name) = name.strip_prefix("customer.") {
+        // Also where the fact has a column of that name, which may say something else.
+        return of_customer(fact, name, grain, attributes);
+    }
     if fact.dimensions().any(|d| d == name) {
         let of_entity =
             fact.entity.as_deref() == Some(name) || fact.column(name).is_some_and(|c| c.of_entity);
         return Some(Dimension::Fact { column: name.to_owned(), of_entity });
     }
-    let has_customer = fact.column("customer_id").is_some();
-    if name == "cohort" && (has_customer || fact.column("first_paid_at").is_some()) {
+    if name == "cohort" && fact.column("first_paid_at").is_some() {
         return Some(Dimension::Cohort { grain });
     }
-    if !has_customer {
-        return None;
+    of_customer(fact, name, grain, attributes)
+}
+
+/// What a fact knows of the customer of a row.
+fn of_customer(fact: &FactSchema, name: &str, grain: Grain, attributes: &[String]) -> Option<Dimension> {
+    fact.column("customer_id")?;
+    if name == "cohort" {
+        return Some(Dimension::Cohort { grain });
     }
     let of_subscriptions = fact.records.iter().any(|table| table == "subscription_changes");
     if let Some(of) = Standing::ALL.into_iter().find(|of| of.as_str() == name)
@@ -584,6 +611,20 @@ pub(crate) fn resolve(
         return Some(Dimension::Customer { column: name.to_owned() });
     }
     attributes.iter().any(|a| a == name).then(|| Dimension::Attribute { key: name.to_owned() })
+}
+
+/// What `event.path` and `event.plan` say of a fact over events: a column of events is that column, where the fact has it; all
+/// else is a key of the properties.
+fn property(fact: &FactSchema, key: &str) -> Option<Dimension> {
+    fact.column(PROPERTIES)?;
+    let of_events = burgeon_core::records::table("events").and_then(|table| table.column(key));
+    if of_events.is_some() {
+        return fact
+            .dimensions()
+            .any(|d| d == key)
+            .then(|| Dimension::Fact { column: key.to_owned(), of_entity: false });
+    }
+    (!key.is_empty()).then(|| Dimension::Property { name: format!("{OF_EVENT}{key}") })
 }
 
 fn line_of(metric: &Metric, field: &str) -> usize {

@@ -51,14 +51,18 @@ impl FactSchema {
         self.columns.iter().find(|c| c.name == name)
     }
 
-    /// Columns that may be a dimension.
+    /// Columns that may be a dimension. Of [`PROPERTIES`] each key is one, not the whole.
     pub fn dimensions(&self) -> impl Iterator<Item = &str> {
         self.columns
             .iter()
-            .filter(|c| matches!(c.kind, FactColumnKind::Text | FactColumnKind::Bool))
+            .filter(|c| matches!(c.kind, FactColumnKind::Text | FactColumnKind::Bool) && c.name != PROPERTIES)
             .map(|c| c.name.as_str())
     }
 }
+
+/// The column of facts over events that holds what else an event says, as JSON: each key is a dimension
+/// ([`Dimension::Property`](crate::base::Dimension::Property)).
+pub const PROPERTIES: &str = "properties";
 
 /// Columns of the `customers` record that may be a dimension of every fact that has a column `customer_id`.
 pub const CUSTOMER_COLUMNS: [&str; 4] = ["country", "channel", "partner", "name"];

@@ -5,6 +5,7 @@
 //! needs: the periods themselves, those compared with, and those that `opening`, `shift` and `trailing_avg` reach.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use burgeon_core::time::{Grain, Period};
 use jiff::ToSpan;
@@ -18,7 +19,7 @@ use crate::definition::{
     ConversionFigure, CumulativeAggregate, Kind, Metric, ModelTake, SimpleAggregate, Window,
 };
 use crate::formula::Expr;
-use crate::query::{Compare, Context, Query, QueryError};
+use crate::query::{Compare, Context, Query, QueryError, QueryFilter};
 use crate::sql::Fragment;
 
 /// A planned question: give each of [`Plan::bases`] to the engine and the answers, in the same order, to
@@ -429,6 +430,20 @@ impl Planner<'_> {
         Some(if flow { Money::Flow { unit, display } } else { Money::Native { unit, display } })
     }
 
+    /// A condition on persons, who were found before.
+    fn among(&self, metric: &Metric, filter: &QueryFilter) -> Result<Filter, QueryError> {
+        let found = self.context.among.iter().find(|(known, _)| known == filter);
+        let (_, who) = found.ok_or_else(|| QueryError::Value {
+            param: "where",
+            message: format!(
+                "{}: the persons of the condition on {} are not known",
+                metric.name, filter.dimension
+            ),
+        })?;
+        let dimension = Dimension::Among { who: Arc::clone(who) };
+        Ok(Filter { dimension, negated: filter.negated, values: vec!["true".to_owned()] })
+    }
+
     fn request(
         &self,
         metric: &Metric,
@@ -471,6 +486,9 @@ impl Planner<'_> {
             .filters
             .iter()
             .map(|f| {
+                if f.is_of_people() {
+                    return self.among(metric, f);
+                }
                 let dimension = dimension(&f.dimension)?;
                 Ok(Filter { dimension, negated: f.negated, values: f.values.clone() })
             })

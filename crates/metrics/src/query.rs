@@ -7,7 +7,9 @@ use burgeon_core::text::did_you_mean;
 use burgeon_core::time::{Grain, Period, Zone};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use std::sync::Arc;
 
+use crate::base::Among;
 use crate::catalog::{Catalog, UnknownMetric};
 
 /// What a query is asked in.
@@ -23,6 +25,9 @@ pub struct Context {
     pub settings: Settings,
     /// Known keys of the customers' attributes, which are dimensions too.
     pub attributes: Vec<String>,
+    /// The persons that conditions of the query are about ([`QueryFilter::is_of_people`]), found before it is planned: those of
+    /// the condition as if it were not negated.
+    pub among: Vec<(QueryFilter, Arc<Among>)>,
 }
 
 /// A question, checked against the catalog.
@@ -278,7 +283,18 @@ impl Query {
     pub fn check(&self, catalog: &Catalog, context: &Context) -> Result<(), QueryError> {
         for metric in &self.metrics {
             catalog.get(metric)?;
-            for dimension in self.by.iter().chain(self.filters.iter().map(|f| &f.dimension)) {
+            if let Some(filter) = self.filters.iter().find(|f| f.is_of_people())
+                && !catalog.has_people(metric)
+            {
+                let message = format!(
+                    "{metric} belongs to no person and no customer, so it cannot be asked among those of {}; leave the \
+                     condition out",
+                    filter.dimension
+                );
+                return Err(wrong("where", message));
+            }
+            let filters = self.filters.iter().filter(|f| !f.is_of_people());
+            for dimension in self.by.iter().chain(filters.map(|f| &f.dimension)) {
                 if !catalog.divisible(metric, dimension, &context.attributes) {
                     let known = catalog.dimensions(metric);
                     let mut all: Vec<&str> = known.iter().map(|d| d.name()).collect();
@@ -289,7 +305,10 @@ impl Query {
                             .map(String::as_str)
                             .filter(|a| catalog.divisible(metric, a, &context.attributes)),
                     );
-                    let available = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+                    let mut available = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+                    if catalog.has_properties(metric) {
+                        available.push_str(", and event.NAME for any property of the event");
+                    }
                     return Err(QueryError::Dimension {
                         metric: metric.clone(),
                         dimension: dimension.clone(),
@@ -304,6 +323,12 @@ impl Query {
 }
 
 impl QueryFilter {
+    /// Whether the condition is on persons rather than on rows: what they did (`did:signup`) or a trait of theirs
+    /// (`person.role:admin`).
+    pub fn is_of_people(&self) -> bool {
+        self.dimension == "did" || self.dimension.starts_with("person.")
+    }
+
     /// Reads `plan=Pro,Team`, `country!=US` or, as in addresses, `plan:Pro,Team`, `country!:US`. A comma within a
     /// value is written `\,`; no value (`plan=`) stands for a missing one.
     ///

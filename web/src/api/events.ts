@@ -22,6 +22,8 @@ export interface EventRow {
   event: string;
   at: string;
   person_id: string;
+  /** Name of the person, where it is known. */
+  person_name?: string | null;
   customer_id: string | null;
   channel: string | null;
   path: string | null;

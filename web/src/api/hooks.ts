@@ -17,6 +17,19 @@ export const useWorkspace = () =>
 export const useMetrics = () =>
   useQuery({ queryKey: ['catalog'], queryFn: ({ signal }) => get<{ metrics: Metric[] }>('/metrics', {}, signal).then((r) => r.metrics.map((m) => ({ ...m, unit: unitOf(m.name, m.unit) }))), staleTime: slow });
 
+/**
+ * Names of the properties that events were seen with, those of frequent events first; each is a dimension `event.NAME` of figures
+ * over events. The same question as that of the pages over events.
+ */
+export const useProperties = (enabled: boolean) =>
+  useQuery({
+    queryKey: ['events', '/events/names', {}],
+    queryFn: ({ signal }) => get<{ names: { kind?: string; properties: string[] }[] }>('/events/names', {}, signal),
+    select: (r) => [...new Set(r.names.filter((n) => n.kind !== 'fact').flatMap((n) => n.properties))].filter((p) => /^[\w.$-]+$/.test(p)),
+    staleTime: 60_000,
+    enabled,
+  });
+
 export const useMetricDetail = (name: string | undefined) =>
   useQuery({
     queryKey: ['catalog', name],

@@ -151,7 +151,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest events by arrival; those of a person or a customer by time. With the cursor of an answer, the ones before. */
+        /** The newest events by their own time, whenever they arrived: of all, of one name, of a person or of a customer. With the cursor of an answer, the ones before. */
         get: operations["handler"];
         put?: never;
         post?: never;
@@ -1084,6 +1084,8 @@ export interface components {
             path?: string | null;
             /** @description Main identifier of the person. */
             person_id: string;
+            /** @description Their name, else their mail address, where events of several people are told. */
+            person_name?: string | null;
             /** @description All other properties. */
             properties: Record<string, never>;
             /** @description When it arrived, RFC 3339. */
@@ -1471,6 +1473,8 @@ export interface components {
             label: components["schemas"]["BTreeMap"];
             /** @description Name in queries. */
             name: string;
+            /** @description Whether any property of the events is a dimension too, as `event.NAME`; `/events/names` lists those that were seen. */
+            properties: boolean;
             /** @description The first sentence of the definition. */
             summary: string;
             /** @description simple, cumulative, cohort, ratio, formula, model, revaluation. */
@@ -1805,7 +1809,7 @@ export interface components {
         RecentEvents: {
             /** @description Asked for as `after`, it gives the ones before; none at the end. */
             cursor?: string | null;
-            /** @description Newest arrival first. */
+            /** @description Newest first, by the time of the event. */
             events: components["schemas"]["EventSeen"][];
         };
         /** @description A record and the row that it came from. */

@@ -48,6 +48,8 @@ export interface Metric {
   dimensions: Dimension[];
   bands: Band[];
   additive: boolean;
+  /** Whether properties of events are dimensions too, as `event.NAME`. */
+  properties?: boolean;
   default_by?: string[];
 }
 

@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Drawer, Menu, MultiSelect, Popover, SegmentedControl, Select, TextInput, Tooltip } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { lazy, Suspense, useState, useSyncExternalStore } from 'react';
-import { useFigures, useMetrics, useSegments, useWorkspace } from '../api/hooks';
+import { useFigures, useMetrics, useProperties, useSegments, useWorkspace } from '../api/hooks';
 import { liveStore } from '../api/live';
 import type { Dimension, Metric } from '../api/types';
 import { useI18n } from '../i18n/context';
@@ -11,7 +11,7 @@ import { useIsNarrow } from '../state/useIsNarrow';
 import { isIdentity } from '../state/splits';
 import { useSegmentName } from '../state/useBeside';
 import { useView } from '../state/useView';
-import { COMPARISONS, DID, GRAINS, RANGES, readFilter, writeFilter, type Range } from '../state/view';
+import { COMPARISONS, DID, GRAINS, OF_EVENT, RANGES, readFilter, writeFilter, type Range } from '../state/view';
 import { Icon } from './Icon';
 
 const DidValues = lazy(() => withEvents(import('./DidValues')).then((m) => ({ default: m.DidValues })));
@@ -98,12 +98,14 @@ function AddFilter() {
   const [list, setList] = useState(false);
   // The values that exist, from the newest period of a figure that has them.
   const catalog = useMetrics().data ?? [];
-  const has = (m: Metric | undefined): boolean => m?.dimensions.some((d) => d.name === dimension) ?? false;
+  const has = (m: Metric | undefined): boolean => (dimension?.startsWith(OF_EVENT) ? m?.properties : m?.dimensions.some((d) => d.name === dimension)) ?? false;
   const source = ['customers', 'visitors', 'events'].map((name) => catalog.find((m) => m.name === name)).find(has) ?? catalog.find(has);
   const known = useFigures({ metrics: [source?.name ?? 'customers'], params: { grain: 'year', from: view.today.slice(0, 4), to: view.today.slice(0, 4), by: dimension }, enabled: open && Boolean(dimension) && dimension !== DID && Boolean(source) });
   const options = [...new Set([...(known.data?.series ?? []).map((s) => s.dimensions[dimension ?? ''] ?? '').filter(Boolean), ...values, ...(typed.trim() ? [typed.trim()] : [])])];
   const some = (useWorkspace().data?.tables['events'] ?? 0) > 0;
   const named = dimensions.map((d) => ({ value: d.name, label: dimName(d.name, d.label) })).sort((a, b) => a.label.localeCompare(b.label));
+  const properties = (useProperties(open && some).data ?? []).map((p) => ({ value: OF_EVENT + p, label: p }));
+  const groups = [{ group: t('filter.behaviour'), items: [{ value: DID, label: t('filter.did.choice') }] }, { group: t('filter.attributes'), items: named }, ...(properties.length ? [{ group: t('filter.properties'), items: properties }] : [])];
   const apply = () => {
     if (!dimension || !values.length) return;
     view.set({ where: [...view.where, writeFilter({ dim: dimension, not: not === 'not', values })] });
@@ -118,7 +120,7 @@ function AddFilter() {
       </Popover.Target>
       <Popover.Dropdown>
         <div className="stack" style={{ width: 260 }}>
-          <Select size="xs" label={t('filter.dimension')} searchable data={some ? [{ group: t('filter.behaviour'), items: [{ value: DID, label: t('filter.did.choice') }] }, { group: t('filter.attributes'), items: named }] : named} value={dimension} onChange={(v) => { setDimension(v); setValues([]); }} comboboxProps={{ withinPortal: false }} />
+          <Select size="xs" label={t('filter.dimension')} searchable data={some ? groups : named} value={dimension} onChange={(v) => { setDimension(v); setValues([]); }} comboboxProps={{ withinPortal: false }} />
           <SegmentedControl size="xs" data={dimension === DID ? [{ value: 'is', label: t('filter.did') }, { value: 'not', label: t('filter.didNot') }] : [{ value: 'is', label: t('filter.is') }, { value: 'not', label: t('filter.not') }]} value={not} onChange={setNot} aria-label={t('filter.how')} />
           {dimension === DID ? <Suspense fallback={null}><DidValues values={values} onChange={setValues} /></Suspense> : <MultiSelect size="xs" dropdownOpened={list} onDropdownOpen={() => setList(true)} onDropdownClose={() => setList(false)} onOptionSubmit={() => setList(false)} label={t('filter.values')} searchable disabled={!dimension} data={options.map((v) => ({ value: v, label: dim(dimension ?? '', v) }))} value={values} onChange={setValues} searchValue={typed} onSearchChange={setTyped} nothingFoundMessage={t('filter.noValues')} comboboxProps={{ withinPortal: false }} maxDropdownHeight={180} />}
           <Button size="xs" onClick={apply} disabled={!values.length}>{t('filter.apply')}</Button>

@@ -10,7 +10,7 @@ export function DidValues({ values, onChange }: { values: string[]; onChange: (v
   // It closes after each choice, so that it does not cover the button beneath.
   const [list, setList] = useState(false);
   const names = useNames().data ?? [];
-  // A comma parts the values of a filter, and steps of the ledger are not asked of persons.
-  const choices = useEventChoices(names.filter((n) => n.kind !== 'fact' && !n.event.includes(',')), false);
+  // A comma parts the values of a filter.
+  const choices = useEventChoices(names.filter((n) => !n.event.includes(',')), false);
   return <MultiSelect size="xs" dropdownOpened={list} onDropdownOpen={() => setList(true)} onDropdownClose={() => setList(false)} onOptionSubmit={() => setList(false)} label={t('step.events')} searchable data={choices} value={values} onChange={onChange} nothingFoundMessage={t('step.noEvent')} comboboxProps={{ withinPortal: false }} maxDropdownHeight={180} />;
 }

@@ -42,7 +42,7 @@ export function EventLine({ event, seconds = true, who = true, fresh = false, pe
         <strong>{eventName(event.event)}</strong>
         <span className="muted small">{about.join(' · ')}</span>
       </button>
-      {who ? <span className="event-who"><Link to="/persons/$id" params={{ id: event.person_id }} search={carry as never}>{person || name({ person_id: event.person_id })}</Link></span> : null}
+      {who ? <span className="event-who"><Link to="/persons/$id" params={{ id: event.person_id }} search={carry as never}>{person || name({ person_id: event.person_id, name: event.person_name })}</Link></span> : null}
       {event.customer_id && who ? <Link className="event-customer" to="/customers/$id" params={{ id: event.customer_id }} search={carry as never} aria-label={t('event.customer', { id: event.customer_id })} title={event.customer_id}><Icon name="customers" size={14} /></Link> : <span />}
       {open ? <div className="event-more"><Properties of={event.properties} /></div> : null}
     </li>

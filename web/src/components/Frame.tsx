@@ -13,7 +13,6 @@ import { GROUPS, PLACES } from '../state/places';
 import { toggleScheme, useScheme } from '../state/scheme';
 import { useIsNarrow } from '../state/useIsNarrow';
 import { useView } from '../state/useView';
-import { DID, readFilter } from '../state/view';
 import { Bar } from './Bar';
 import { Icon } from './Icon';
 import { Keys } from './Keys';
@@ -81,9 +80,6 @@ function TokenPrompt() {
 /** Pages that have no range: the bar shows only where it acts. */
 const ANALYTIC = /^\/($|revenue|retention|metrics|traffic|product|funnels|user-retention|paths|events)/;
 
-/** Pages whose every figure is a question over events, and follows what people did. */
-const ASKING = /^\/(funnels|user-retention|paths)/;
-
 export function Frame() {
   const { t, lang, setLang } = useI18n();
   const scheme = useScheme();
@@ -103,7 +99,6 @@ export function Frame() {
   }, [path, t, workspace?.name]);
 
   const bar = ANALYTIC.test(path) && !(path === '/events' && /\b(keys|meanings)\b/.test(search.view ?? ''));
-  const partly = !ASKING.test(path) && [...(search.where ?? []), ...(search.versus ?? [])].some((w) => readFilter(w)?.dim === DID);
 
   const tools = (
     <>
@@ -161,7 +156,7 @@ export function Frame() {
       <div className="body">
         {bar ? <Bar /> : null}
         {/* "Today" and the time zone are the workspace's: before they are known, nothing can be asked rightly. */}
-        <main id="main" tabIndex={-1}>{partly && bar ? <p className="notice info partly" role="status"><Icon name="warn" />{t('filter.did.partly')}</p> : null}{workspace || asked.error ? <Outlet /> : <div className="page"><Waiting height={480} /></div>}</main>
+        <main id="main" tabIndex={-1}>{workspace || asked.error ? <Outlet /> : <div className="page"><Waiting height={480} /></div>}</main>
       </div>
       <Suspense fallback={null}>
         {search.open ? <Panel /> : null}

@@ -34,7 +34,7 @@ interface Props {
 
 export function useOrigin(): (result: QueryResult | undefined) => string {
   const { t, moment } = useI18n();
-  const { figureWhere: where } = useView();
+  const { where } = useView();
   return (result) => (result ? [t('origin.asOf', { at: moment(result.as_of) }), result.timezone, result.currency, ...where].join(' · ') : '');
 }
 
@@ -48,7 +48,7 @@ export function MetricChart({ metrics, title, name, note, controls, by, kind = '
   const releases = useReleases().data;
   const open = useOpenPanel();
   const origin = useOrigin();
-  const params = { ...view.params, ...(grain ? { grain } : {}), ...(where ? { where: [...view.figureWhere, ...where] } : {}), by, compare: compare && !by ? view.compareParam : undefined };
+  const params = { ...view.params, ...(grain ? { grain } : {}), ...(where ? { where: [...view.where, ...where] } : {}), by, compare: compare && !by ? view.compareParam : undefined };
   const query = useFiguresBeside({ metrics, params });
   const segment = useSegmentName(view.versus);
 

@@ -30,7 +30,7 @@ export function Panel() {
   const name = about ? text(about.label) : metric;
   const at = search.period ?? fallback;
   const only = search.only ?? [];
-  const params = { period: at, against: search.against, where: [...view.figureWhere, ...only], currency: search.currency };
+  const params = { period: at, against: search.against, where: [...view.where, ...only], currency: search.currency };
   const close = () => set({ open: undefined, period: undefined, against: undefined, tab: undefined, only: undefined, split: undefined });
   const tab: Tab = search.tab ?? 'why';
   const persons = PERSONAL.has(about?.area ?? '');

@@ -8,6 +8,7 @@ import type { Cell, Rows } from '../api/types';
 import { useI18n } from '../i18n/context';
 import { useView } from '../state/useView';
 import { Icon } from './Icon';
+import { pairs } from '../state/properties';
 import { Empty, Loaded } from './states';
 
 const PAGE = 25;
@@ -25,6 +26,7 @@ export function useCell(): (type: string, column: string, cell: Cell, currency: 
     if (kind === 'money' && typeof cell === 'number') return money(cell, currency);
     if (column !== 'seconds' && typeof cell === 'number') return column.endsWith('_id') || column.endsWith('_key') ? String(cell) : value(cell, 'number');
     if (column === 'seconds' && typeof cell === 'number') return value(cell, 'seconds');
+    if (column === 'properties') return pairs(String(cell));
     if (WORDS.has(column)) return dim(column, String(cell));
     return String(cell);
   };

@@ -47,7 +47,7 @@ export function Tops({ title, dims, metric: usual, extra = [], name, note, where
   const [all, setAll] = useState(false);
   const further = extra.filter((m) => m !== metric).filter((m) => catalog?.some((k) => k.name === m && k.dimensions.some((x) => x.name === chosen?.dim)));
   const metrics = [metric, ...further];
-  const params = { ...view.params, where: [...view.figureWhere, ...where], grain: 'range', by: chosen?.dim, top: 100, compare: view.compareParam };
+  const params = { ...view.params, where: [...view.where, ...where], grain: 'range', by: chosen?.dim, top: 100, compare: view.compareParam };
   const query = useFiguresBeside({ metrics, params, enabled: Boolean(chosen) });
   const label = useCallback((v: string | null) => (name ? name(chosen?.dim ?? '', v) : dimText(chosen?.dim ?? '', v)), [name, chosen?.dim, dimText]);
   const unit = about?.unit ?? 'count';

@@ -49,7 +49,7 @@ export function I18nProvider({ lang, setLang, messages, currency, zone, children
       moment: (instant, seconds) => formatMoment(lang, instant, zone, seconds),
       time: (instant) => formatTime(lang, instant, zone),
       ago: (instant, now) => formatAgo(lang, instant, now),
-      dimName: (name, label) => (`dimension.${name}` in messages ? t(`dimension.${name}` as Key) : label ? (typeof label === 'string' ? label : (label[lang] ?? label.en)) : eventLabel(name)),
+      dimName: (name, label) => (`dimension.${name}` in messages ? t(`dimension.${name}` as Key)  : name.startsWith('event.') && !label ? name.slice(6) : label ? (typeof label === 'string' ? label : (label[lang] ?? label.en)) : eventLabel(name)),
       dim: (dimension, v) => formatDimension(lang, t, dimension, v),
       list: (items) => new Intl.ListFormat(LOCALE[lang], { type: 'conjunction' }).format(items),
     }),

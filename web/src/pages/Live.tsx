@@ -2,10 +2,9 @@
 import { Button, Select } from '@mantine/core';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useLive, useNames, type EventRow } from '../api/events';
-import { useWorkspace } from '../api/hooks';
 import { ChartFrame, useColours, useWords } from '../charts/ChartFrame';
 import { columns } from '../charts/registry';
-import { byTime, EventLine } from '../components/EventLine';
+import { EventLine } from '../components/EventLine';
 import { Icon } from '../components/Icon';
 import { NoEvents, useNoEvents } from '../components/NoEvents';
 import { PeoplePanel } from '../components/People';
@@ -18,8 +17,6 @@ import { useEventName } from '../state/useEventWords';
 import { useView } from '../state/useView';
 
 const MOST = 100;
-/** What happened longer ago is history, though it may have arrived only now with a file. */
-const LATELY_MS = 24 * 3600_000;
 
 function Stream({ events, paused, setPaused }: { events: EventRow[]; paused: boolean; setPaused: (paused: boolean) => void }) {
   const { t } = useI18n();
@@ -68,8 +65,6 @@ export function Live() {
   const live = useLive(!paused);
   const empty = useNoEvents();
   const { pick, open, close } = usePick();
-  const at = Date.parse(useWorkspace().data?.now ?? '');
-  const lately = useMemo(() => (list: EventRow[]) => list.filter((e) => !(at - Date.parse(e.at) > LATELY_MS)).sort(byTime), [at]);
   const kept = useRef(live.data);
   if (live.data) kept.current = live.data;
   const data = live.data ?? kept.current;
@@ -97,7 +92,7 @@ export function Live() {
               <ChartFrame title={t('live.minutes')} name={t('live.minutes')} note={t('live.minutes.note')} option={option} height={184} table={{ head: [t('live.minute'), t('live.persons'), t('live.events')], rows: [...now.minutes].reverse().map((m) => ({ key: m.at, head: time(m.at), cells: [value(m.persons, 'count'), value(m.events, 'count')] })) }} sheet={() => ({ name: t('live.minutes'), head: ['minute', 'persons', 'events'], rows: now.minutes.map((m) => [m.at, m.persons, m.events]) })} />
             </div>
             <div className="grid two-one">
-              <Stream events={lately(now.events)} paused={paused} setPaused={setPaused} />
+              <Stream events={now.events} paused={paused} setPaused={setPaused} />
               <section className="panel" aria-label={t('live.pages')}>
                 <header className="panel-head"><div className="panel-title"><h2>{t('live.pages')}</h2><p className="muted">{t('live.pages.note')}</p></div></header>
                 {now.pages.length ? (

@@ -57,7 +57,7 @@ export function MetricPage() {
   const at = view.search.view ?? fallback;
   if (catalog && !metric) return <div className="page"><Empty title={t('metric.unknown', { name })}>{t('metric.unknown.why')}</Empty></div>;
   const label = text(metric?.label) || name;
-  const params = { period: at, where: view.figureWhere, currency: view.search.currency };
+  const params = { period: at, where: view.where, currency: view.search.currency };
   const periods: string[] = [];
   for (let d = startOf(view.span.to, view.span.grain); d >= view.span.from && periods.length < 60; d = step(d, view.span.grain, -1)) periods.push(labelOf(d, view.span.grain));
   if (!periods.includes(at)) periods.unshift(at);
@@ -90,7 +90,7 @@ export function MetricPage() {
       </div>
       <section className="panel" aria-label={t('panel.rows')}>
         <header className="panel-head"><div className="panel-title"><h2>{t('panel.rows')}</h2><p className="muted">{period(at)}</p></div></header>
-        <RowsTable key={name + at} metric={name} params={{ period: at, where: view.figureWhere }} />
+        <RowsTable key={name + at} metric={name} params={{ period: at, where: view.where }} />
       </section>
     </div>
   );

@@ -3,7 +3,7 @@ import type { EventName, Meaning, PersonEvent, PersonItem } from '../api/events'
 import { feed, type Fed } from './feed';
 import { defaultRetention, defaultSteps } from './funnel';
 import { groupPick, readPick, writePick } from './people';
-import { propertyValues } from './properties';
+import { pairs, propertyValues } from './properties';
 import { sittings } from './timeline';
 import { readToken, writeToken } from './token';
 import { SNIPPETS } from './snippets';
@@ -68,6 +68,10 @@ describe('a timeline', () => {
 });
 
 describe('properties', () => {
+  it('stand in one line', () => {
+    expect(pairs('{"plan":"pro","seats":3,"tags":["a"]}')).toBe('plan: pro, seats: 3, tags: ["a"]');
+    expect(pairs('no object')).toBe('no object');
+  });
   it('are told by their commonest values', () => {
     const found = propertyValues([{ properties: { plan: 'pro', n: 1 } }, { properties: { plan: 'pro', n: 2 } }, { properties: { plan: 'team', x: null, o: { a: 1 } } }, { properties: null }], 1);
     expect(found).toEqual([

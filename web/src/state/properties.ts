@@ -1,3 +1,13 @@
+/** Properties in one line, from their JSON. */
+export function pairs(json: string): string {
+  try {
+    const shown = (v: unknown) => (typeof v === 'object' ? JSON.stringify(v) : String(v));
+    return Object.entries(JSON.parse(json) as Record<string, unknown>).map(([k, v]) => `${k}: ${shown(v)}`).join(', ');
+  } catch {
+    return json;
+  }
+}
+
 /** What the properties of some events hold: the commonest values and how many there are. Pure. */
 export interface PropertyValues {
   property: string;

@@ -5,7 +5,7 @@ import type { Params } from '../api/client';
 import type { QueryResult } from '../api/types';
 import { useI18n } from '../i18n/context';
 import { useView } from './useView';
-import { earlier, readFilter, withoutDid } from './view';
+import { earlier, readFilter } from './view';
 
 /** The name of the saved segment with just these filters, else the filters themselves. */
 export function useSegmentName(where: string[]): string {
@@ -51,7 +51,7 @@ export function beside(own: QueryResult, other: QueryResult): QueryResult {
 export function useOther(args: QueryArgs): QueryResult | undefined {
   const view = useView();
   const asked = view.compare === 'segment' && (args.enabled ?? true);
-  const query = useFigures({ metrics: args.metrics, params: { ...args.params, where: withoutDid(view.versus), compare: undefined }, enabled: asked });
+  const query = useFigures({ metrics: args.metrics, params: { ...args.params, where: view.versus, compare: undefined }, enabled: asked });
   return asked ? query.data : undefined;
 }
 

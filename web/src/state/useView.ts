@@ -4,7 +4,7 @@ import { useCallback, useMemo } from 'react';
 import { useWorkspace } from '../api/hooks';
 import type { Params } from '../api/client';
 import { dayIn, type Day } from './dates';
-import { carried, shifted, withoutDid, spanOf, type Comparison, type Search, type Span } from './view';
+import { carried, shifted, spanOf, type Comparison, type Search, type Span } from './view';
 
 export interface View {
   search: Search;
@@ -18,8 +18,6 @@ export interface View {
   versus: string[];
   currency: string;
   where: string[];
-  /** Those of `where` that figures of metrics can be filtered by. */
-  figureWhere: string[];
   /** Parameters of `/query` for this view. */
   params: Params;
   set: (patch: Partial<Search>, options?: { replace?: boolean }) => void;
@@ -60,10 +58,9 @@ export function useView(): View {
     const compare: Comparison = versus.length ? 'segment' : (search.compare ?? 'previous');
     const currency = search.currency ?? workspace?.currency ?? 'USD';
     const where = search.where ?? [];
-    const figureWhere = withoutDid(where);
-    const params: Params = { grain: span.grain, from: span.from, to: span.to, where: figureWhere, currency: search.currency };
+    const params: Params = { grain: span.grain, from: span.from, to: span.to, where, currency: search.currency };
     return {
-      search, span, today, weekStart, compare, compareParam: compare === 'previous' || compare === 'year_ago' ? compare : undefined, versus, currency, where, figureWhere, params, set, carry: carried(search),
+      search, span, today, weekStart, compare, compareParam: compare === 'previous' || compare === 'year_ago' ? compare : undefined, versus, currency, where, params, set, carry: carried(search),
       shift: (direction: -1 | 1) => {
         const next = shifted(span, direction, today);
         if (next) set({ ...next, grain: span.grain });

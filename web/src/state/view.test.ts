@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { grainOf, labelOf, periodsBetween, startOf, startOfLabel } from './dates';
 import { toggled } from './filters';
-import { carried, earlier, parseAddress, readFilter, readSearch, shifted, spanOf, withoutDid, writeAddress, writeFilter } from './view';
+import { carried, earlier, parseAddress, readFilter, readSearch, shifted, spanOf, writeAddress, writeFilter } from './view';
 
 describe('addresses', () => {
   it('are read and written without loss', () => {
@@ -21,11 +21,11 @@ describe('addresses', () => {
     expect(readSearch({ step: 'one', within: '7y', mode: 'loose', kind: 'x', count: 'bounded', length: '99' })).toEqual({ step: ['one'] });
     expect(readSearch({ step: Array.from({ length: 80 }, () => 'x') }).step).toHaveLength(64);
   });
-  it('hold what people did, which figures of metrics leave out', () => {
-    const text = '?where=plan:Pro&where=did:signup,note_created&where=did!:churned';
+  it('hold what people did and properties of events', () => {
+    const text = '?where=plan:Pro&where=did:signup,note_created&where=did!:churned&where=event.lib-version:2';
     const { where } = readSearch(parseAddress(text));
     expect(writeAddress({ where })).toBe(text);
-    expect(withoutDid(where!)).toEqual(['plan:Pro']);
+    expect(readFilter(where![3]!)).toEqual({ dim: 'event.lib-version', not: false, values: ['2'] });
   });
   it('leave what was open behind when the page changes', () => {
     expect(carried({ range: '30d', open: 'mrr', period: '2026-01' })).toEqual({ range: '30d' });

@@ -60,7 +60,7 @@ export interface Search {
 const oneOf = <T extends string>(value: unknown, list: readonly T[]): T | undefined => list.find((item) => item === value);
 const word = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 const words = (value: unknown): string[] | undefined => {
-  const list = (Array.isArray(value) ? value : [value]).filter((v): v is string => typeof v === 'string' && /^[\w.]+!?:./.test(v));
+  const list = (Array.isArray(value) ? value : [value]).filter((v): v is string => typeof v === 'string' && /^[\w.$-]+!?:./.test(v));
   return list.length ? list : undefined;
 };
 /** Texts of steps, as they are written: `signup` or `page_view[path=/pricing]`. */
@@ -241,13 +241,12 @@ export interface Filter {
 }
 
 export function readFilter(text: string): Filter | null {
-  const match = /^([\w.]+)(!?):(.+)$/.exec(text);
+  const match = /^([\w.$-]+)(!?):(.+)$/.exec(text);
   return match ? { dim: match[1]!, not: match[2] === '!', values: match[3]!.split(',').filter(Boolean) } : null;
 }
 
-/** The dimension of what a person did; its values are events. */
+/** The dimension of what a person did; its values are events and steps of the ledger. */
 export const DID = 'did';
-/** The filters that figures of metrics know; what people did is known to questions over events only. */
-export const withoutDid = (where: readonly string[]): string[] => where.filter((w) => readFilter(w)?.dim !== DID);
-
+/** What names of properties of events begin with. */
+export const OF_EVENT = 'event.';
 export const writeFilter = (f: Filter): string => `${f.dim}${f.not ? '!' : ''}:${f.values.join(',')}`;

@@ -26,7 +26,7 @@ pub struct Query {
     /// One moment in place of --from and --to: the end of this date or period
     #[arg(long, value_name = "DATE")]
     at: Option<String>,
-    /// Dimensions to break down by, separated by commas
+    /// Dimensions to break down by, separated by commas; event.NAME is a property of events
     #[arg(long, value_name = "DIM,…")]
     by: Option<String>,
     /// Earlier periods beside: previous or year_ago

@@ -11,7 +11,7 @@
 //! | how far do persons get in a series of steps, and how fast | [`funnel`] |
 //! | who comes back | [`retention`], [`lifecycle`], [`stickiness`] |
 //! | what do they do next | [`paths`] |
-//! | visits | [`sessions`] |
+//! | visits | [`sessions`], [`visits`] |
 //! | rows and persons for each value of something | [`usage`] |
 //!
 //! Beside the kernels stand the words in which questions are put ([`step`], [`meaning`], [`calendar`]) and the rules
@@ -36,6 +36,7 @@ pub mod sessions;
 pub mod step;
 pub mod stickiness;
 pub mod usage;
+pub mod visits;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -255,6 +256,12 @@ mod tests {
                 add(&funnel::Funnel { order, times, groups: 4, ..funnel::Funnel::new(steps, gap) }, &rows);
             }
             add(&sessions::Sessions { gap_us: gap, groups: 4, ..sessions::Sessions::new(calendar.clone()) }, &rows);
+            for which in [visits::Which::All, visits::Which::Returning(true)] {
+                let calendar = calendar.clone();
+                let (among, conversion) = (None, Some((gap, gap)));
+                let visits = visits::Visits { calendar, gap_us: gap, cut_off: 9, which, among, conversion, groups: 4 };
+                add(&visits, &rows);
+            }
             add(&usage::Usage { calendar, groups: 4 }, &rows);
         }
     }

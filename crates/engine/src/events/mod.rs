@@ -16,6 +16,7 @@
 //! | `table` | the SQL table `events` |
 //! | `ask` | questions to the hot columns; making properties hot |
 //! | `person` | one person, their history; what arrived last |
+//! | `latest` | what happened last |
 //! | `check` | what is wrong, in words |
 //!
 //! # How it hangs together
@@ -42,6 +43,7 @@ mod bulk;
 pub(crate) mod check;
 mod delete;
 pub(crate) mod identity;
+mod latest;
 mod maintain;
 mod merge;
 pub(crate) mod open;

@@ -134,7 +134,7 @@ impl EventStore {
     }
 
     /// The customers that have persons, and for each person (by number) the place of theirs among them, + 1; 0 for none.
-    pub(crate) async fn customers_of_persons(&self) -> Result<(Vec<String>, Vec<u32>)> {
+    pub async fn customers_of_persons(&self) -> Result<(Vec<String>, Vec<u32>)> {
         let shared = Arc::clone(self.shared());
         blocking(move || {
             let people = people(&shared)?;

@@ -10,7 +10,8 @@
 //! | `entity_ids` | columns of which equal values belong to one entity and stand together in its order |
 //! | `of_entity` | columns with the same value in all rows of an entity, comma-separated |
 //! | `key` | the column with the `_key` of the record behind a row |
-//! | `meaning` | the rows are the events of this meaning of the workspace, each once, with columns under the names that `events` gives them |
+//! | `meaning` | the rows are the events of this meaning of the workspace (`*`: all events), each once, with columns under the names that `events` gives them |
+//! | `fold` | `visits_fold`: the rows are those of this function, each once, with columns under its names |
 //! | `record` | the record table of that key, when `records` names several |
 //! | `column NAME` | what a column means |
 //!
@@ -23,6 +24,8 @@ use datafusion::prelude::SessionContext;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
+use crate::functions::visits_fold;
+use burgeon_core::behaviour::step::ANY_EVENT;
 use macros::Macros;
 
 /// A fact file that cannot be used.
@@ -69,8 +72,10 @@ pub struct FactFile {
     pub of_entity: Vec<String>,
     /// The column with the key of the record behind a row, and that record's table.
     pub key: Option<(String, String)>,
-    /// The meaning of events that the rows have.
+    /// The meaning of events that the rows have; `*` for all events.
     pub meaning: Option<String>,
+    /// The function whose rows these are.
+    pub fold: Option<String>,
     /// Meanings of columns.
     pub column_docs: Vec<(String, String)>,
     /// The file's text.
@@ -115,6 +120,7 @@ impl FactFile {
             of_entity: vec![],
             key: None,
             meaning: None,
+            fold: None,
             column_docs: vec![],
             sql: text.to_owned(),
         };
@@ -141,13 +147,18 @@ impl FactFile {
                 Some(("key", value)) => key = Some(value.to_owned()),
                 Some(("record", value)) => record = Some(value.to_owned()),
                 Some(("meaning", value)) => fact.meaning = Some(value.to_owned()),
+                Some(("fold", value)) if value == visits_fold::NAME => fact.fold = Some(value.to_owned()),
+                Some(("fold", value)) => {
+                    let mend = format!("write {} or leave the line out", visits_fold::NAME);
+                    return Err(wrong(number, format!("there is no fold \"{value}\""), &mend));
+                }
                 Some(("entity_ids", value)) => fact.entity_ids = list(value),
                 Some((k, value)) if k.strip_prefix("column ").is_some() => {
                     let column = k.trim_start_matches("column ").trim().to_owned();
                     fact.column_docs.push((column, value.to_owned()));
                 }
                 Some((k, _)) if !k.is_empty() && k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') => {
-                    let mend = "headers are entity, time, records, entity_ids, of_entity, key, record, meaning and column NAME";
+                    let mend = "headers are entity, time, records, entity_ids, of_entity, key, record, meaning, fold and column NAME";
                     return Err(wrong(number, format!("unknown header \"{k}\""), mend));
                 }
                 _ => {
@@ -218,6 +229,7 @@ async fn view(context: &SessionContext, file: &FactFile, macros: &Macros) -> Res
     let sql = |error| FactError::Sql { file: file.name.clone(), error: Box::new(error) };
     let text = macros.expand_text(&file.sql).map_err(|text| sql(DataFusionError::Plan(text)))?;
     if let Some(meaning) = &file.meaning
+        && meaning != ANY_EVENT
         && macros.meanings.get(meaning).is_none()
     {
         return Err(FactError::Header {
@@ -288,7 +300,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "definitions/facts/cash.sql:2: unknown header \"tine\"; headers are entity, time, records, entity_ids, \
-             of_entity, key, record, meaning and column NAME"
+             of_entity, key, record, meaning, fold and column NAME"
         );
         let error = FactFile::parse("cash", "-- time: at\n-- records: paymints\nSELECT 1").unwrap_err();
         assert!(error.to_string().contains("unknown record table \"paymints\""), "{error}");

@@ -13,8 +13,9 @@
 //! | [`term_ends(anchor, interval, interval_count, after, until)`](term_ends) | when paid terms end |
 //! | [`monthly_parts(amount, interval, interval_count)`](term_ends) | a price by the month, in parts |
 //!
-//! For the planner: [`standing`]. Aggregates for the planner: [`span_sums`], [`span_distinct`], [`positive_entities`], [`cohort_takes`].
+//! For the planner: [`standing`], [`among`]. Aggregates for the planner: [`span_sums`], [`span_distinct`], [`positive_entities`], [`cohort_takes`].
 
+pub mod among;
 pub mod cohort_takes;
 pub mod convert;
 pub mod cut_off;

@@ -24,9 +24,14 @@ use crate::lake::maintain::blocking;
 /// The function's name.
 pub const NAME: &str = "visits_fold";
 /// What is no more than being there: a visit with one page view and nothing but these is a bounce.
-const QUIET: &str = "event IN ('page_leave', 'engagement')";
-/// What belongs to a visit beside page views.
-const BESIDE: &str = "event IN ('page_leave', 'screen_view', 'engagement') OR path IS NOT NULL";
+pub const QUIET: [&str; 2] = ["page_leave", "engagement"];
+/// What belongs to a visit beside page views, with every event that has a path.
+pub const BESIDE: [&str; 3] = ["page_leave", "screen_view", "engagement"];
+
+/// SQL that holds for events of some names.
+fn named(names: &[&str]) -> String {
+    format!("event IN ('{}')", names.join("', '"))
+}
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str| Field::new(name, DataType::Utf8View, true);
@@ -52,6 +57,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
             "device",
             "browser",
             "os",
+            "properties",
         ]
         .map(text),
     );
@@ -135,9 +141,9 @@ impl TableProvider for Visits {
         };
         let shown = self.store.provider().schema();
         let whole = DFSchema::try_from(Arc::clone(&shown))?;
-        let hit = format!("({}) OR {BESIDE}", self.view);
+        let hit = format!("({}) OR {} OR path IS NOT NULL", self.view, named(&BESIDE));
         let logical = |text: &str| session.create_logical_expr(text, &whole);
-        let (hit, view, quiet) = (logical(&hit)?, logical(&self.view)?, logical(QUIET)?);
+        let (hit, view, quiet) = (logical(&hit)?, logical(&self.view)?, logical(&named(&QUIET))?);
         let mut columns = vec![shown.index_of("at")?];
         for column in [&hit, &view, &quiet].into_iter().flat_map(Expr::column_refs) {
             columns.push(shown.index_of(&column.name)?);

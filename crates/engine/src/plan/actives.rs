@@ -1,10 +1,10 @@
 //! Distinct entities in windows that may overlap: active persons of days, weeks, months, and of the last 7 and 30 days.
 //!
 //! Two ways lead to the same figures. Where the rows of the fact are the events of a meaning (its header `meaning`) and what
-//! the request divides and filters by are columns of the events, the [event store](crate::events) answers from its hot
-//! columns. All else is read through SQL.
+//! the request divides and filters by are columns or properties of the events, the [event store](crate::events) answers from its
+//! hot columns. All else is read through SQL.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -12,12 +12,10 @@ use arrow::compute::cast as cast_array;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use burgeon_core::behaviour::active::Active;
 use burgeon_core::behaviour::calendar::Calendar;
-use burgeon_core::behaviour::meaning::Meaning;
 use burgeon_core::behaviour::members::Members;
 use burgeon_core::behaviour::rolling::{ActiveBetween, Rolling};
-use burgeon_core::records::{self, ColumnType};
 use burgeon_core::time::Zone;
-use burgeon_metrics::base::{BaseRequest, BaseRow, BaseSeries, Dimension, Span};
+use burgeon_metrics::base::{BaseRequest, BaseRow, BaseSeries, Span};
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::cast;
 use futures::StreamExt;
@@ -25,14 +23,9 @@ use futures::StreamExt;
 use super::engine::Engine;
 use super::error::EngineError;
 use super::frame::{Dim, Frame, column, value_of};
+use super::hot::{self, Hot};
 use super::people::PERSON;
-use crate::events::{Breakdown, EventStore, Filter, Question};
 use crate::functions::span_index;
-
-/// Columns of events that are not asked for in the hot columns: names of single things, or shown otherwise than stored.
-const COLD: [&str; 7] = ["event_id", "distinct_id", "customer_id", "session_id", "url", "title", "referrer"];
-/// Counts that one question may hold in memory for each thread.
-const MOST_CELLS: usize = 16 << 20;
 
 /// Answers one request.
 pub(super) async fn run(engine: &Engine, request: &BaseRequest) -> Result<BaseSeries, EngineError> {
@@ -44,19 +37,7 @@ pub(super) async fn run(engine: &Engine, request: &BaseRequest) -> Result<BaseSe
 
 /// The rule of the fact's meaning; a single row where it has none.
 fn rule(engine: &Engine, request: &BaseRequest) -> Result<Active, EngineError> {
-    Ok(meaning(engine, request)?.map_or(Active::ONCE, |meaning| meaning.active))
-}
-
-fn meaning<'a>(engine: &'a Engine, request: &BaseRequest) -> Result<Option<&'a Meaning>, EngineError> {
-    let name = engine.fact(&request.fact)?.file.meaning.as_deref();
-    Ok(name.and_then(|name| engine.options.macros.meanings.get(name)))
-}
-
-/// The column of events that a dimension is.
-fn hot_column(dimension: &Dimension) -> Option<&'static str> {
-    let Dimension::Fact { column, .. } = dimension else { return None };
-    let found = records::table("events")?.column(column)?;
-    (found.ty == ColumnType::Text && !COLD.contains(&found.name)).then_some(found.name)
+    Ok(hot::meaning(engine, request)?.map_or(Active::ONCE, |(_, active)| active))
 }
 
 /// Spans as windows of a calendar.
@@ -107,111 +88,50 @@ impl Windows {
     }
 }
 
-/// The query's conditions as filters on hot columns; `None` where the request is about something else than they hold.
-fn hot_filters(request: &BaseRequest) -> Option<Vec<Filter>> {
-    if request.filter.is_some() || request.entity.as_deref() != Some(PERSON) {
-        return None;
-    }
-    let filter = |filter: &burgeon_metrics::base::Filter| {
-        let values = filter.values.iter().map(|value| Some(value.clone()).filter(|v| !v.is_empty()));
-        let dimension = hot_column(&filter.dimension)?.to_owned();
-        Some(Filter { dimension, values: values.collect(), negated: filter.negated })
-    };
-    request.filters.iter().map(filter).collect()
-}
-
 /// Numbers of the persons who are active in a span, from the hot columns; `None` where they have no answer.
 pub(super) async fn hot_people(
     engine: &Engine,
     request: &BaseRequest,
     span: Span,
 ) -> Result<Option<Vec<u32>>, EngineError> {
-    let (Some(store), Some(meaning)) = (engine.events(), meaning(engine, request)?) else { return Ok(None) };
-    let Some(filters) = hot_filters(request) else { return Ok(None) };
+    if request.entity.as_deref() != Some(PERSON) {
+        return Ok(None);
+    }
+    let request = BaseRequest { by: vec![], spans: vec![span], ..request.clone() };
+    let Some(hot) = Hot::of(engine, &request).await? else { return Ok(None) };
     let end = span.end.min(request.cut_off);
-    if meaning.steps.is_empty() || end <= span.start {
+    if hot.is_empty() || end <= span.start {
         return Ok(Some(vec![]));
     }
-    let question = Question { conditions: vec![meaning.steps.clone()], filters, ..Question::default() };
-    let who = ActiveBetween { start: span.start, end, active: meaning.active, group: None };
-    Ok(Some(store.ask(question, Members(who)).await?.sorted()))
+    let who = ActiveBetween { start: span.start, end, active: hot.active, group: None };
+    Ok(Some(hot.store.ask(hot.question, Members(who)).await?.sorted()))
 }
 
 /// The answer of the hot columns; `None` where they have none.
 pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option<BaseSeries>, EngineError> {
-    let (Some(store), Some(meaning)) = (engine.events(), meaning(engine, request)?) else { return Ok(None) };
-    let Some(windows) = Windows::of(&request.spans, &engine.options.zone) else { return Ok(None) };
-    if request.by.len() > 1 {
+    if request.entity.as_deref() != Some(PERSON) {
         return Ok(None);
     }
-    let Some(filters) = hot_filters(request) else { return Ok(None) };
-    let by = match request.by.first() {
-        None => None,
-        Some(dimension) => match hot_column(dimension) {
-            Some(column) => Some(column),
-            None => return Ok(None),
-        },
-    };
-    if meaning.steps.is_empty() {
+    let Some(windows) = Windows::of(&request.spans, &engine.options.zone) else { return Ok(None) };
+    let Some(hot) = Hot::of(engine, request).await? else { return Ok(None) };
+    if hot.is_empty() {
         return Ok(Some(BaseSeries::default()));
     }
-    let wanted: BTreeSet<String> = by
-        .into_iter()
-        .map(str::to_owned)
-        .chain(filters.iter().map(|filter| filter.dimension.clone()))
-        .chain(meaning.steps.iter().flat_map(|step| &step.conditions).map(|one| one.property.clone()))
-        .filter(|name| name != "event")
-        .collect();
-    if let Err(error) = store.make_hot(&wanted).await {
-        tracing::debug!(%error, "events are read instead of asked");
+    if !hot.fits(2 * (windows.calendar.len() + 2)) {
         return Ok(None);
     }
-    let groups = match by {
-        None => 1,
-        // Some more than there are, since values may come in meanwhile; a round number, so that kept answers hold.
-        Some(column) => (store.snapshot().codes(column).map_err(hot_error)? + 64).next_power_of_two(),
+    let kernel = Rolling {
+        calendar: windows.calendar,
+        windows: vec![windows.length],
+        active: hot.active,
+        groups: hot.groups,
     };
-    if (groups as usize).saturating_mul(2 * (windows.calendar.len() + 2)) > MOST_CELLS {
-        return Ok(None);
-    }
-    let question = Question {
-        conditions: vec![meaning.steps.clone()],
-        by: by.map_or(Breakdown::None, |column| Breakdown::Dimension(column.to_owned())),
-        filters,
-        span: until(&store, request.cut_off)?,
-        persons: None,
-    };
-    let kernel =
-        Rolling { calendar: windows.calendar, windows: vec![windows.length], active: meaning.active, groups };
-    let sum = store.ask(question, kernel.clone()).await?;
+    let sum = hot.store.ask(hot.question.clone(), kernel.clone()).await?;
     let counts = kernel.counts(&sum);
-    let texts = match by {
-        Some(column) => store.snapshot().texts(column).map_err(hot_error)?,
-        None => vec![None],
-    };
-    let mut series = BaseSeries::default();
-    for group in 0..groups {
-        let counts = counts.of(group, 0);
-        let text = texts.get(group as usize).cloned().flatten();
-        for (span, place) in windows.last.iter().enumerate() {
-            let value = counts.get(*place).copied().unwrap_or(0);
-            if value != 0 {
-                let dims = by.map(|_| text.clone()).into_iter().collect();
-                series.rows.push(BaseRow { span, dims, currency: None, value: i128::from(value), scale: 0 });
-            }
-        }
-    }
-    Ok(Some(series))
-}
-
-/// The span of time of a question; none at all when nothing lies behind the cut-off, so that kept answers hold while time goes on.
-fn until(store: &EventStore, cut_off: i64) -> Result<Option<(i64, i64)>, EngineError> {
-    let newest = store.span()?.map_or(i64::MIN, |(_, newest)| newest);
-    Ok((newest >= cut_off).then_some((i64::MIN, cut_off)))
-}
-
-fn hot_error(error: impl std::fmt::Display) -> EngineError {
-    EngineError::Query(error.to_string())
+    hot.series(hot.divided(), &windows.last, |group, place| {
+        counts.of(group, 0).get(place).copied().unwrap_or(0)
+    })
+    .map(Some)
 }
 
 /// What entities did when, from the rows of a fact.

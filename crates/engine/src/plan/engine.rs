@@ -20,8 +20,8 @@ use jiff::civil::Date;
 use parking_lot::Mutex;
 
 use super::error::EngineError;
-use super::groups::GivenCodes;
-use super::{actives, cohort, conversion, single, sums};
+use super::groups::{GivenBits, GivenCodes};
+use super::{actives, cohort, conversion, hot, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
 use crate::events::{self, EventStore};
 use crate::exec::rates::{RateBook, RateRow, Rates};
@@ -95,6 +95,7 @@ pub struct Engine {
     pub(super) mixing: Mutex<HashSet<(String, bool)>>,
     facts: Vec<FactSchema>,
     pub(super) given: GivenCodes,
+    pub(super) bits: GivenBits,
 }
 
 impl std::fmt::Debug for Engine {
@@ -148,8 +149,8 @@ impl Engine {
             Arc::new(functions::visits_fold::VisitsFold::new(Arc::clone(&source), &options.macros)),
         );
         let facts = facts::register(&context, &options.facts, &options.macros).await?;
-        let (mixing, given) = (Mutex::default(), GivenCodes::default());
-        Ok(Engine { source, options, rates, cache, context, mixing, facts, given })
+        let (mixing, given, bits) = (Mutex::default(), GivenCodes::default(), GivenBits::default());
+        Ok(Engine { source, options, rates, cache, context, mixing, facts, given, bits })
     }
 
     /// The store of events; `None` when the source has none.
@@ -263,6 +264,10 @@ impl Engine {
         let mut answers = vec![BaseSeries::default(); requests.len()];
         let (mut summed, mut cohorts, mut conversions) = (vec![], vec![], vec![]);
         for (at, request) in requests.iter().enumerate() {
+            if let Some(answer) = hot::answer(self, request).await? {
+                answers[at] = answer;
+                continue;
+            }
             match &request.measure {
                 BaseMeasure::Cohort { .. } => cohorts.push(at),
                 BaseMeasure::Conversion { .. } => conversions.push(at),

@@ -6,9 +6,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, TimeUnit};
 use burgeon_core::time::{Grain, Period, Zone};
 use burgeon_metrics::base::{BaseRequest, Dimension, Filter, Span};
+use burgeon_metrics::fact::PROPERTIES;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::functions::expr_fn::nullif;
 use datafusion::logical_expr::{BinaryExpr, Expr, JoinType, Operator, SortExpr, cast, lit};
 use datafusion::physical_expr::Partitioning::Hash;
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
@@ -18,8 +20,9 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::engine::Engine;
 use super::error::EngineError;
+use super::people::PERSON;
 use crate::facts::FactSchema;
-use crate::functions::{cut_off, instant, json_text, period_start, standing};
+use crate::functions::{among, cut_off, instant, json_text, period_start, standing};
 
 /// A dimension as an expression over the frame, and how its text becomes the value of the answer.
 #[derive(Debug, Clone)]
@@ -116,6 +119,23 @@ impl Frame {
                     let ledger = engine.ledger(session, Some(*of)).await?;
                     let held = standing::udf(ledger, *of).call(vec![column("customer_id"), time.clone()]);
                     Dim { expr: held, cohort: None }
+                }
+                Dimension::Property { .. } => {
+                    known(PROPERTIES)?;
+                    let key = lit(dimension.property().unwrap_or_default());
+                    let value = json_text::udf().call(vec![text(column(PROPERTIES)), key]);
+                    // As in the hot columns, an empty text is no value.
+                    Dim { expr: nullif(value, lit(ScalarValue::Utf8View(Some(String::new())))), cohort: None }
+                }
+                Dimension::Among { who } => {
+                    let is = match (engine.events(), columns.contains(&PERSON)) {
+                        (Some(store), true) => among::persons(store, who).call(vec![text(column(PERSON))]),
+                        _ => {
+                            known("customer_id")?;
+                            among::customers(who).call(vec![text(column("customer_id"))])
+                        }
+                    };
+                    Dim { expr: is, cohort: None }
                 }
                 Dimension::Customer { .. } | Dimension::Attribute { .. } => {
                     let alias = format!("__customer_{}", of_customer.len());
@@ -251,6 +271,9 @@ impl Frame {
     /// A condition of the query over the frame's columns.
     pub fn condition(&self, filter: &Filter, zone: &Zone) -> Expr {
         let dim = self.dim(&filter.dimension);
+        if let Dimension::Among { .. } = filter.dimension {
+            return if filter.negated { dim.expr.is_not_true() } else { dim.expr };
+        }
         let with_missing = filter.values.iter().any(String::is_empty);
         let values = filter
             .values

@@ -1,7 +1,7 @@
 //! What questions about events are broken down and filtered by: dimensions of events, attributes of persons, and
 //! attributes of the customers that persons belong to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Decimal128Array, RecordBatch};
@@ -69,7 +69,29 @@ struct Given {
     texts: Vec<Option<String>>,
 }
 
+/// Bits of persons that were given out last.
+#[derive(Debug, Default)]
+pub(super) struct GivenBits(Mutex<VecDeque<Arc<[u64]>>>);
+
+/// Sets of persons that are remembered.
+const SETS: usize = 16;
+
 impl Engine {
+    /// Bits of persons for [`Question::persons`]: the same object as last time where they say the same, so that kept answers are
+    /// found.
+    pub fn same_bits(&self, bits: Vec<u64>) -> Arc<[u64]> {
+        let mut given = self.bits.0.lock();
+        if let Some(known) = given.iter().find(|known| known[..] == bits[..]) {
+            return Arc::clone(known);
+        }
+        if given.len() >= SETS {
+            given.pop_front();
+        }
+        let new: Arc<[u64]> = bits.into();
+        given.push_back(Arc::clone(&new));
+        new
+    }
+
     /// The groups of a breakdown: at most `most` values with a group of their own, those with the most persons, the
     /// others together. While values stay the same the answer is the same object, so that kept answers are found.
     ///

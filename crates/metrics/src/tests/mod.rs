@@ -70,7 +70,7 @@ fn fact(name: &str, entity: Option<&str>, time: &str, columns: &str) -> FactSche
 
 pub(crate) fn facts() -> Vec<FactSchema> {
     let customer = Some("customer_id");
-    let event = "person_id customer_id at:at event channel path device country invited:b";
+    let event = "person_id customer_id at:at event channel path device country properties invited:b";
     let person = |name| fact(name, Some("person_id"), "at", event);
     let movement = "customer_id subscription_id at:at movement currency amount_parts:n list_parts:n \
         discount_parts:n plan interval reason scheduled:b is_transfer:b movement_id:n first_paid_at:at quantity:n";
@@ -93,8 +93,7 @@ pub(crate) fn facts() -> Vec<FactSchema> {
     ]
     .map(person)
     .into();
-    let visit =
-        "person_id customer_id at:at channel path device country pages:n seconds:n bounced:b is_returning:b";
+    let visit = "person_id customer_id at:at channel path device country properties pages:n seconds:n bounced:b is_returning:b";
     facts.push(fact("visits", Some("person_id"), "at", visit));
     facts.extend([
         fact("acquisitions", customer, "at", movement),
@@ -128,5 +127,6 @@ pub(crate) fn context(now: &str) -> Context {
         currency: Currency::USD,
         settings: Settings::default(),
         attributes: vec!["industry".to_owned()],
+        among: Vec::new(),
     }
 }

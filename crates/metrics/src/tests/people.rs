@@ -3,7 +3,8 @@
 use super::engine::{Engine, Row};
 use super::query::ask_at;
 use super::*;
-use crate::base::BaseMeasure;
+use crate::base::{Among, BaseMeasure, Dimension, Standing};
+use crate::query::QueryError;
 use crate::{Query, plan};
 
 /// (fact, person, customer, channel, moment).
@@ -163,4 +164,54 @@ fn wrong_pages_say_what_is_wrong() {
         ),
         "m/own/x.md:7: the window of a conversion is a number of days, such as 30 days"
     );
+}
+
+#[test]
+fn properties_of_events_and_persons_are_asked_for_by_name() {
+    let (catalog, mut context) = (catalog(), context("2026-03-01T00:00:00Z"));
+    let ask = |words: &str, context: &crate::query::Context| {
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        let query = Query::from_words(&words, &catalog, context)?;
+        plan(&catalog, &query, context).map(|plan| plan.bases[0].clone())
+    };
+    let error = |words: &str, context: &crate::query::Context| ask(words, context).unwrap_err();
+    let asked = ask("page_views --by event.kind,event.path --where properties.kind=pdf", &context).unwrap();
+    let kind = Dimension::Property { name: "event.kind".into() };
+    let path = Dimension::Fact { column: "path".into(), of_entity: false };
+    assert_eq!(asked.by, [kind.clone(), path]);
+    assert_eq!((&asked.filters[0].dimension, kind.property()), (&kind, Some("kind")));
+    assert!(!kind.of_entity() && !catalog.additive_over("page_viewers", "event.kind"));
+    assert!(catalog.additive_over("page_views", "event.kind") && catalog.has_properties("bounce_rate"));
+    // The customer's country is not that of the event.
+    let asked =
+        ask("page_views --by customer.country,country,customer.industry,customer.plan", &context).unwrap();
+    let [of_customer, of_event, industry, plan_then] = &asked.by[..] else { panic!("{:?}", asked.by) };
+    assert_eq!(*of_customer, Dimension::Customer { column: "country".into() });
+    assert_eq!(*of_event, Dimension::Fact { column: "country".into(), of_entity: false });
+    assert_eq!(*industry, Dimension::Attribute { key: "industry".into() });
+    assert_eq!(*plan_then, Dimension::Standing { of: Standing::Plan });
+    // What is no property: the whole of them, an empty name, a column that the fact has not, a fact without events.
+    for wrong in
+        ["events --by properties", "events --by event.", "events --by event.title", "mrr --by event.kind"]
+    {
+        assert!(matches!(error(wrong, &context), QueryError::Dimension { .. }), "{wrong}");
+    }
+    let text = error("events --by knid", &context).to_string();
+    assert!(text.ends_with(", and event.NAME for any property of the event"), "{text}");
+    assert!(!error("mrr --by knid", &context).to_string().contains("event.NAME"));
+
+    // Persons are found by whoever knows them; a query cannot be planned without.
+    let text = error("mrr --where did=signup", &context).to_string();
+    assert_eq!(text, "mrr: the persons of the condition on did are not known");
+    let filter = crate::query::QueryFilter::parse("did!=signup").unwrap();
+    let who = Among { text: "did:signup".into(), persons: [5].into(), customers: ["acme".to_owned()].into() };
+    context.among = vec![(filter, std::sync::Arc::new(who.clone()))];
+    let asked = ask("mrr --where did!=signup", &context).unwrap();
+    assert_eq!(
+        (&asked.filters[0].dimension, asked.filters[0].negated),
+        (&Dimension::Among { who: who.into() }, true)
+    );
+    let text = error("costs --where did!=signup", &context).to_string();
+    assert!(text.starts_with("costs belongs to no person and no customer"), "{text}");
+    assert!(matches!(error("mrr --by did", &context), QueryError::Dimension { .. }));
 }

@@ -5,7 +5,7 @@ use super::{Error, Result, Workspace};
 use burgeon_core::currency::Currency;
 use burgeon_core::exact::Exact;
 use burgeon_core::time::{Grain, Period, TimeError};
-use burgeon_metrics::definition::{CumulativeAggregate, Kind, SimpleAggregate, Unit};
+use burgeon_metrics::definition::{CumulativeAggregate, Kind, SimpleAggregate, Unit, Window};
 use burgeon_metrics::insight::{self, Changed, rounded};
 use burgeon_metrics::query::Query;
 use serde::Serialize;
@@ -20,6 +20,11 @@ const HISTORY: i32 = 13;
 const UNUSUAL: f64 = 3.0;
 /// Metrics that are looked at, beside those of the pulse dashboard.
 const CANDIDATES: &[&str] = &["new_mrr", "expansion_mrr", "contraction_mrr", "churn_mrr", "reactivation_mrr"];
+/// The dashboard of what people do, whose metrics are looked at where the hot columns answer them: what changed is asked with every
+/// look at the pulse, and must not cost a pass over all events.
+const PEOPLE: &str = "people";
+/// Dimensions in which a cause is looked for in what people do: those that the hot columns have.
+const OF_EVENTS: &[&str] = &["channel", "source", "country", "device"];
 /// Dimensions in which a cause is looked for.
 const DIMENSIONS: &[&str] = &["reason", "plan", "channel", "country", "interval", "currency"];
 
@@ -134,6 +139,13 @@ impl Workspace {
             [one] => !(catalog.is_additive(name) && known.contains(one)),
             _ => true,
         });
+        let people = self.quick_figures_of_people(period, currency).await?;
+        metrics.extend(people.iter().map(String::as_str));
+        self.course(&metrics, period, currency).await
+    }
+
+    /// The query of some metrics over a period and those before it, undivided.
+    async fn course(&self, metrics: &[&str], period: &Period, currency: Option<&str>) -> Result<Query> {
         let pairs = [
             ("metrics", metrics.join(",")),
             ("grain", period.grain.as_str().to_owned()),
@@ -147,6 +159,35 @@ impl Workspace {
         Ok(query)
     }
 
+    /// The metrics of what people do that the hot columns answer, and that say something of the whole period: of a month the actives of
+    /// its last day tell the weekday rather than the month.
+    async fn quick_figures_of_people(&self, period: &Period, currency: Option<&str>) -> Result<Vec<String>> {
+        let (catalog, context, engine) = (self.catalog(), self.context().await?, self.engine());
+        let days = burgeon_core::time::days_between(period.start, period.end);
+        let whole = |name: &str| {
+            catalog.leaves(name).iter().all(|leaf| match &leaf.kind {
+                // A month of 31 days is told by a window of 30.
+                Kind::Active { window: Window::Days(window), .. } => *window + 3 >= days,
+                _ => true,
+            })
+        };
+        let definitions = self.definitions();
+        let page = definitions.dashboards.get(PEOPLE);
+        let shown = page.iter().flat_map(|page| &page.sections).flat_map(|section| &section.items);
+        let mut quick = Vec::new();
+        for name in shown.flat_map(|item| &item.metrics) {
+            if quick.contains(name) || catalog.metric(name).is_none() || !whole(name) {
+                continue;
+            }
+            let query = self.course(&[name], period, currency).await?;
+            let bases = burgeon_metrics::plan(&catalog, &query, &context)?.bases;
+            if bases.iter().map(|base| engine.is_hot(base)).all(|hot| matches!(hot, Ok(true))) {
+                quick.push(name.clone());
+            }
+        }
+        Ok(quick)
+    }
+
     /// The value of a dimension with the largest part of a change in its direction.
     async fn cause(
         &self,
@@ -156,7 +197,8 @@ impl Workspace {
         currency: Option<&str>,
     ) -> Result<Option<Cause>> {
         let catalog = self.catalog();
-        let by: Vec<String> = DIMENSIONS
+        let of_events = catalog.records(&changed.metric) == ["events"];
+        let by: Vec<String> = if of_events { OF_EVENTS } else { DIMENSIONS }
             .iter()
             .filter(|dimension| catalog.divisible(&changed.metric, dimension, &[]))
             .map(|dimension| (*dimension).to_owned())

@@ -146,7 +146,6 @@ impl Workspace {
     /// The exact explanation, for use cases that go on with it.
     pub(super) async fn explanation(&self, request: &Request) -> Result<Explanation> {
         let catalog = self.catalog();
-        let context = self.context().await?;
         let period = self.period(&request.period, "period")?;
         let against = match &request.against {
             Some(text) => self.period(text, "against")?,
@@ -155,10 +154,11 @@ impl Workspace {
         let currency = match &request.currency {
             Some(code) => Currency::parse(code)
                 .map_err(|error| Error::invalid("bad_value", error.to_string()).param("currency"))?,
-            None => context.currency,
+            None => self.settings().currency,
         };
         let filters = request.filters.iter().map(|text| QueryFilter::parse(text));
         let filters = filters.collect::<std::result::Result<Vec<_>, _>>()?;
+        let context = self.context_of(&filters).await?;
         let by = if request.by.is_empty() {
             let usual = USUAL.iter().filter(|one| catalog.divisible(&request.metric, one, &[]));
             usual.take(USUAL_MOST).map(|one| (*one).to_owned()).collect()

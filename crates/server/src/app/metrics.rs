@@ -39,6 +39,8 @@ pub struct MetricHead {
     pub dimensions: Vec<DimensionInfo>,
     /// Ranges that are known to be good or bad.
     pub bands: Vec<Band>,
+    /// Whether any property of the events is a dimension too, as `event.NAME`; `/events/names` lists those that were seen.
+    pub properties: bool,
     /// Whether the groups of a breakdown add up to the undivided figure.
     pub additive: bool,
     /// Dimensions that it is broken down by unless others are asked for.

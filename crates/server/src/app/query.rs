@@ -4,7 +4,7 @@ use super::metrics::Label;
 use super::{Error, Kind, Result, Workspace};
 use burgeon_metrics::evaluate::{EvaluateError, evaluate};
 use burgeon_metrics::plan::plan;
-use burgeon_metrics::query::{Context, Query, QueryError};
+use burgeon_metrics::query::{Context, Query, QueryError, QueryFilter};
 use burgeon_metrics::result::{self, QueryResult};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -107,7 +107,13 @@ impl Workspace {
             currency: settings.currency,
             settings: (*settings).clone(),
             attributes: self.attribute_keys().await?,
+            among: Vec::new(),
         })
+    }
+
+    /// As [`Workspace::context`], with the persons that conditions are about.
+    pub(super) async fn context_of(&self, filters: &[QueryFilter]) -> Result<Context> {
+        Ok(Context { among: self.among(filters).await?, ..self.context().await? })
     }
 
     /// Reads a query from the pairs of an address.
@@ -122,7 +128,7 @@ impl Workspace {
 
     /// Plans, runs and evaluates a query; exact values.
     pub(super) async fn compute(&self, query: &Query) -> Result<QueryResult> {
-        let plan = plan(&self.catalog(), query, &self.context().await?)?;
+        let plan = plan(&self.catalog(), query, &self.context_of(&query.filters).await?)?;
         let engine = self.engine();
         let answers = engine.run_all(&plan.bases).await?;
         let rates = engine.rates().await?;

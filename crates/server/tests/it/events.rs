@@ -307,3 +307,159 @@ async fn use_by_customer_and_its_fall() {
         json!(0)
     );
 }
+
+/// The series of an answer: its dimensions and values.
+fn series(answer: &Value) -> Vec<(Value, Value)> {
+    let all = answer["series"].as_array().unwrap_or_else(|| panic!("{answer:#}"));
+    all.iter().map(|one| (one["dimensions"].clone(), one["values"].clone())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_divided_and_filtered_by_properties_of_events() {
+    let server = filled().await;
+    let march = "from=2026-03&to=2026-03";
+    let by = server.get(&format!("/query?metrics=events&by=event.kind&{march}")).await;
+    let kinds = [(json!("csv"), 1), (json!("pdf"), 1), (json!(null), 6)];
+    let mut expected = kinds.map(|(kind, n)| (json!({"event.kind": kind}), json!([f64::from(n)]))).to_vec();
+    let mut found = series(&by);
+    expected.sort_by_key(|one| one.0.to_string());
+    found.sort_by_key(|one| one.0.to_string());
+    assert_eq!(found, expected, "{by:#}");
+    // The other prefix of questions over events, and a column under its prefix.
+    for condition in ["properties.kind:pdf", "event.kind:pdf,xls"] {
+        let one = server.get(&format!("/query?metrics=active_users&where={condition}&{march}")).await;
+        assert_eq!(series(&one), [(json!({}), json!([1.0]))], "{one:#}");
+    }
+    let pages = "metrics=page_viewers&by=event.path&top=1&grain=range";
+    let top = server.get(&format!("/query?{pages}&{march}")).await;
+    assert_eq!(series(&top), [(json!({"event.path": "/"}), json!([2.0]))], "{top:#}");
+    assert_eq!(top["left_out"], json!(2));
+    // Behind the figure are its rows and its people.
+    let rows = server.get("/rows?metric=events&period=2026-03&where=event.kind:csv").await;
+    assert_eq!((&rows["total"], &rows["sum"]), (&json!(1), &json!(1.0)), "{rows:#}");
+    let people =
+        server.get("/people?of=metric&metric=active_users&period=2026-03&by=event.kind&value=pdf").await;
+    assert_eq!(ids(&people), ["ada"], "{people:#}");
+    let why = server.get("/explain?metric=events&period=2026-03&by=event.kind").await;
+    assert_eq!(why["by"][0]["sum"], json!(8.0), "{why:#}");
+    // What has no events has no properties, and the mend is named.
+    let (status, wrong) = server.try_get("/query?metrics=mrr&by=event.kind").await;
+    assert_eq!((status.as_u16(), &wrong["error"]["code"]), (400, &json!("unknown_dimension")), "{wrong:#}");
+    let (_, wrong) = server.try_get("/query?metrics=events&by=kind").await;
+    assert!(wrong.to_string().contains("event.NAME for any property"), "{wrong:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_asked_among_those_who_did_something() {
+    let server = filled().await;
+    let change = json!([{"customer_id": "acme", "subscription_id": "s1", "effective_at": "2026-03-05", "status": "active",
+        "amount": 100, "currency": "USD", "interval": "month", "plan": "Pro"},
+        {"customer_id": "bolt", "subscription_id": "s2", "effective_at": "2026-03-06", "status": "active",
+        "amount": 40, "currency": "USD", "interval": "month", "plan": "Team"}]);
+    assert_eq!(server.post("/records/subscription_changes", change).await.0, 200);
+    let query = |metric: &'static str, condition: &'static str| {
+        let server = &server;
+        async move {
+            let answer = server
+                .get(&format!("/query?metrics={metric}&from=2026-03&to=2026-03&where={condition}"))
+                .await;
+            assert_eq!(answer["series"].as_array().map(Vec::len), Some(1), "{answer:#}");
+            answer["series"][0]["values"][0].as_f64().unwrap_or(0.0)
+        }
+    };
+    // Ada made reports and is of Acme; Ben signed up too; nobody of Bolt was seen.
+    assert_eq!(query("active_users", "did:signup").await, 2.0);
+    assert_eq!(query("active_users", "did!:signup").await, 1.0);
+    assert_eq!(query("events", "did:report_created").await, 4.0);
+    assert_eq!(query("events", "did:report_created[kind=xls]").await, 0.0);
+    assert_eq!(query("visitors", "did:signup").await, 2.0);
+    assert_eq!(query("events", "person.role:owner").await, 4.0);
+    // Customers one of whose people did it.
+    assert_eq!(query("mrr", "did:report_created").await, 100.0);
+    assert_eq!(query("mrr", "did!:report_created").await, 40.0);
+    assert_eq!(query("new_customers", "did:signup").await, 1.0);
+    // The ledger knows its customers, seen or not.
+    assert_eq!(query("mrr", "did:fact:first_payment").await, 140.0);
+    assert_eq!(query("mrr", "did:fact:first_payment[plan=Team]").await, 40.0);
+    assert_eq!(query("active_users", "did:fact:first_payment").await, 1.0);
+    let rows = server.get("/rows?metric=new_mrr&period=2026-03&where=did:signup").await;
+    assert_eq!((&rows["total"], &rows["sum"]), (&json!(1), &json!(100.0)), "{rows:#}");
+    let why = server.get("/explain?metric=mrr&period=2026-03&where=did:signup").await;
+    assert_eq!((&why["before"], &why["after"]), (&json!(0.0), &json!(100.0)), "{why:#}");
+    // Costs are of nobody.
+    let (status, wrong) = server.try_get("/query?metrics=costs&where=did:signup").await;
+    assert_eq!(status.as_u16(), 400);
+    assert!(wrong.to_string().contains("belongs to no person and no customer"), "{wrong:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_over_events_are_asked_among_customers_of_the_ledger() {
+    let server = filled().await;
+    let change = json!([{"customer_id": "acme", "subscription_id": "s1", "effective_at": "2026-03-05", "status": "active",
+        "amount": 100, "currency": "USD", "interval": "month", "plan": "Pro"}]);
+    assert_eq!(server.post("/records/subscription_changes", change).await.0, 200);
+    let stages = |answer: &Value| -> Vec<(String, i64)> {
+        let all = answer["series"].as_array().unwrap().iter();
+        let sum = |one: &Value| one["values"].as_array().unwrap().iter().filter_map(Value::as_i64).sum();
+        all.map(|one| (one["state"].as_str().unwrap().to_owned(), sum(one))).collect()
+    };
+    let ask =
+        |condition: &str| format!("/lifecycle?grain=week&from=2026-03-02&to=2026-03-15&where={condition}");
+    // Ada is new in the first week and comes back in the second.
+    let paid = server.get(&ask("did:fact:first_payment")).await;
+    assert_eq!(stages(&paid)[..2], [("new".into(), 1), ("returning".into(), 1)], "{paid:#}");
+    // Ben is new in the first week and gone in the second, Cleo is new in the second.
+    let others = server.get(&ask("did!:fact:first_payment")).await;
+    assert_eq!(stages(&others)[..2], [("new".into(), 2), ("returning".into(), 0)], "{others:#}");
+    let none = server.get(&ask("did:fact:first_payment[plan=Team]")).await;
+    assert_eq!(stages(&none).iter().map(|one| one.1).sum::<i64>(), 0, "{none:#}");
+    let (status, wrong) = server.try_get(&ask("did:fact:first_paymnt")).await;
+    assert_eq!(status.as_u16(), 400);
+    assert!(wrong.to_string().contains("first_payment"), "{wrong:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_looks_at_what_people_do() {
+    let server = filled().await;
+    let answer = server.get("/changes?grain=month&period=2026-03").await;
+    let all = answer["changes"].as_array().unwrap();
+    let change = |metric: &str| all.iter().find(|one| one["metric"] == metric);
+    // Ada came from a search; of Ben's sign-up nothing is known.
+    let signups = change("signups").unwrap_or_else(|| panic!("{answer:#}"));
+    assert_eq!((&signups["before"], &signups["after"]), (&json!(0.0), &json!(2.0)), "{answer:#}");
+    assert_eq!(signups["cause"]["dimension"], "channel", "{answer:#}");
+    assert!(change("mau").is_some(), "{answer:#}");
+    // A passing day says nothing of a month, and rates over the ledger would read all events.
+    for other in ["dau", "wau", "trial_to_paid"] {
+        assert!(change(other).is_none(), "{answer:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_events_are_those_that_happened_last() {
+    let server = filled().await;
+    // What came last happened first.
+    let more = json!({"events": [
+        {"event_id": "old", "event": "page_view", "distinct_id": "dora", "at": "2020-01-01T00:00:00Z"},
+    ]});
+    assert_eq!(server.post("/events", more).await.0, 200);
+    let ids = |answer: &Value| -> Vec<String> {
+        let all = answer["events"].as_array().unwrap().iter();
+        all.map(|one| one["event_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = server.get("/events/recent?limit=5").await;
+    assert_eq!(ids(&first), ["8", "4", "7", "6", "3"], "{first:#}");
+    assert_eq!(first["events"][1]["person_name"], "Ada", "{first:#}");
+    assert_eq!(first["events"][0]["person_name"], json!(null), "{first:#}");
+    let cursor = first["cursor"].as_str().unwrap();
+    let rest = server.get(&format!("/events/recent?limit=5&after={cursor}")).await;
+    assert_eq!(ids(&rest), ["5", "2", "1", "old"], "{rest:#}");
+    assert_eq!(
+        rest["events"][2]["person_name"], "Ada",
+        "found by the person behind the identifier: {rest:#}"
+    );
+    let views = server.get("/events/recent?event=page_view&limit=2").await;
+    assert_eq!(ids(&views), ["8", "7"], "{views:#}");
+    let live = server.get("/events/live").await;
+    assert_eq!(ids(&live)[..2], ["8", "4"], "{live:#}");
+}

@@ -266,6 +266,46 @@ async fn the_newest_events_and_their_properties_are_found() {
     assert_eq!(pages.rows, all.iter().filter(|one| one.event == "page_view").count() as u64);
 }
 
+/// Newest by the time of the event, wherever the rows lie and whenever they came.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_last_is_found_in_runs_and_in_memory() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let mut all = events(400);
+    for (i, one) in all.iter_mut().enumerate() {
+        one.at = (i as i64 * 7919 % 400) * 40_000_000_000; // eleven hours apart, in no order of arrival
+    }
+    let lake = open(dir.path()).await;
+    lake.append("identity_links", super::links(&[("p004", "p003", "identify", 1, false)]))
+        .await
+        .expect("link");
+    let check = async |arrived: usize| {
+        for event in [None, Some("click"), Some("nothing")] {
+            for (until, limit) in
+                [(i64::MAX, 30), (300 * 40_000_000_000, 7), (5, 3), (0, 3), (i64::MAX, 1000)]
+            {
+                let fits =
+                    |one: &&super::Event| one.at < until && event.is_none_or(|event| one.event == event);
+                let mut expected: Vec<_> = all[..arrived].iter().filter(fits).cloned().collect();
+                expected.sort_by_key(|one| std::cmp::Reverse(one.at));
+                expected.truncate(limit);
+                let latest = lake.events().latest(event, until, limit).await.expect("latest");
+                assert_eq!(super::decode(&latest), expected, "{arrived} {event:?} {until} {limit}");
+            }
+        }
+    };
+    check(0).await;
+    for (arrived, flushed) in [(150, true), (290, true), (400, false)] {
+        let before = [0, 150, 290].into_iter().filter(|before| *before < arrived).max().unwrap_or(0);
+        lake.append("events", batch(&all[before..arrived])).await.expect("append");
+        if flushed {
+            lake.flush().await.expect("flush");
+        }
+        check(arrived).await;
+    }
+    lake.compact().await.expect("compact");
+    check(400).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn properties_become_hot_when_they_are_asked_for() {
     let all = events(300);

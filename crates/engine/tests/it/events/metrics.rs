@@ -9,7 +9,7 @@ use burgeon_core::revenue::RevenueRules;
 use burgeon_core::time::{FixedClock, Zone};
 use burgeon_engine::{Engine, EngineOptions, FactFile};
 use burgeon_metrics::base::{
-    BaseMeasure, BaseRequest, BaseSeries, ConversionTake, Dimension, Filter, Span, Target,
+    Aggregate, Among, BaseMeasure, BaseRequest, BaseSeries, ConversionTake, Dimension, Filter, Span, Target,
 };
 
 use super::*;
@@ -22,19 +22,32 @@ const MEANINGS: &str = "[active]\nsteps = [\"*\"]\n[signup]\nsteps = [\"signup\"
 
 /// A fact of the events of a meaning.
 fn fact(name: &str, meaning: &str) -> FactFile {
+    let condition = if meaning == "*" { "TRUE".to_owned() } else { format!("means('{meaning}')") };
     let text = format!(
         "-- Events.\n-- entity: person\n-- time: at\n-- records: events\n-- meaning: {meaning}\n\
-         SELECT person_id, customer_id, at, event, event_id, path FROM events WHERE means('{meaning}')"
+         SELECT person_id, customer_id, at, event, event_id, path, properties FROM events WHERE {condition}"
     );
     FactFile::parse(name, &text).expect("a fact")
+}
+
+/// All events, without a word about what they mean: questions about it are read.
+fn unknown() -> FactFile {
+    let text = "-- Events.\n-- entity: person\n-- time: at\n-- records: events\n\
+        SELECT person_id, customer_id, at, event, event_id, path, properties FROM events";
+    FactFile::parse("unknown", text).expect("a fact")
 }
 
 async fn engine(lake: &Lake, now: i64) -> Engine {
     let now = jiff::Timestamp::from_microsecond(now).expect("in range");
     let mut facts: Vec<FactFile> =
         ["active", "signup", "often", "much"].map(|name| fact(&format!("of_{name}"), name)).into();
+    facts.push(unknown());
+    facts.push(fact("all", "*"));
     let visits = include_str!("../../../../../definitions/facts/visits.sql");
     facts.push(FactFile::parse("visits", visits).expect("a fact"));
+    // The same without a word about where they come from: questions about it are read.
+    facts
+        .push(FactFile::parse("visits_read", &visits.replace("-- fold: visits_fold\n", "")).expect("a fact"));
     let clock = Arc::new(FixedClock(now));
     let rules = RevenueRules::default();
     let mut options = EngineOptions::new(Zone::utc(), Currency::USD, rules, clock, facts);
@@ -44,6 +57,16 @@ async fn engine(lake: &Lake, now: i64) -> Engine {
 
 fn column(name: &str) -> Dimension {
     Dimension::Fact { column: name.into(), of_entity: false }
+}
+
+fn property(key: &str) -> Dimension {
+    Dimension::Property { name: format!("event.{key}") }
+}
+
+/// The value of a key in the properties of [`events`], which hold numbers and texts without a quote in them.
+fn value(one: &Event, key: &str) -> Option<String> {
+    let (_, rest) = one.properties.as_ref()?.split_once(&format!("\"{key}\":"))?;
+    Some(rest.split([',', '}']).next()?.trim_matches('"').to_owned())
 }
 
 fn request(fact: &str, measure: BaseMeasure, spans: Vec<Span>) -> BaseRequest {
@@ -138,6 +161,7 @@ async fn the_hot_columns_and_sql_count_the_same_persons() {
     let months = vec![Span { start: 0, end: 15 * DAY }, Span { start: 15 * DAY, end: 50 * DAY }];
     let path = |one: &Event| vec![one.path.clone()];
     let event = |one: &Event| vec![Some(one.event.clone())];
+    let seats = |one: &Event| vec![value(one, "seats")];
     let none = |_: &Event| vec![];
     for meaning in ["active", "signup", "often", "much"] {
         for spans in [windows(1, 0..41), windows(7, 3..45), windows(30, 10..12), months.clone()] {
@@ -145,6 +169,7 @@ async fn the_hot_columns_and_sql_count_the_same_persons() {
                 (vec![], &none as &dyn Fn(&Event) -> Vec<Option<String>>),
                 (vec![column("path")], &path),
                 (vec![column("event")], &event),
+                (vec![property("seats")], &seats),
             ] {
                 for negated in [None, Some(false), Some(true)] {
                     let mut asked =
@@ -179,6 +204,90 @@ async fn the_hot_columns_and_sql_count_the_same_persons() {
             }
         }
     }
+}
+
+/// Each way of asking against plain counting: hot columns and SQL, of persons, of rows, divided by a column or a property,
+/// filtered by a property, among some persons.
+#[tokio::test]
+async fn properties_and_persons_found_before_divide_and_filter() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path()).await;
+    let mut all = forty_days();
+    all[8].properties = Some("{\"plan\":\"\",\"seats\":null}".into()); // no value
+    lake.append("events", batch(&all[..400])).await.expect("appends");
+    lake.flush().await.expect("flushes");
+    lake.append("events", batch(&all[400..])).await.expect("appends");
+    let engine = engine(&lake, 50 * DAY).await;
+    let plan = |one: &Event| value(one, "plan").filter(|plan| !plan.is_empty());
+    // Every third person, by number.
+    let store = lake.events();
+    let mut bits = vec![0_u64; 4];
+    let chosen: BTreeSet<&str> =
+        all.iter().map(|one| one.who.as_str()).filter(|who| who.ends_with(['0', '3'])).collect();
+    for who in &chosen {
+        let person = store.snapshot().person(who).expect("known") as usize;
+        bits[person / 64] |= 1 << (person % 64);
+    }
+    let who = Arc::new(Among { text: "did:it".into(), persons: bits.into(), customers: Arc::from([]) });
+    let spans = vec![Span { start: 5 * DAY, end: 20 * DAY }, Span { start: 20 * DAY, end: 31 * DAY }];
+    let path = |one: &Event| vec![one.path.clone()];
+    let by_plan = |one: &Event| vec![plan(one)];
+    let none = |_: &Event| vec![];
+    let mut found = 0;
+    for fact in ["all", "of_signup", "unknown"] {
+        let meaning = if fact == "of_signup" { "signup" } else { "active" };
+        for (by, of) in [
+            (vec![], &none as &dyn Fn(&Event) -> Vec<Option<String>>),
+            (vec![column("path")], &path),
+            (vec![property("plan")], &by_plan),
+        ] {
+            for (values, negated) in [(vec!["1", "2"], false), (vec!["1"], true), (vec!["", "0"], false)] {
+                for among in [None, Some(false), Some(true)] {
+                    let mut asked = request(fact, BaseMeasure::ActiveEntities, spans.clone());
+                    (asked.by, asked.cut_off) = (by.clone(), 30 * DAY + 1);
+                    asked.filters.push(Filter {
+                        dimension: property("plan"),
+                        negated,
+                        values: values.iter().map(|value| (*value).to_owned()).collect(),
+                    });
+                    asked.filters.extend(among.map(|negated| Filter {
+                        dimension: Dimension::Among { who: who.clone() },
+                        negated,
+                        values: vec!["true".into()],
+                    }));
+                    let keep = |one: &Event| {
+                        let listed = values.contains(&plan(one).as_deref().unwrap_or_default());
+                        let chosen = among.is_none_or(|negated| chosen.contains(one.who.as_str()) != negated);
+                        listed != negated && chosen && one.at < asked.cut_off
+                    };
+                    let what = format!("{fact} {by:?} {values:?} {negated} {among:?}");
+                    let persons = plain(&all, meaning, &spans, of, &keep);
+                    found += persons.len();
+                    let hot = engine.run_actives(&asked, true).await.expect("an answer");
+                    assert_eq!(hot.is_some(), fact != "unknown", "{what}");
+                    assert_eq!(
+                        shown(engine.run(&asked).await.expect("an answer")),
+                        persons,
+                        "persons: {what}"
+                    );
+                    let read = engine.run_actives(&asked, false).await.expect("an answer");
+                    assert_eq!(shown(read.expect("always")), persons, "read: {what}");
+                    // Rows, and the rows themselves.
+                    asked.measure = BaseMeasure::Aggregate { function: Aggregate::Count, expr: None };
+                    let mut rows: BTreeMap<_, i128> = BTreeMap::new();
+                    for one in all.iter().filter(|one| has(one, meaning) && keep(one)) {
+                        if let Some(span) = spans.iter().position(|s| s.start <= one.at && one.at < s.end) {
+                            *rows.entry((span, of(one))).or_default() += 1;
+                        }
+                    }
+                    assert_eq!(shown(engine.run(&asked).await.expect("an answer")), rows, "rows: {what}");
+                    let behind = engine.rows(&asked, 1, 0).await.expect("rows").total;
+                    assert_eq!(behind as i128, rows.values().sum::<i128>(), "rows behind: {what}");
+                }
+            }
+        }
+    }
+    assert!(found > 100, "the plain counting found next to nothing");
 }
 
 #[tokio::test]
@@ -301,6 +410,116 @@ async fn conversions_as_counted_by_hand_and_plainly() {
             let counted = shown(engine.run(&converted_there).await.expect("an answer"));
             let people = engine.people_behind(&converted_there).await.expect("people");
             assert_eq!(people.len() as i128, counted.values().sum::<i128>());
+        }
+    }
+}
+
+/// What the hot columns say of visits is what the fold says, which a test beside holds against a plain walk.
+#[tokio::test]
+async fn visits_of_the_hot_columns_are_those_of_the_fold() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path()).await;
+    let mut all = events(900);
+    for (i, one) in all.iter_mut().enumerate() {
+        let n = i as i64;
+        one.at = (n * 7919 % 9_001) * 601_000_000 + n; // no two at one moment
+        one.event =
+            ["page_view", "page_leave", "engagement", "click", "signup"][(n * 31 % 5) as usize].into();
+        one.customer = (i % 5 < 2).then(|| format!("c{}", i % 4));
+    }
+    lake.append("events", batch(&all[..500])).await.expect("appends");
+    lake.flush().await.expect("flushes");
+    lake.append("events", batch(&all[500..])).await.expect("appends");
+    let link: Vec<(String, String)> =
+        (0..20).map(|k| (format!("p{k:03}"), format!("p{:03}", k + 90))).collect();
+    let linked: Vec<(&str, &str, &str, i64, bool)> =
+        link.iter().map(|(from, to)| (from.as_str(), to.as_str(), "identify", 5, false)).collect();
+    lake.append("identity_links", links(&linked)).await.expect("links");
+    let engine = engine(&lake, 70 * DAY).await;
+    let persons = lake.events().snapshot().persons().len();
+    let bits: Vec<u64> = vec![0x5555_3333_0f0f_1234; persons.div_ceil(64)];
+    let who = Arc::new(Among { text: "did:it".into(), persons: bits.into(), customers: Arc::from([]) });
+    let among = |negated| Filter {
+        dimension: Dimension::Among { who: who.clone() },
+        negated,
+        values: vec!["true".into()],
+    };
+    let listed = |dimension: Dimension, values: &[&str], negated| Filter {
+        dimension,
+        negated,
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+    };
+    let conversion = |take| BaseMeasure::Conversion {
+        target: Target { fact: "of_signup".into(), time: "at".into(), filter: None },
+        link: "person_id".into(),
+        after_us: 0,
+        window_us: 3 * DAY,
+        take,
+    };
+    let sum = |expr: &str| BaseMeasure::Aggregate { function: Aggregate::Sum, expr: Some(expr.into()) };
+    let measures = [
+        BaseMeasure::Aggregate { function: Aggregate::Count, expr: None },
+        sum("pages"),
+        sum("seconds"),
+        BaseMeasure::ActiveEntities,
+        conversion(ConversionTake::Base),
+        conversion(ConversionTake::Converted),
+    ];
+    let spans = vec![Span { start: 4 * DAY, end: 20 * DAY }, Span { start: 20 * DAY, end: 50 * DAY }];
+    let compared = |asked: BaseRequest| {
+        let engine = &engine;
+        async move {
+            let read = BaseRequest { fact: "visits_read".into(), ..asked.clone() };
+            let what = format!("{asked:?}");
+            let answers = engine.run_all(&[asked, read]).await.expect("answers");
+            let [hot, read] = <[BaseSeries; 2]>::try_from(answers).expect("two").map(shown);
+            assert_eq!(hot, read, "{what}");
+            hot.len()
+        }
+    };
+    let mut seen = 0;
+    for measure in &measures {
+        for by in [vec![], vec![column("path")], vec![property("plan")]] {
+            for filter in [None, Some("bounced"), Some("NOT is_returning"), Some("path = '/2'")] {
+                for filters in [
+                    vec![],
+                    vec![among(false), listed(column("path"), &["/2", "/0"], false)],
+                    vec![among(true), listed(column("path"), &["/4", ""], true)],
+                    vec![listed(property("plan"), &["", "1"], false)],
+                ] {
+                    let mut asked = request("visits", measure.clone(), spans.clone());
+                    asked.cut_off = 40 * DAY;
+                    (asked.by, asked.filter, asked.filters) =
+                        (by.clone(), filter.map(str::to_owned), filters);
+                    let hot = engine.is_hot(&asked).expect("a fact");
+                    let columns: BTreeSet<&str> = asked
+                        .by
+                        .iter()
+                        .chain(asked.filters.iter().map(|filter| &filter.dimension))
+                        .filter(|dimension| !matches!(dimension, Dimension::Among { .. }))
+                        .map(Dimension::name)
+                        .chain(filter.filter(|filter| filter.starts_with("path")).map(|_| "path"))
+                        .collect();
+                    assert_eq!(hot, columns.len() < 2, "{asked:?}");
+                    seen += compared(asked).await;
+                }
+            }
+        }
+    }
+    assert!(seen > 500, "there is next to nothing to see: {seen}");
+
+    // What came since; then two page views of one person at one moment, of which the fold knows the first.
+    let mut more =
+        [event("m1", "page_view", "p050", 30 * DAY), event("m2", "page_view", "p050", 30 * DAY + 1)];
+    for at in [30 * DAY + 1, 30 * DAY] {
+        more[1].at = at;
+        more[1].id = format!("m{at}");
+        (more[0].path, more[1].path) = (Some("/b".into()), Some("/a".into()));
+        lake.append("events", batch(&more)).await.expect("appends");
+        for by in [vec![], vec![column("path")]] {
+            let mut asked = request("visits", measures[0].clone(), spans.clone());
+            asked.by = by;
+            assert!(compared(asked).await > 0);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::app::events::seen::{RecentEvents, RecentRequest};
 use axum::Json;
 use axum::extract::State;
 
-/// The newest events by arrival; those of a person or a customer by time. With the cursor of an answer, the ones before.
+/// The newest events by their own time, whenever they arrived: of all, of one name, of a person or of a customer. With the cursor of an answer, the ones before.
 #[utoipa::path(get, path = "/api/v1/events/recent", tag = "events",
     params(
         ("limit" = Option<usize>, Query, description = "Most events, up to 1,000; 50 by default"),

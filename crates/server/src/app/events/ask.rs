@@ -3,7 +3,6 @@
 use crate::app::{Error, Result, Workspace};
 use burgeon_core::behaviour::added::AddedRows;
 use burgeon_core::behaviour::meaning::parse_duration;
-use burgeon_core::behaviour::members::Members;
 use burgeon_core::behaviour::step::Step;
 use burgeon_core::behaviour::usage::UsedBetween;
 use burgeon_core::records::table;
@@ -12,9 +11,11 @@ use burgeon_core::time::{Grain, Period, Zone, days_between};
 use burgeon_engine::events::{Filter, Question};
 use burgeon_engine::lake::LakeError;
 use burgeon_engine::plan::groups::{GroupBy, Groups};
+use burgeon_metrics::base::Among;
 use burgeon_metrics::query::QueryFilter;
 use jiff::ToSpan;
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Groups of a breakdown that are told apart; the others are one.
@@ -280,7 +281,7 @@ impl Workspace {
                 }
             }
         }
-        question.persons = persons.map(Arc::from);
+        question.persons = persons.map(|bits| self.engine().same_bits(bits));
         let texts = match &scope.by {
             None => vec![None],
             Some(dimension) => {
@@ -301,13 +302,17 @@ impl Workspace {
         Ok(self.events().snapshot().texts(dimension).map_err(LakeError::from)?)
     }
 
-    /// Bits by person number: who took one of some steps, ever.
+    /// Bits by person number: who took one of some steps, ever. Steps of the ledger (`fact:churn`) are taken by all people of
+    /// the customer.
     async fn persons_who_did(&self, filter: &QueryFilter) -> Result<Vec<u64>> {
         let steps = filter.values.iter().map(|text| step(text, "where")).collect::<Result<Vec<_>>>()?;
-        let question = Question { conditions: vec![steps], ..Question::default() };
-        let who = Members(UsedBetween { start: i64::MIN, end: i64::MAX, group: None });
+        let mut conditions = vec![steps];
+        let facts = self.facts_of(&mut conditions).await?;
+        let question = Question { conditions, ..Question::default() };
+        let asked = Asked { question, texts: vec![None], facts };
+        let who = UsedBetween { start: i64::MIN, end: i64::MAX, group: None };
         let mut bits = self.nobody();
-        for person in self.events().ask(question, who).await?.sorted() {
+        for person in self.members(&asked, who).await? {
             if let Some(word) = bits.get_mut(person as usize / 64) {
                 *word |= 1 << (person % 64);
             }
@@ -316,6 +321,44 @@ impl Workspace {
             bits.iter_mut().for_each(|word| *word = !*word);
         }
         Ok(bits)
+    }
+
+    /// Customers to whom one of the steps of the ledger in a condition happened; steps of events are passed over.
+    async fn customers_who_did(&self, filter: &QueryFilter) -> Result<BTreeSet<String>> {
+        let steps = filter.values.iter().map(|text| step(text, "where")).collect::<Result<Vec<_>>>()?;
+        self.customers_with(&steps).await
+    }
+
+    /// The persons that conditions of a metric are about, whatever is negated, and their customers.
+    pub(in crate::app) async fn among(
+        &self,
+        filters: &[QueryFilter],
+    ) -> Result<Vec<(QueryFilter, Arc<Among>)>> {
+        let mut found = Vec::new();
+        for filter in filters.iter().filter(|filter| filter.is_of_people()) {
+            let plain = QueryFilter { negated: false, ..filter.clone() };
+            let scope = Scope { filters: vec![plain], ..Scope::default() };
+            let persons = self.asked(Vec::new(), &scope).await?.question.persons;
+            let persons = persons.ok_or_else(|| Error::internal("a condition on persons found no bits"))?;
+            let (customers, codes) = self.events().customers_of_persons().await?;
+            let among =
+                |person: usize| persons.get(person / 64).is_some_and(|word| word >> (person % 64) & 1 == 1);
+            let named = codes.iter().enumerate().filter(|(person, _)| among(*person));
+            let places: BTreeSet<usize> =
+                named.filter_map(|(_, code)| (*code as usize).checked_sub(1)).collect();
+            let mut customers: Vec<String> =
+                places.into_iter().filter_map(|place| customers.get(place).cloned()).collect();
+            if filter.dimension == DID {
+                // The ledger knows customers of whom nobody was seen.
+                customers.extend(self.customers_who_did(filter).await?);
+            }
+            customers.sort_unstable();
+            customers.dedup();
+            let text = format!("{}:{}", filter.dimension, filter.values.join(","));
+            let who = Among { text, persons, customers: customers.into() };
+            found.push((filter.clone(), Arc::new(who)));
+        }
+        Ok(found)
     }
 
     /// A bit for every number that is given, none set.

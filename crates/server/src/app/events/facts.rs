@@ -16,7 +16,7 @@ use burgeon_engine::events::Breakdown;
 use burgeon_engine::plan::groups::{GroupBy, Groups};
 use parking_lot::Mutex;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -152,7 +152,37 @@ fn known<'a>(all: &'a [LedgerStep], step: &Step) -> Result<Option<&'a LedgerStep
     Ok(Some(found))
 }
 
+/// Whether a row of a fact meets the conditions of a step.
+fn holds(step: &Step, columns: &Columns<'_>, row: usize) -> Result<bool> {
+    for condition in &step.conditions {
+        if !condition.holds(columns.text(&condition.property, row)?.as_deref()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 impl Workspace {
+    /// Customers to whom one of some steps of the ledger happened up to now; steps of events are passed over.
+    pub(super) async fn customers_with(&self, steps: &[Step]) -> Result<BTreeSet<String>> {
+        let mut found = BTreeSet::new();
+        for step in steps {
+            let definitions = self.definitions();
+            let Some(known) = known(&definitions.steps, step)? else { continue };
+            for batch in &self.select(&self.step_sql(known)).await? {
+                let columns = Columns(batch);
+                for row in 0..batch.num_rows() {
+                    if holds(step, &columns, row)?
+                        && let Some(customer) = columns.text("customer_id", row)?
+                    {
+                        found.insert(customer);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Takes facts out of the conditions and gives their rows by person; `None` when there are none among them.
     pub(super) async fn facts_of(&self, conditions: &mut [Vec<Step>]) -> Result<Option<Arc<AddedRows>>> {
         let definitions = self.definitions();
@@ -233,17 +263,9 @@ impl Workspace {
                         continue;
                     }
                     let Some(people) = persons.get(customer.as_str()) else { continue };
-                    let mut values = HashMap::new();
-                    for column in &known.properties {
-                        values.insert(column.as_str(), columns.text(column, row)?);
-                    }
                     let mut met = 0u64;
                     for (bit, step) in steps {
-                        let holds = step.conditions.iter().all(|condition| {
-                            condition
-                                .holds(values.get(condition.property.as_str()).and_then(Option::as_deref))
-                        });
-                        met |= u64::from(holds) << bit;
+                        met |= u64::from(holds(step, &columns, row)?) << bit;
                     }
                     number += 1;
                     if met != 0 {

@@ -2,7 +2,7 @@
 
 use super::ask::{Asked, EVENT, Scope};
 use super::people::LIVE_US;
-use super::seen::{EventSeen, events_of};
+use super::seen::{AHEAD_US, EventSeen, events_of};
 use crate::app::cells::instant;
 use crate::app::{Result, Workspace};
 use burgeon_core::behaviour::calendar::Calendar;
@@ -96,7 +96,8 @@ impl Workspace {
             persons: by_minute.persons(&sum, 0, span),
         });
         let minutes = minutes.collect();
-        let events = events_of(&store.recent(None, LISTED).await?)?;
+        let mut events = events_of(&store.latest(None, now.saturating_add(AHEAD_US), LISTED).await?)?;
+        self.name_people(&mut events).await?;
         Ok(LiveNow {
             now: NowCounts { on_site: counts[0], in_product: counts[1] },
             minutes,

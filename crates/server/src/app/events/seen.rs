@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 const SAMPLE: usize = 20_000;
 /// Names that are not among them and are looked for one by one; properties of others are not listed.
 const LOOKUPS: usize = 20;
+/// How far ahead of now the clock of a client may be until its events are told, µs.
+pub(super) const AHEAD_US: i64 = 86_400_000_000;
 /// How far back the newest events are told.
 const MOST_BACK: usize = 10_000;
 /// Events that may arrive between two pages of a list without a gap in it.
@@ -67,7 +69,7 @@ pub struct RecentRequest {
 /// The newest events.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RecentEvents {
-    /// Newest arrival first.
+    /// Newest first, by the time of the event.
     pub events: Vec<EventSeen>,
     /// Asked for as `after`, it gives the ones before; none at the end.
     pub cursor: Option<String>,
@@ -88,6 +90,8 @@ pub struct EventSeen {
     pub distinct_id: String,
     /// Main identifier of the person.
     pub person_id: String,
+    /// Their name, else their mail address, where events of several people are told.
+    pub person_name: Option<String>,
     /// Customer that the event names or the person belongs to.
     pub customer_id: Option<String>,
     /// Channel of the visit.
@@ -122,6 +126,7 @@ pub(super) fn events_of(batch: &RecordBatch) -> Result<Vec<EventSeen>> {
                 received_at: columns.int("received_at", row)?.map(instant),
                 person_id: text("person_id", row)?.unwrap_or_else(|| distinct_id.clone()),
                 distinct_id,
+                person_name: None,
                 customer_id: text("customer_id", row)?,
                 channel: text("channel", row)?,
                 path: text("path", row)?,
@@ -195,7 +200,39 @@ impl Workspace {
         Ok(NameList { names })
     }
 
-    /// The newest events by arrival; of a person or customer, the newest by time.
+    /// Puts names beside events.
+    pub(super) async fn name_people(&self, events: &mut [EventSeen]) -> Result<()> {
+        let ids: BTreeSet<String> = events
+            .iter()
+            .flat_map(|event| [&event.person_id, &event.distinct_id])
+            .filter(|id| !id.is_empty())
+            .cloned()
+            .collect();
+        let lake = self.lake().clone();
+        let names = blocking(move || {
+            let mut names = BTreeMap::new();
+            for id in ids {
+                for batch in lake.entity("persons", &id)?.iter().filter(|batch| batch.num_rows() > 0) {
+                    let columns = Columns(batch);
+                    let name = columns.text("name", 0)?.filter(|name| !name.is_empty());
+                    if let Some(name) =
+                        name.map_or_else(|| columns.text("email", 0), |name| Ok(Some(name)))?
+                    {
+                        names.insert(id.clone(), name);
+                    }
+                }
+            }
+            Ok(names)
+        })
+        .await?;
+        for event in events {
+            let name = names.get(&event.person_id).or_else(|| names.get(&event.distinct_id));
+            event.person_name = name.cloned();
+        }
+        Ok(())
+    }
+
+    /// The newest events by their own time, of all, of a name, of a person or of a customer.
     pub async fn recent_events(&self, request: &RecentRequest) -> Result<RecentEvents> {
         let (newest, skip) = match &request.after {
             None => (None, 0),
@@ -212,19 +249,21 @@ impl Workspace {
         };
         let wanted = skip + request.limit + 1;
         let batches = match (&request.person, &request.customer) {
-            (None, None) => vec![self.events().recent(request.event.as_deref(), wanted + MARGIN).await?],
+            (None, None) => {
+                let until = self.now().as_microsecond().saturating_add(AHEAD_US);
+                vec![self.events().latest(request.event.as_deref(), until, wanted + MARGIN).await?]
+            }
             (Some(person), None) if request.event.is_none() => {
                 vec![self.events().history(person, None, wanted + MARGIN).await?]
             }
             _ => self.events_where(request, wanted + MARGIN).await?,
         };
-        let by = if request.person.is_none() && request.customer.is_none() { "received_at" } else { "at" };
         let mut events = Vec::new();
         let mut first = newest;
         for batch in &batches {
             let columns = Columns(batch);
             for (row, event) in events_of(batch)?.into_iter().enumerate() {
-                let at = columns.int(by, row)?;
+                let at = columns.int("at", row)?;
                 // What came after the first page does not push the others down.
                 if newest.is_none_or(|newest| at.is_none_or(|at| at <= newest)) {
                     events.push(event);
@@ -234,7 +273,10 @@ impl Workspace {
         }
         let more = events.len() > skip + request.limit && skip + request.limit <= MOST_BACK;
         let cursor = more.then(|| format!("{}.{}", first.unwrap_or(i64::MAX), skip + request.limit));
-        let events = events.into_iter().skip(skip).take(request.limit).collect();
+        let mut events: Vec<EventSeen> = events.into_iter().skip(skip).take(request.limit).collect();
+        if request.person.is_none() {
+            self.name_people(&mut events).await?;
+        }
         Ok(RecentEvents { events, cursor })
     }
 

@@ -81,5 +81,7 @@ pub fn kind(dimension: &Dimension) -> &'static str {
         Dimension::Customer { .. } => "customer",
         Dimension::Standing { .. } => "standing",
         Dimension::Attribute { .. } => "attribute",
+        Dimension::Property { .. } => "property",
+        Dimension::Among { .. } => "people",
     }
 }

@@ -65,6 +65,7 @@ impl Workspace {
                     tone: word(&band.tone),
                 })
                 .collect(),
+            properties: catalog.has_properties(&metric.name),
             additive: catalog.is_additive(&metric.name),
             default_by: metric.default_by.clone(),
         }

@@ -32,7 +32,7 @@ impl Workspace {
         };
         let query =
             self.query_of(&leaf, &request.period, &request.filters, request.currency.as_deref()).await?;
-        let plan = plan(&catalog, &query, &self.context().await?)?;
+        let plan = plan(&catalog, &query, &self.context_of(&query.filters).await?)?;
         let Some(base) = plan.bases.first() else {
             return Err(Error::internal(format!("{leaf} reads no fact")));
         };
