@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result as ParquetResult};
@@ -65,6 +66,17 @@ impl Input {
         Ok(match &self.kind {
             Kind::Path(path) => std::fs::metadata(path)?.len(),
             Kind::Bytes(bytes) => bytes.len() as u64,
+        })
+    }
+
+    /// Size in bytes and time of the last change, where there is one: others when somebody has written to the file since.
+    pub fn state(&self) -> io::Result<(u64, Option<SystemTime>)> {
+        Ok(match &self.kind {
+            Kind::Path(path) => {
+                let found = std::fs::metadata(path)?;
+                (found.len(), found.modified().ok())
+            }
+            Kind::Bytes(bytes) => (bytes.len() as u64, None),
         })
     }
 

@@ -29,7 +29,7 @@ impl TableBatch {
     pub fn with_origin(&self, source: &str, file: &str) -> RecordBatch {
         use std::fmt::Write;
         let rows = self.rows.num_rows();
-        let mut origins = StringViewBuilder::with_capacity(rows);
+        let mut origins = StringViewBuilder::with_capacity(rows).with_fixed_block_size(64 << 10);
         let mut origin = String::with_capacity(file.len() + 21);
         let _ = write!(origin, "{file}:");
         let prefix = origin.len();
@@ -43,11 +43,25 @@ impl TableBatch {
         fields.push(Arc::new(Field::new(system::SOURCE, DataType::Utf8View, false)));
         fields.push(Arc::new(Field::new(system::ORIGIN, DataType::Utf8View, true)));
         let mut columns = self.rows.columns().to_vec();
-        columns.push(Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(source, rows))));
+        columns.push(Arc::new(repeated(source, rows)));
         columns.push(Arc::new(origins.finish()));
         // The lengths agree by construction; without rows there is nothing to lose.
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap_or_else(|_| self.rows.clone())
     }
+}
+
+/// A text for each of `rows` rows, in memory once.
+pub(crate) fn repeated(text: &str, rows: usize) -> StringViewArray {
+    let mut texts = StringViewBuilder::with_capacity(rows);
+    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let block = texts.append_block(text.as_bytes().to_vec().into());
+    for _ in 0..rows {
+        if texts.try_append_view(block, 0, length).is_err() {
+            // Longer than a block may be, which no name of a source is.
+            texts.append_value(text);
+        }
+    }
+    texts.finish()
 }
 
 fn push_number(out: &mut String, mut value: u64) {

@@ -19,6 +19,7 @@ pub(crate) struct RowSet {
     pub event: Vec<u16>,
     pub id: Vec<u64>,
     pub who: Vec<u32>,
+    /// Codes by dimension; one that is shorter than the rows has no value in those beyond its end, as most have in none.
     pub dims: Vec<Vec<u32>>,
 }
 
@@ -42,15 +43,30 @@ impl RowSet {
         self.at.len()
     }
 
+    /// Makes room for more rows.
+    pub fn reserve(&mut self, rows: usize) {
+        self.person.reserve(rows);
+        self.at.reserve(rows);
+        self.event.reserve(rows);
+        self.id.reserve(rows);
+        self.who.reserve(rows);
+    }
+
     pub fn push(&mut self, person: u32, row: RowRef<'_>) {
+        let place = self.at.len();
         self.person.push(person);
         self.at.push(row.at);
         self.event.push(row.event);
         self.id.push(row.id);
         self.who.push(row.who);
-        for (i, column) in self.dims.iter_mut().enumerate() {
-            column.push(row.dims.get(i).copied().unwrap_or(0));
+        for (column, code) in self.dims.iter_mut().zip(row.dims).filter(|(_, code)| **code != 0) {
+            set(column, place, *code);
         }
+    }
+
+    /// Gives a row a value in a dimension.
+    pub fn set(&mut self, dim: usize, row: usize, code: u32) {
+        set(&mut self.dims[dim], row, code);
     }
 
     /// Positions by person, instant and key.
@@ -109,7 +125,7 @@ impl RowSet {
             event: order.iter().map(|i| self.event[pick(i)]).collect(),
             id: order.iter().map(|i| self.id[pick(i)]).collect(),
             who: order.iter().map(|i| self.who[pick(i)]).collect(),
-            dims: self.dims.iter().map(|codes| order.iter().map(|i| codes[pick(i)]).collect()).collect(),
+            dims: self.dims.iter().map(|codes| in_order(codes, order)).collect(),
             ..Sorted::default()
         };
         for history in order.chunk_by(|a, b| self.person[*a as usize] == self.person[*b as usize]) {
@@ -156,6 +172,22 @@ impl RowSet {
         }
         Ok(blocks)
     }
+}
+
+/// Sets a code that may lie beyond the end.
+fn set(column: &mut Vec<u32>, row: usize, code: u32) {
+    if column.len() <= row {
+        column.resize(row + 1, 0);
+    }
+    column[row] = code;
+}
+
+/// The codes of rows; none beyond the end.
+fn in_order(codes: &[u32], order: &[u32]) -> Vec<u32> {
+    if codes.is_empty() {
+        return vec![0; order.len()];
+    }
+    order.iter().map(|row| codes.get(*row as usize).copied().unwrap_or(0)).collect()
 }
 
 impl Rewrite<'_> {
@@ -259,7 +291,9 @@ impl Rewrite<'_> {
             out.event.push(event[row]);
             out.id.push(id[row]);
             out.who.push(who[row]);
-            out.dims.iter_mut().zip(&dims).for_each(|(to, from)| to.push(from[row]));
+            let place = out.at.len() - 1;
+            let codes = out.dims.iter_mut().zip(&dims).filter(|(_, from)| from[row] != 0);
+            codes.for_each(|(to, from)| set(to, place, from[row]));
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ use twox_hash::XxHash3_64;
 use crate::column::{Column, Packed, pick, widen_codes, widen_instants, within};
 use crate::disk::Disk;
 use crate::error::{HotError, Result};
+use crate::warm::Warm;
 
 const MAGIC: &[u8; 8] = b"BURGHOT1";
 const FIXED: u64 = 24;
@@ -64,6 +65,8 @@ pub(crate) struct Block {
     pub persons: Vec<u32>,
     pub ends: Vec<u32>,
     pub bytes: u64,
+    /// Rows that are kept in memory.
+    pub warm: Warm,
     path: PathBuf,
     file: File,
     at: usize,
@@ -201,6 +204,7 @@ impl Block {
             persons: Vec::new(),
             ends: Vec::new(),
             bytes,
+            warm: Warm::default(),
             path,
             file,
             at,

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use crate::assemble::Rewrite;
 use crate::codes::{self, Columns};
 use crate::error::{HotError, Result};
-use crate::recent::{RowRef, decode, encode, row_bytes};
+use crate::recent::{RowRef, pack, unpack};
 use crate::rows::{Appended, EVENT_NAMES, NewRows};
 use crate::store::{HotStore, Lease};
 use crate::upkeep::{Change, names};
@@ -35,8 +35,6 @@ const PARTITION: u32 = 1 << 15;
 const BUFFER: usize = 128 << 10;
 /// Bytes of new texts that wait in memory.
 const TEXTS: u64 = 4 << 20;
-/// Bytes read back at once.
-const READ: usize = 4 << 20;
 
 /// Rows being gathered. Dropped without [`Bulk::prepare`] it leaves nothing but numbers of new identifiers.
 #[derive(Debug)]
@@ -83,7 +81,6 @@ impl BulkOutcome {
 #[derive(Debug)]
 struct Spills {
     store: HotStore,
-    width: usize,
     parts: BTreeMap<u32, Spill>,
     serial: u64,
 }
@@ -93,6 +90,8 @@ struct Spill {
     name: String,
     file: Option<File>,
     written: u64,
+    /// Bytes of each write: whole rows.
+    writes: Vec<usize>,
     buffer: Vec<u8>,
     rows: u64,
 }
@@ -106,15 +105,14 @@ impl Drop for Spills {
 }
 
 impl Spills {
-    fn new(store: &HotStore, dims: usize) -> Self {
+    fn new(store: &HotStore) -> Self {
         let serial = store.core.next.fetch_add(1, Ordering::SeqCst);
-        Self { store: store.clone(), width: row_bytes(dims) + 8, parts: BTreeMap::new(), serial }
+        Self { store: store.clone(), parts: BTreeMap::new(), serial }
     }
 
     fn push(&mut self, part: u32, row: RowRef<'_>, ordinal: u64) -> Result<()> {
         let spill = self.parts.entry(part).or_default();
-        encode(row, &mut spill.buffer);
-        spill.buffer.extend_from_slice(&ordinal.to_le_bytes());
+        pack(row, ordinal, &mut spill.buffer);
         spill.rows += 1;
         if spill.buffer.len() >= BUFFER {
             spill.flush(&self.store, self.serial, part)?;
@@ -127,26 +125,30 @@ impl Spills {
         let Some(spill) = self.parts.get(&part) else {
             return Ok(());
         };
-        let mut rows = |bytes: &[u8]| {
-            for row in bytes.chunks_exact(self.width) {
-                let (row, ordinal) = row.split_at(self.width - 8);
-                let ordinal = ordinal.try_into().map_or(0, u64::from_le_bytes);
-                decode(row, dims, |row| f(row, ordinal));
-            }
-        };
         if let Some(file) = &spill.file {
-            let step = (READ / self.width * self.width) as u64;
-            let mut bytes = Vec::new();
             let path = self.store.core.disk.path(&spill.name);
-            for start in (0..spill.written).step_by(step as usize) {
-                bytes.resize(step.min(spill.written - start) as usize, 0);
-                std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, start)
+            let (mut bytes, mut at) = (Vec::new(), 0);
+            for length in &spill.writes {
+                bytes.resize(*length, 0);
+                std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, at)
                     .map_err(HotError::io(&path))?;
-                rows(&bytes);
+                at += *length as u64;
+                if !unpack(&bytes, dims, &mut f) {
+                    return Err(HotError::damaged(&path, "a row of it is cut off"));
+                }
             }
         }
-        rows(&spill.buffer);
+        unpack(&spill.buffer, dims, f);
         Ok(())
+    }
+
+    /// Rows of the partitions that some persons are in.
+    fn rows_of(&self, persons: &std::ops::Range<u64>) -> usize {
+        let mut parts = parts(persons);
+        let (first, last) = (parts.next(), parts.last());
+        let first = first.unwrap_or(0);
+        let spills = self.parts.range(first..=last.unwrap_or(first));
+        spills.map(|(_, spill)| spill.rows as usize).sum()
     }
 }
 
@@ -162,6 +164,7 @@ impl Spill {
             store.core.disk.write(&self.name, file, &self.buffer, self.written)?;
         }
         self.written += self.buffer.len() as u64;
+        self.writes.push(self.buffer.len());
         self.buffer.clear();
         Ok(())
     }
@@ -177,7 +180,7 @@ struct Cell {
 impl Bulk {
     pub(crate) fn new(store: HotStore) -> Result<Self> {
         let dims = store.core.state.lock().dims.clone();
-        let spills = Spills::new(&store, dims.len());
+        let spills = Spills::new(&store);
         let deletions = store.core.deletions.load(Ordering::SeqCst);
         Ok(Self { store, dims, spills, pushed: 0, refused: 0, dropped: Vec::new(), deletions })
     }
@@ -244,7 +247,9 @@ impl Bulk {
             let cell = &cells[at];
             let mut rows = rewrite.cell(cell.range, cell.persons.clone())?;
             let old = rows.len();
-            let mut ordinals = Vec::new();
+            let expected = self.spills.rows_of(&cell.persons);
+            rows.reserve(expected);
+            let mut ordinals = Vec::with_capacity(expected);
             for part in parts(&cell.persons) {
                 self.spills.each(part, self.dims.len(), |row, ordinal| {
                     let person = view.root(row.who);
@@ -294,7 +299,7 @@ impl Bulk {
             return Ok(());
         }
         // A person's rows may come from several partitions: what moves and what stays is written anew, in order.
-        let mut moved = Spills::new(&self.store, dims);
+        let mut moved = Spills::new(&self.store);
         for part in self.spills.parts.keys() {
             let mut failed = None;
             self.spills.each(*part, dims, |row, ordinal| {

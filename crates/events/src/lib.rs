@@ -43,10 +43,11 @@ pub mod snapshot;
 pub mod store;
 mod upkeep;
 mod view;
+mod warm;
 
 pub use bulk::{Bulk, BulkOutcome, Prepared};
 pub use error::{HotError, Result};
 pub use question::{Breakdown, Filter, Question};
 pub use rows::{Appended, NewRows, PersonRow, Verdict, event_key};
 pub use snapshot::{NameSeen, Snapshot};
-pub use store::{Deleted, HotOptions, HotStore, Maintained, Stats};
+pub use store::{Admitted, Deleted, HotOptions, HotStore, Maintained, Stats};

@@ -16,6 +16,8 @@ pub(crate) struct Chunk {
     pub id: Vec<u64>,
     pub who: Vec<u32>,
     pub dims: Vec<Vec<u32>>,
+    /// Oldest and newest instant.
+    pub span: Option<(i64, i64)>,
 }
 
 /// Recent rows; clones share full chunks and copy the last one when it grows.
@@ -45,6 +47,7 @@ impl Recents {
         }
         if let Some(last) = self.chunks.last_mut() {
             let chunk = Arc::make_mut(last);
+            chunk.span = Some(chunk.span.map_or((row.at, row.at), |(a, b)| (a.min(row.at), b.max(row.at))));
             chunk.at.push(row.at);
             chunk.event.push(row.event);
             chunk.id.push(row.id);
@@ -112,6 +115,60 @@ impl Hasher for KeyHasher {
     }
 }
 
+/// Bytes of a packed row at least.
+const PACKED: usize = 38;
+
+/// A row with its place in the order of pushing, as the spills of a bulk have it: codes of 0, which are most, are left out.
+pub(crate) fn pack(row: RowRef<'_>, ordinal: u64, out: &mut Vec<u8>) {
+    let (mut codes, mut which) = ([0u8; 4 * 64], 0u64);
+    let mut length = 0;
+    for (dim, code) in row.dims.iter().enumerate().take(64).filter(|(_, code)| **code != 0) {
+        which |= 1 << dim;
+        codes[length..length + 4].copy_from_slice(&code.to_le_bytes());
+        length += 4;
+    }
+    let mut fixed = [0u8; PACKED];
+    fixed[..8].copy_from_slice(&row.at.to_le_bytes());
+    fixed[8..16].copy_from_slice(&row.id.to_le_bytes());
+    fixed[16..24].copy_from_slice(&ordinal.to_le_bytes());
+    fixed[24..32].copy_from_slice(&which.to_le_bytes());
+    fixed[32..36].copy_from_slice(&row.who.to_le_bytes());
+    fixed[36..].copy_from_slice(&row.event.to_le_bytes());
+    out.extend_from_slice(&fixed);
+    out.extend_from_slice(&codes[..length]);
+}
+
+/// Calls `f` with each packed row of `bytes` and its place in the order of pushing; false when the last one is cut off.
+pub(crate) fn unpack(bytes: &[u8], dims: usize, mut f: impl FnMut(RowRef<'_>, u64)) -> bool {
+    fn part<const N: usize>(row: &[u8; PACKED], at: usize) -> [u8; N] {
+        row[at..at + N].try_into().unwrap_or([0; N])
+    }
+    let mut codes = vec![0u32; dims];
+    let mut rest = bytes;
+    while let Some((fixed, after)) = rest.split_first_chunk::<PACKED>() {
+        rest = after;
+        codes.fill(0);
+        let mut which = u64::from_le_bytes(part(fixed, 24));
+        while which != 0 {
+            let Some((code, after)) = rest.split_first_chunk::<4>() else { return false };
+            rest = after;
+            if let Some(to) = codes.get_mut(which.trailing_zeros() as usize) {
+                *to = u32::from_le_bytes(*code);
+            }
+            which &= which - 1;
+        }
+        let row = RowRef {
+            at: i64::from_le_bytes(part(fixed, 0)),
+            id: u64::from_le_bytes(part(fixed, 8)),
+            who: u32::from_le_bytes(part(fixed, 32)),
+            event: u16::from_le_bytes(part(fixed, 36)),
+            dims: &codes,
+        };
+        f(row, u64::from_le_bytes(part(fixed, 16)));
+    }
+    rest.is_empty()
+}
+
 /// Bytes of a row in the journal.
 pub(crate) const fn row_bytes(dims: usize) -> usize {
     22 + 4 * dims
@@ -143,5 +200,41 @@ pub(crate) fn decode(bytes: &[u8], dims: usize, mut f: impl FnMut(RowRef<'_>)) {
             event: u16::from_le_bytes(part(row, 20)),
             dims: &codes,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn packed_rows_come_back(
+            rows in prop::collection::vec(
+                (any::<i64>(), any::<u64>(), any::<u32>(), any::<u16>(), any::<u64>(), any::<[u32; 5]>(), 0u8..32),
+                0..20,
+            ),
+            cut in 1usize..200,
+        ) {
+            let mut bytes = Vec::new();
+            let mut given = Vec::new();
+            for (at, id, who, event, ordinal, mut dims, none) in rows {
+                dims.iter_mut().enumerate().filter(|(dim, _)| none >> dim & 1 == 1).for_each(|(_, code)| *code = 0);
+                pack(RowRef { at, id, who, event, dims: &dims }, ordinal, &mut bytes);
+                given.push((at, id, who, event, dims.to_vec(), ordinal));
+            }
+            let mut back = Vec::new();
+            let whole = unpack(&bytes, 5, |row, ordinal| {
+                back.push((row.at, row.id, row.who, row.event, row.dims.to_vec(), ordinal));
+            });
+            prop_assert!(whole);
+            prop_assert_eq!(&back, &given);
+            // What is cut off is noticed unless it is whole rows, and what comes before is as it was.
+            let short = bytes.len().saturating_sub(cut);
+            let mut rows = 0;
+            let whole = unpack(&bytes[..short], 5, |_, _| rows += 1);
+            prop_assert!(rows <= given.len() && (whole || rows < given.len()));
+        }
     }
 }

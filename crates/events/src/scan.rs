@@ -26,6 +26,15 @@ pub(crate) struct Scratch {
     places: Vec<Place>,
     /// Rows of a chunk that lie in the span of time asked for.
     picked: Vec<u32>,
+    /// Whether the persons asked for are of this question only, so that their rows are not worth keeping.
+    passing: bool,
+}
+
+impl Scratch {
+    /// Room for a question about persons that only it asks for.
+    pub fn passing() -> Self {
+        Self { passing: true, ..Self::default() }
+    }
 }
 
 /// Where the rows of a person are.
@@ -36,6 +45,18 @@ struct Place {
     rows: Range<usize>,
     /// In the order of recent rows.
     keys: Range<usize>,
+    /// In that of an earlier view, where one is asked for.
+    earlier: Range<usize>,
+}
+
+/// What [`persons`] tells beside the rows as they are now.
+pub(crate) enum Before<'a> {
+    /// Nothing.
+    Nothing,
+    /// The rows as the block has them.
+    Block(&'a mut dyn FnMut(&Rows<'_>)),
+    /// The rows as they were in an earlier view of the same blocks.
+    View(&'a View, &'a mut dyn FnMut(&Rows<'_>)),
 }
 
 /// Rows of some persons as the block has them.
@@ -165,8 +186,8 @@ fn read(
     Ok(())
 }
 
-/// Hands the rows of some persons (ascending, all of the range at position `range`) to `now` as they are in the view,
-/// and to `before`, where wanted, as the block has them.
+/// Hands the rows of some persons (ascending, all of the range at position `range`) to `now` as they are in the view, and
+/// to `before` as they were. Blocks are read once for both.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn persons(
     view: &View,
@@ -175,19 +196,25 @@ pub(crate) fn persons(
     range: usize,
     persons: &[u32],
     scratch: &mut Scratch,
-    mut before: Option<&mut dyn FnMut(&Rows<'_>)>,
+    mut before: Before<'_>,
     now: &mut dyn FnMut(&Rows<'_>),
 ) -> Result<()> {
     let block = view.ranges[range].block.as_deref();
     let keys = &overlay.order.keys;
+    let earlier = match &before {
+        Before::View(earlier, _) => Some((*earlier, earlier.overlay())),
+        _ => None,
+    };
+    let old_keys = earlier.map_or(&[][..], |(_, overlay)| &overlay.order.keys);
     let mut rest = persons;
-    let (mut at, mut key) = (0, 0);
+    let (mut at, mut key, mut old_key) = (0, 0, 0);
     while !rest.is_empty() {
-        let Scratch { raw, batch, stored, order, spare, places, .. } = scratch;
+        let Scratch { raw, batch, stored, order, spare, places, passing, .. } = scratch;
+        let warm = !*passing;
         places.clear();
         let mut rows = 0;
         while let Some((person, later)) = rest.split_first() {
-            let mut place = Place { person: *person, rows: 0..0, keys: 0..0 };
+            let mut place = Place { person: *person, rows: 0..0, keys: 0..0, earlier: 0..0 };
             if let Some(block) = block {
                 at = gallop(&block.persons, at, |p| p < person);
                 if block.persons.get(at) == Some(person) {
@@ -196,6 +223,8 @@ pub(crate) fn persons(
             }
             key = gallop(keys, key, |k| k.person < *person);
             place.keys = key..gallop(keys, key, |k| k.person == *person);
+            old_key = gallop(old_keys, old_key, |k| k.person < *person);
+            place.earlier = old_key..gallop(old_keys, old_key, |k| k.person == *person);
             rows += place.rows.len() + place.keys.len();
             if rows > CHUNK && !places.is_empty() {
                 break;
@@ -203,10 +232,37 @@ pub(crate) fn persons(
             places.push(place);
             rest = later;
         }
-        let unsettled = between(&overlay.unsettled, places[0].person, places[places.len() - 1].person);
-        stored.fill(view, plan, block, places, !unsettled.is_empty(), raw)?;
-        present(view, overlay, plan, places, unsettled, stored, raw, batch, order, spare)?;
-        if let Some(before) = before.as_deref_mut() {
+        let (first, last) = (places[0].person, places[places.len() - 1].person);
+        let unsettled = between(&overlay.unsettled, first, last);
+        let then = earlier.map_or(&[][..], |(_, overlay)| between(&overlay.unsettled, first, last));
+        stored.fill(view, plan, block, places, !unsettled.is_empty() || !then.is_empty(), warm, raw)?;
+        match &mut before {
+            Before::Nothing | Before::Block(_) => {}
+            Before::View(earlier, before) => {
+                let own = |place: &Place| place.earlier.clone();
+                present(
+                    earlier,
+                    earlier.overlay(),
+                    plan,
+                    places,
+                    own,
+                    then,
+                    stored,
+                    raw,
+                    batch,
+                    order,
+                    spare,
+                )?;
+                let rows = plan.rows(batch, &[])?;
+                if !rows.persons.is_empty() {
+                    before(&rows);
+                }
+            }
+        }
+        let own = |place: &Place| place.keys.clone();
+        present(view, overlay, plan, places, own, unsettled, stored, raw, batch, order, spare)?;
+        if let Before::Block(before) = &mut before {
+            // What was read is of no further use.
             let rows = plan.rows(&mut stored.batch, &[])?;
             if !rows.persons.is_empty() {
                 before(&rows);
@@ -221,7 +277,7 @@ pub(crate) fn persons(
 }
 
 /// First position from `from` on that is not `below`, where all that are come first; fast when it is near.
-fn gallop<T>(list: &[T], from: usize, below: impl Fn(&T) -> bool) -> usize {
+pub(crate) fn gallop<T>(list: &[T], from: usize, below: impl Fn(&T) -> bool) -> usize {
     let (mut at, mut step) = (from, 1);
     while list.get(at + step - 1).is_some_and(&below) {
         at += step;
@@ -238,6 +294,7 @@ impl Stored {
         block: Option<&Block>,
         places: &[Place],
         want_who: bool,
+        warm: bool,
         raw: &mut Vec<u64>,
     ) -> Result<()> {
         self.batch.clear(plan.dims.len());
@@ -246,43 +303,63 @@ impl Stored {
             return Ok(());
         };
         let columns = columns(view, plan, block);
-        let mut at = 0;
-        while at < places.len() {
-            let start = places[at].rows.start;
-            let mut end = places[at].rows.end;
-            let mut to = at + 1;
-            if start == end {
-                at = to;
-                continue;
-            }
-            while let Some(next) = places.get(to).filter(|p| p.rows.is_empty() || p.rows.start - end <= GAP) {
-                end = end.max(next.rows.end);
-                to += 1;
-            }
-            let rows = start..end;
-            self.read.set_rows(rows.len(), columns.len());
-            read(block, &columns, rows.clone(), raw, &mut self.read)?;
-            if want_who {
-                self.read_who.resize(rows.len(), 0);
-                block.read_who(rows, &mut self.read_who)?;
-            }
-            for Place { person, rows, .. } in places[at..to].iter().filter(|p| !p.rows.is_empty()) {
-                let rows = rows.start - start..rows.end - start;
-                self.batch.append(&self.read, rows.clone());
-                if want_who {
-                    self.who.extend_from_slice(&self.read_who[rows]);
-                }
-                self.batch.persons.push(*person);
-                self.batch.ends.push(self.batch.at.len() as u32);
-            }
-            at = to;
+        let wanted = places.iter().filter(|place| !place.rows.is_empty());
+        let wanted: Vec<(u32, Range<usize>)> =
+            wanted.map(|place| (place.person, place.rows.clone())).collect();
+        if warm
+            && !want_who
+            && let Some(kept) = block.warm.get(block, &columns, &wanted, raw, &mut self.read)?
+        {
+            kept.copy(&columns, &wanted, &mut self.batch);
+            return Ok(());
         }
-        Ok(())
+        let who = want_who.then_some((&mut self.read_who, &mut self.who));
+        gather(block, &columns, &wanted, raw, &mut self.read, &mut self.batch, who)
     }
 }
 
+/// Appends the rows of persons (ascending, with their rows in the block), and whose they are where that is wanted. `read` and
+/// the first part of `who` are room for what is read at once.
+pub(crate) fn gather(
+    block: &Block,
+    columns: &[Option<usize>],
+    persons: &[(u32, Range<usize>)],
+    raw: &mut Vec<u64>,
+    read_to: &mut Batch,
+    to: &mut Batch,
+    mut who: Option<(&mut Vec<u32>, &mut Vec<u32>)>,
+) -> Result<()> {
+    to.columns.resize_with(columns.len(), Vec::new);
+    let mut rest = persons;
+    while let Some((_, first)) = rest.first() {
+        let (start, mut end) = (first.start, first.end);
+        let mut n = 1;
+        while let Some((_, next)) = rest.get(n).filter(|(_, next)| next.start - end <= GAP) {
+            end = next.end;
+            n += 1;
+        }
+        read_to.set_rows(end - start, columns.len());
+        read(block, columns, start..end, raw, read_to)?;
+        if let Some((read_who, _)) = &mut who {
+            read_who.resize(end - start, 0);
+            block.read_who(start..end, read_who)?;
+        }
+        for (person, rows) in &rest[..n] {
+            let rows = rows.start - start..rows.end - start;
+            to.append(read_to, rows.clone());
+            if let Some((read_who, who)) = &mut who {
+                who.extend_from_slice(&read_who[rows]);
+            }
+            to.persons.push(*person);
+            to.ends.push(to.at.len() as u32);
+        }
+        rest = &rest[n..];
+    }
+    Ok(())
+}
+
 impl Batch {
-    fn append(&mut self, from: &Batch, rows: Range<usize>) {
+    pub fn append(&mut self, from: &Batch, rows: Range<usize>) {
         self.at.extend_from_slice(&from.at[rows.clone()]);
         self.event.extend_from_slice(&from.event[rows.clone()]);
         for (to, from) in self.columns.iter_mut().zip(&from.columns) {
@@ -319,6 +396,7 @@ fn present(
     overlay: &Overlay,
     plan: &Plan,
     places: &[Place],
+    keys_of: impl Fn(&Place) -> Range<usize>,
     unsettled: &[u32],
     stored: &Stored,
     raw: &mut Vec<u64>,
@@ -328,7 +406,8 @@ fn present(
 ) -> Result<()> {
     out.clear(plan.dims.len());
     let mut next = 0;
-    for Place { person, keys, .. } in places {
+    for place in places {
+        let person = &place.person;
         let start = out.at.len();
         if stored.batch.persons.get(next) == Some(person) {
             let from = if next == 0 { 0 } else { stored.batch.ends[next - 1] as usize };
@@ -348,7 +427,7 @@ fn present(
         for (_, who, from) in overlay.incoming(*person) {
             incoming(view, plan, *who, *from, raw, out, spare)?;
         }
-        for key in &overlay.order.keys[keys.clone()] {
+        for key in &overlay.order.keys[keys_of(place)] {
             let (chunk, at) = view.recents.place(key.position as usize);
             out.at.push(key.at);
             out.event.push(chunk.event[at]);

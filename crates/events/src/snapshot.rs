@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::plan::Plan;
 use crate::question::{EVENT, Question};
 use crate::rows::PersonRow;
-use crate::scan::{self, Scratch, between};
+use crate::scan::{self, Before, Scratch, between};
 use crate::view::View;
 
 /// Persons whose rows one thread reads faster than another one starts.
@@ -94,10 +94,11 @@ impl Snapshot {
             || Sums::of(kernel),
             |sums, range, scratch| {
                 let persons = self.in_range(persons, range);
-                let mut before = |rows: &Rows<'_>| kernel.add(rows, &mut sums.minus);
-                scan::persons(old, old.overlay(), plan, range, persons, scratch, None, &mut before)?;
-                let mut now = |rows: &Rows<'_>| kernel.add(rows, &mut sums.plus);
-                scan::persons(view, view.overlay(), plan, range, persons, scratch, None, &mut now)
+                let Sums { plus, minus, .. } = sums;
+                let mut minus = |rows: &Rows<'_>| kernel.add(rows, minus);
+                let before = Before::View(old, &mut minus);
+                let mut now = |rows: &Rows<'_>| kernel.add(rows, plus);
+                scan::persons(view, view.overlay(), plan, range, persons, scratch, before, &mut now)
             },
         )?;
         let mut answer = last.answer.clone();
@@ -117,13 +118,31 @@ impl Snapshot {
                 let touched = self.in_range(&overlay.touched, range);
                 let Some(block) = &view.ranges[range].block else {
                     let mut now = |rows: &Rows<'_>| kernel.add(rows, &mut sums.plus);
-                    return scan::persons(view, overlay, plan, range, touched, scratch, None, &mut now);
+                    return scan::persons(
+                        view,
+                        overlay,
+                        plan,
+                        range,
+                        touched,
+                        scratch,
+                        Before::Nothing,
+                        &mut now,
+                    );
                 };
                 let base = self.base(entry, plan, kernel, block, touched, scratch)?;
                 let Some(base) = base else {
                     let mut now = |rows: &Rows<'_>| kernel.add(rows, &mut sums.plus);
                     scan::block(view, plan, block, touched, scratch, &mut now)?;
-                    return scan::persons(view, overlay, plan, range, touched, scratch, None, &mut now);
+                    return scan::persons(
+                        view,
+                        overlay,
+                        plan,
+                        range,
+                        touched,
+                        scratch,
+                        Before::Nothing,
+                        &mut now,
+                    );
                 };
                 sums.plus.merge(&base);
                 if touched.is_empty() {
@@ -138,7 +157,7 @@ impl Snapshot {
                     range,
                     touched,
                     scratch,
-                    Some(&mut |rows| kernel.add(rows, minus)),
+                    Before::Block(&mut |rows| kernel.add(rows, minus)),
                     &mut |rows| kernel.add(rows, plus),
                 )
             },
@@ -250,7 +269,7 @@ impl Snapshot {
             if let Some(block) = &view.ranges[range].block {
                 scan::block(view, &plan, block, touched, scratch, &mut now)?;
             }
-            scan::persons(view, overlay, &plan, range, touched, scratch, None, &mut now)
+            scan::persons(view, overlay, &plan, range, touched, scratch, Before::Nothing, &mut now)
         })
     }
 
@@ -268,10 +287,19 @@ impl Snapshot {
         let mut persons = persons.to_vec();
         persons.sort_unstable();
         persons.dedup();
-        let mut scratch = Scratch::default();
+        let mut scratch = Scratch::passing();
         for (range, persons) in self.by_range(&persons) {
             let mut now = |rows: &Rows<'_>| add(&mut state, rows);
-            scan::persons(view, view.overlay(), &plan, range, persons, &mut scratch, None, &mut now)?;
+            scan::persons(
+                view,
+                view.overlay(),
+                &plan,
+                range,
+                persons,
+                &mut scratch,
+                Before::Nothing,
+                &mut now,
+            )?;
         }
         Ok(state)
     }
@@ -408,6 +436,16 @@ impl Snapshot {
         let seen = events.all().zip(seen.0);
         let named = seen.map(|(event, name)| NameSeen { event: event.into(), ..name.named() });
         Ok(named.filter(|name| name.rows > 0).collect())
+    }
+
+    /// Oldest and newest instant of a row, µs UTC; `None` when there are none. Reads nothing.
+    #[must_use]
+    pub fn span(&self) -> Option<(i64, i64)> {
+        let blocks = self.view.ranges.iter().filter_map(|range| range.block.as_ref());
+        let blocks =
+            blocks.filter(|block| block.head.rows > 0).map(|block| (block.head.min_at, block.head.max_at));
+        let recent = self.view.recents.chunks.iter().filter_map(|chunk| chunk.span);
+        blocks.chain(recent).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
     /// Names of the hot dimensions.

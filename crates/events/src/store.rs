@@ -175,6 +175,21 @@ impl Drop for Lease {
     }
 }
 
+/// Rows that were looked at before they are written to the log.
+#[derive(Debug)]
+pub struct Admitted {
+    looked: Vec<Looked>,
+    /// How often identifiers had been deleted.
+    deletions: u64,
+}
+
+impl Admitted {
+    /// What becomes of each row.
+    pub fn verdicts(&self) -> impl Iterator<Item = Verdict> + '_ {
+        self.looked.iter().map(|row| row.verdict)
+    }
+}
+
 /// A row looked up.
 #[derive(Debug, Clone, Copy)]
 struct Looked {
@@ -301,7 +316,13 @@ impl HotStore {
 
     /// What would become of the rows, before they are written to the log. Call it from one place at a time.
     pub fn admit(&self, rows: &NewRows<'_>) -> Result<Vec<Verdict>> {
-        Ok(self.look(rows)?.into_iter().map(|row| row.verdict).collect())
+        Ok(self.admitted(rows)?.verdicts().collect())
+    }
+
+    /// As [`HotStore::admit`], to be given to [`HotStore::append_admitted`].
+    pub fn admitted(&self, rows: &NewRows<'_>) -> Result<Admitted> {
+        let deletions = self.core.deletions.load(Ordering::SeqCst);
+        Ok(Admitted { looked: self.look(rows)?, deletions })
     }
 
     fn look(&self, rows: &NewRows<'_>) -> Result<Vec<Looked>> {
@@ -368,7 +389,25 @@ impl HotStore {
     /// Takes rows in, in memory; [`HotStore::snapshot`] shows them at once. Rows that are there already are passed over.
     pub fn append(&self, rows: &NewRows<'_>) -> Result<Appended> {
         let _intake = self.core.intake.lock();
-        let looked = self.look(rows)?;
+        Ok(self.take(rows, &self.look(rows)?)?.0)
+    }
+
+    /// As [`HotStore::append`], for the fresh ones among rows that were admitted, if nothing was appended or committed
+    /// since. Gives also the number of the identifier of each row.
+    pub fn append_admitted(&self, rows: &NewRows<'_>, admitted: Admitted) -> Result<(Appended, Vec<u32>)> {
+        let _intake = self.core.intake.lock();
+        let Admitted { mut looked, deletions } = admitted;
+        looked.retain(|row| row.verdict == Verdict::Fresh);
+        rows.check()?;
+        if looked.len() != rows.len() || deletions != self.core.deletions.load(Ordering::SeqCst) {
+            // Somebody was deleted in between: then their numbers are no more.
+            looked = self.look(rows)?;
+        }
+        self.take(rows, &looked)
+    }
+
+    /// Takes the fresh ones of rows in. The lock of the intake is held.
+    fn take(&self, rows: &NewRows<'_>, looked: &[Looked]) -> Result<(Appended, Vec<u32>)> {
         let mut done = Appended::default();
         let mut state = self.core.state.lock();
         let state = &mut *state;
@@ -378,15 +417,17 @@ impl HotStore {
         let mut identifiers = self.core.identifiers.write();
         let mut events = self.core.events.write();
         let mut codes = vec![0; state.dims.len()];
+        let mut numbers = Vec::with_capacity(rows.len());
         for (row, looked) in looked.iter().enumerate() {
+            let who = match looked.number {
+                Some(who) => who,
+                None => number(&mut identifiers, state, rows.distinct_ids[row])?,
+            };
+            numbers.push(who);
             match looked.verdict {
                 Verdict::Duplicate => done.duplicates += 1,
                 Verdict::TooManyNames => done.refused += 1,
                 Verdict::Fresh => {
-                    let who = match looked.number {
-                        Some(who) => who,
-                        None => number(&mut identifiers, state, rows.distinct_ids[row])?,
-                    };
                     let Some(event) = events.get_or_add(rows.events[row], EVENT_NAMES as u32) else {
                         done.refused += 1;
                         continue;
@@ -403,7 +444,7 @@ impl HotStore {
         if done.taken > 0 {
             state.changed();
         }
-        Ok(done)
+        Ok((done, numbers))
     }
 
     /// Makes everything so far durable and gives the log position up to which the files are now complete. Numbers of

@@ -223,9 +223,9 @@ impl HotStore {
                 }
             })?;
             let mut rows = rewrite.cell(range, u64::from(start)..next.map_or(1 << 32, u64::from))?;
-            for (row, key) in rows.who.iter().copied().zip(rows.id.iter().copied()).enumerate() {
-                if let Some(code) = codes.get(&key) {
-                    rows.dims[at][row] = *code;
+            for row in 0..rows.len() {
+                if let Some(code) = codes.get(&(rows.who[row], rows.id[row])) {
+                    rows.set(at, row, *code);
                 }
             }
             rows.write(&self.core.disk, &self.core.next, start, target, &names(&view), false, |_| ())

@@ -150,14 +150,29 @@ impl Model {
         let done = match action {
             Action::Append(rows) => {
                 self.position += 1;
-                let admitted = columns(rows, self.position, |rows| self.store.admit(rows)).unwrap();
+                let admitted = columns(rows, self.position, |rows| self.store.admitted(rows)).unwrap();
                 self.log.push((self.position, rows.clone()));
                 let fresh = self.take(rows);
-                let admitted: Vec<bool> =
-                    admitted.iter().map(|v| *v == burgeon_events::Verdict::Fresh).collect();
-                assert_eq!(admitted, fresh);
-                let done = columns(rows, self.position, |rows| self.store.append(rows)).unwrap();
-                assert_eq!(done.taken, fresh.iter().filter(|f| **f).count() as u64);
+                let verdicts: Vec<bool> =
+                    admitted.verdicts().map(|v| v == burgeon_events::Verdict::Fresh).collect();
+                assert_eq!(verdicts, fresh);
+                let taken = fresh.iter().filter(|f| **f).count() as u64;
+                if self.position.is_multiple_of(2) {
+                    let kept: Vec<Row> = rows
+                        .iter()
+                        .zip(&fresh)
+                        .filter(|(_, fresh)| **fresh)
+                        .map(|(row, _)| row.clone())
+                        .collect();
+                    let append = |rows: &NewRows<'_>| self.store.append_admitted(rows, admitted);
+                    let (done, numbers) = columns(&kept, self.position, append).unwrap();
+                    assert_eq!(done.taken, taken);
+                    let known = kept.iter().map(|row| self.store.number(row.who));
+                    assert!(known.eq(numbers.into_iter().map(Some)));
+                } else {
+                    let done = columns(rows, self.position, |rows| self.store.append(rows)).unwrap();
+                    assert_eq!(done.taken, taken);
+                }
                 self.store.relink(&self.groups()).unwrap();
                 Ok(())
             }
@@ -348,6 +363,8 @@ impl Model {
         }
         let expected = expected.into_iter().map(|(n, (r, p, a, b))| (n, (r, p.len() as u64, a, b))).collect();
         assert_eq!(names, expected);
+        let at = || self.rows.iter().map(|row| row.at);
+        assert_eq!(snapshot.span(), at().min().zip(at().max()));
         assert_eq!(self.store.check(), Vec::<String>::new());
     }
 }

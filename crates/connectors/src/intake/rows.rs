@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayBuilder, ArrayRef, StringViewArray, StringViewBuilder, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use burgeon_core::records::{ColumnType, Table, content_schema, table};
@@ -183,41 +185,48 @@ pub struct EventRows {
     texts: [Column; TEXT_COLUMNS],
     at: Vec<i64>,
     received_at: Vec<Option<i64>>,
+    /// No values, as many as were ever needed at once.
+    nothing: StringViewArray,
 }
 
-/// A column that costs nearly nothing as long as it has no value.
-#[derive(Debug, Default)]
+/// Bytes of texts that lie together: about those of a column of a mebibyte of JSON lines.
+const TEXT_BLOCK: u32 = 64 << 10;
+
+/// A column that costs nothing for rows without a value.
+#[derive(Debug)]
 struct Column {
     builder: StringViewBuilder,
-    /// Rows without a value that the builder does not know of yet.
-    nulls: usize,
+}
+
+impl Default for Column {
+    fn default() -> Self {
+        // Blocks that grow to the usual two mebibytes are mostly pages of zeros that nobody writes to.
+        Self { builder: StringViewBuilder::new().with_fixed_block_size(TEXT_BLOCK) }
+    }
 }
 
 impl Column {
+    /// The text of a row; the rows since the last one have none.
     #[inline]
-    fn push(&mut self, text: &str) {
-        if text.is_empty() {
-            self.nulls += 1;
-            return;
-        }
-        self.settle();
+    fn push(&mut self, row: usize, text: &str) {
+        self.settle(row);
         self.builder.append_value(text);
     }
 
     #[inline]
-    fn settle(&mut self) {
-        for _ in 0..std::mem::take(&mut self.nulls) {
+    fn settle(&mut self, rows: usize) {
+        for _ in self.builder.len()..rows {
             self.builder.append_null();
         }
     }
 
-    fn take(&mut self, rows: usize) -> StringViewArray {
-        if self.nulls == rows {
-            self.nulls = 0;
-            return StringViewArray::new_null(rows);
+    /// The column of `rows` rows; `None` when there is no value.
+    fn take(&mut self, rows: usize) -> Option<StringViewArray> {
+        if self.builder.is_empty() {
+            return None;
         }
-        self.settle();
-        self.builder.finish()
+        self.settle(rows);
+        Some(self.builder.finish())
     }
 }
 
@@ -230,7 +239,12 @@ impl Default for EventRows {
 impl EventRows {
     /// An empty collection.
     pub fn new() -> Self {
-        Self { texts: std::array::from_fn(|_| Column::default()), at: Vec::new(), received_at: Vec::new() }
+        Self {
+            texts: std::array::from_fn(|_| Column::default()),
+            at: Vec::new(),
+            received_at: Vec::new(),
+            nothing: StringViewArray::new_null(0),
+        }
     }
 
     /// Rows collected so far.
@@ -245,8 +259,11 @@ impl EventRows {
 
     /// Adds a row.
     pub fn push(&mut self, row: &EventRow<'_>) {
+        let place = self.at.len();
         for (column, text) in self.texts.iter_mut().zip(row.texts()) {
-            column.push(text);
+            if !text.is_empty() {
+                column.push(place, text);
+            }
         }
         self.at.push(row.at);
         self.received_at.push(row.received_at);
@@ -266,14 +283,20 @@ impl EventRows {
         let at = TimestampMicrosecondArray::from(std::mem::take(&mut self.at)).with_data_type(utc.clone());
         let received = std::mem::take(&mut self.received_at);
         let received = TimestampMicrosecondArray::from(received).with_data_type(utc);
-        let mut texts: Vec<Option<StringViewArray>> =
-            self.texts.iter_mut().map(|column| Some(column.take(rows))).collect();
+        if self.nothing.len() < rows {
+            self.nothing = StringViewArray::new_null(rows);
+        }
+        let nothing: ArrayRef = Arc::new(self.nothing.slice(0, rows));
+        let mut texts: Vec<Option<ArrayRef>> = Vec::with_capacity(TEXT_COLUMNS);
+        texts.extend(
+            self.texts.iter_mut().map(|column| column.take(rows).map(|texts| Arc::new(texts) as ArrayRef)),
+        );
         let (schema, columns) = events(|name| match name {
             "at" => Arc::new(at.clone()),
             "received_at" => Arc::new(received.clone()),
             _ => {
                 let text = TEXTS.iter().position(|text| *text == name).and_then(|place| texts[place].take());
-                Arc::new(text.unwrap_or_else(|| StringViewArray::new_null(rows)))
+                text.unwrap_or_else(|| Arc::clone(&nothing))
             }
         });
         // The lengths and types agree by construction.
@@ -296,7 +319,7 @@ fn events(mut column: impl FnMut(&str) -> ArrayRef) -> (SchemaRef, Vec<ArrayRef>
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Array, AsArray};
+    use arrow::array::AsArray;
 
     use super::*;
 

@@ -1,11 +1,17 @@
 //! The language of Segment's clients, which RudderStack's speak too.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::collect::{Collector, Item};
 use super::json::{Fault, Kind, Raw, Scanner};
 use super::walk::Protocol;
 use super::{Call, GroupPatch, PersonPatch};
+
+/// Looks for a property `channel`; made once, since making it costs more than looking through an item.
+static CHANNEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"channel\""));
 
 /// Reads items of `/v1/batch` and of the paths for single calls.
 #[derive(Debug, Default)]
@@ -171,7 +177,7 @@ impl<'a> Segment<'a> {
 
     /// Takes a property `channel` that names one of the channels at its word.
     fn channel(&mut self, collector: &Collector<'_>, properties: &Raw<'a>) {
-        if memchr::memmem::find(properties.text.as_bytes(), b"\"channel\"").is_none() {
+        if CHANNEL.find(properties.text.as_bytes()).is_none() {
             return;
         }
         let mut scanner = Scanner::new(properties.text);
