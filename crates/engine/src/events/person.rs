@@ -134,6 +134,9 @@ impl EventStore {
     }
 
     /// The customers that have persons, and for each person (by number) the place of theirs among them, + 1; 0 for none.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
     pub async fn customers_of_persons(&self) -> Result<(Vec<String>, Vec<u32>)> {
         let shared = Arc::clone(self.shared());
         blocking(move || {

@@ -52,6 +52,12 @@ fn asked<'a>(engine: &Engine, request: &'a BaseRequest) -> Result<Option<Asked<'
     let mut target = None;
     let figure: fn(&VisitFigures) -> i64 = match &request.measure {
         BaseMeasure::Aggregate { function: Aggregate::Count, expr: None } => |figures| figures.visits,
+        // As means have it; these two are never missing.
+        BaseMeasure::Aggregate { function: Aggregate::Count, expr: Some(expr) }
+            if ["pages", "seconds"].contains(&expr.trim()) =>
+        {
+            |figures| figures.visits
+        }
         BaseMeasure::Aggregate { function: Aggregate::Sum, expr: Some(expr) } => match expr.trim() {
             "pages" => |figures| figures.pages,
             "seconds" => |figures| figures.seconds,

@@ -459,6 +459,7 @@ async fn visits_of_the_hot_columns_are_those_of_the_fold() {
     let sum = |expr: &str| BaseMeasure::Aggregate { function: Aggregate::Sum, expr: Some(expr.into()) };
     let measures = [
         BaseMeasure::Aggregate { function: Aggregate::Count, expr: None },
+        BaseMeasure::Aggregate { function: Aggregate::Count, expr: Some("seconds".into()) },
         sum("pages"),
         sum("seconds"),
         BaseMeasure::ActiveEntities,

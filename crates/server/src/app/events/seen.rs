@@ -247,16 +247,18 @@ impl Workspace {
                 (Some(at), skip)
             }
         };
-        let wanted = skip + request.limit + 1;
+        // Only what came since the first page needs room between.
+        let margin = if newest.is_some() { MARGIN } else { 0 };
+        let wanted = skip + request.limit + 1 + margin;
         let batches = match (&request.person, &request.customer) {
             (None, None) => {
                 let until = self.now().as_microsecond().saturating_add(AHEAD_US);
-                vec![self.events().latest(request.event.as_deref(), until, wanted + MARGIN).await?]
+                vec![self.events().latest(request.event.as_deref(), until, wanted).await?]
             }
             (Some(person), None) if request.event.is_none() => {
-                vec![self.events().history(person, None, wanted + MARGIN).await?]
+                vec![self.events().history(person, None, wanted).await?]
             }
-            _ => self.events_where(request, wanted + MARGIN).await?,
+            _ => self.events_where(request, wanted).await?,
         };
         let mut events = Vec::new();
         let mut first = newest;
