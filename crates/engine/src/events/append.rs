@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use arrow::array::RecordBatch;
-use burgeon_events::{NewRows, Verdict};
+use burgeon_events::{Admitted, NewRows, Verdict};
 use tokio::sync::oneshot;
 
 use super::EventStore;
@@ -87,6 +87,8 @@ struct Ready {
     position: u64,
     rows: Fitted,
     bytes: Vec<u8>,
+    /// What the hot columns know of the rows already; `None` once they have taken them.
+    admitted: Option<Admitted>,
 }
 
 impl Staged {
@@ -173,7 +175,8 @@ fn try_stage(shared: &Shared, group: &[EventsRequest]) -> Result<Tried> {
     let all = together(events, group)?;
     let view = HotView::of(&all, &[])?;
     let dims = view.dims();
-    let verdicts = events.hot.admit(&view.rows(0, &dims))?;
+    let admitted = events.hot.admitted(&view.rows(0, &dims))?;
+    let verdicts: Vec<Verdict> = admitted.verdicts().collect();
     let mut from = 0;
     let mut counts = Vec::with_capacity(group.len());
     let mut refused = Vec::with_capacity(group.len());
@@ -201,7 +204,10 @@ fn try_stage(shared: &Shared, group: &[EventsRequest]) -> Result<Tried> {
     }
     let rows = if taken == fresh.len() { all } else { events.columns.filter(&all, &fresh)? };
     let bytes = log::encode(&rows.rows)?;
-    Ok(Tried::Staged(Some(Ready { position: shared.log.position(), rows, bytes }), counts))
+    Ok(Tried::Staged(
+        Some(Ready { position: shared.log.position(), rows, bytes, admitted: Some(admitted) }),
+        counts,
+    ))
 }
 
 /// The rows of a group as one batch.
@@ -218,11 +224,12 @@ fn together(events: &EventsShared, group: &[EventsRequest]) -> Result<Fitted> {
 }
 
 /// Puts durable rows into the hot columns and the tail. The caller holds the apply lock.
-pub(crate) fn apply(shared: &Shared, staged: Staged) -> Staged {
-    let Some(ready) = &staged.entry else {
+pub(crate) fn apply(shared: &Shared, mut staged: Staged) -> Staged {
+    let Some(ready) = &mut staged.entry else {
         return staged;
     };
-    match take_in(shared, &ready.rows, ready.position) {
+    let admitted = ready.admitted.take();
+    match take_in(shared, &ready.rows, ready.position, admitted) {
         Ok(()) => staged,
         Err(error) => {
             // They are in the log and will be there after the next start; those who wait try again.
@@ -233,28 +240,28 @@ pub(crate) fn apply(shared: &Shared, staged: Staged) -> Staged {
     }
 }
 
-/// Takes rows of the log into the hot columns and the tail.
-fn take_in(shared: &Shared, rows: &Fitted, position: u64) -> Result<()> {
-    to_hot(shared, rows, position)?;
-    to_tail(shared, &rows.rows, position)
-}
-
-/// Gives rows to the hot columns.
-pub(crate) fn to_hot(shared: &Shared, rows: &Fitted, position: u64) -> Result<()> {
-    let hot = shared.events.hot_columns();
+/// Takes rows of the log into the hot columns and the tail. Those that were `admitted` need not be looked up again; of
+/// others those that are there already are passed over.
+pub(crate) fn take_in(
+    shared: &Shared,
+    rows: &Fitted,
+    position: u64,
+    admitted: Option<Admitted>,
+) -> Result<()> {
+    let events = &shared.events;
+    let hot = events.hot_columns();
     let view = HotView::of(rows, &hot)?;
     let dims = view.dims();
-    shared.events.hot.append(&view.rows(position, &dims))?;
-    Ok(())
-}
-
-/// Adds rows that the hot columns have to the tail.
-pub(crate) fn to_tail(shared: &Shared, rows: &RecordBatch, position: u64) -> Result<()> {
-    let events = &shared.events;
-    let ids: Vec<&str> = batch::texts(rows, "distinct_id")?.iter().flatten().collect();
-    let who = events.hot.numbers(&ids)?;
+    let new = view.rows(position, &dims);
+    let who = match admitted {
+        Some(admitted) => events.hot.append_admitted(&new, admitted)?.1,
+        None => {
+            events.hot.append(&new)?;
+            events.hot.numbers(&view.distinct_ids)?
+        }
+    };
     let mut state = events.state().as_ref().clone();
-    state.push(&events.columns, events.columns.numbered(rows, &who, position)?, position)?;
+    state.push(&events.columns, events.columns.numbered(&rows.rows, &who, position)?, position)?;
     state.version = shared.versions.next();
     events.publish(state);
     Ok(())

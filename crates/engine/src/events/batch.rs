@@ -82,6 +82,20 @@ impl Columns {
 
     /// Brings a batch of any column order into the table's form. `hot` are the properties that are hot.
     pub fn fit(&self, batch: &RecordBatch, hot: &Arc<[String]>) -> Result<Fitted> {
+        self.fit_with(batch, hot, tidy)
+    }
+
+    /// As [`Columns::fit`], for rows that are not kept as they are: their buffers may hold more than them.
+    pub fn fit_lent(&self, batch: &RecordBatch, hot: &Arc<[String]>) -> Result<Fitted> {
+        self.fit_with(batch, hot, Arc::clone)
+    }
+
+    fn fit_with(
+        &self,
+        batch: &RecordBatch,
+        hot: &Arc<[String]>,
+        tidy: impl Fn(&ArrayRef) -> ArrayRef,
+    ) -> Result<Fitted> {
         let misfit = |what: String| LakeError::Rows { table: TABLE.into(), what };
         for field in batch.schema_ref().fields() {
             // What the ledger keeps beside its columns is not kept of events.
@@ -166,16 +180,7 @@ impl Columns {
 
     /// The batch with the numbers of its identifiers and its place in the order of arrival.
     pub fn numbered(&self, rows: &RecordBatch, who: &[u32], position: u64) -> Result<RecordBatch> {
-        self.with(rows, who, Int64Array::from(vec![position as i64; rows.num_rows()]))
-    }
-
-    /// The batch with the numbers of its identifiers and its rows counted from `first`.
-    pub fn counted(&self, rows: &RecordBatch, who: &[u32], first: u64) -> Result<RecordBatch> {
-        let first = first as i64;
-        self.with(rows, who, (first..first + rows.num_rows() as i64).collect())
-    }
-
-    fn with(&self, rows: &RecordBatch, who: &[u32], positions: Int64Array) -> Result<RecordBatch> {
+        let positions = Int64Array::from(vec![position as i64; rows.num_rows()]);
         let mut fields: Vec<FieldRef> = rows.schema_ref().fields().iter().cloned().collect();
         let mut columns = rows.columns().to_vec();
         for name in [WHO, POSITION] {

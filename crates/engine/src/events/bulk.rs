@@ -1,14 +1,10 @@
 //! Imports: any number of events in any order, in bounded memory, there all at once at the end.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::RecordBatch;
 use burgeon_events::Prepared;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -17,21 +13,18 @@ use tokio::sync::oneshot;
 use super::EventStore;
 use super::append::HotView;
 use super::ask;
-use super::batch::{self, Columns, Fitted, POSITION, TABLE};
+use super::batch::{Fitted, TABLE};
 use super::maintain::Parts;
-use super::merge::{self, InMemory, Sorted};
 use super::open::distrust;
-use super::run::{self, Run};
+use super::run::Run;
+use super::spill::Spill;
 use super::state::Gate;
 use crate::lake::delta::Change;
 use crate::lake::files::{DataFile, sync_dir};
-use crate::lake::log;
 use crate::lake::{BulkSummary, Changed, FaultPoint, LakeError, Result, Shared};
 
 /// Batches that wait for the thread that takes them in.
 const WAITING: usize = 2;
-/// Rows of a piece on disk: every spilled part has one in memory while they are merged.
-const PIECE_ROWS: usize = 4_096;
 
 /// An import of events. Nothing is visible before [`EventBulk::finish`]; a dropped import leaves nothing but numbers of
 /// identifiers. Several threads may write at once.
@@ -88,7 +81,7 @@ impl EventBulk {
             return Ok(());
         }
         let events = &self.store.shared().events;
-        let rows = events.columns.fit(batch, &events.hot_properties())?;
+        let rows = events.columns.fit_lent(batch, &events.hot_properties())?;
         let sender = self.sender.lock().clone().ok_or(LakeError::Closed)?;
         sender.send(Message::Rows(Box::new(rows))).map_err(|_| self.failure())
     }
@@ -130,7 +123,8 @@ fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime
     let events = &shared.events;
     let began = events.hot.dimensions();
     let mut bulk = events.hot.bulk()?;
-    let mut spill = Spill::new(shared, stamp);
+    let dir = shared.dir.join("spill").join(format!("{stamp:016x}"));
+    let mut spill = Spill::new(&events.columns, dir, shared.options.bulk_memory / 2)?;
     let hot = events.hot_columns();
     let mut next = 0;
     while let Ok(message) = receiver.recv() {
@@ -139,7 +133,7 @@ fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime
                 let view = HotView::of(&rows, &hot)?;
                 let dims = view.dims();
                 let who = bulk.push(&view.rows(0, &dims))?;
-                spill.add(&events.columns, events.columns.counted(&rows.rows, &who, next)?)?;
+                spill.add(&rows.rows, &who, next)?;
                 next += rows.ids.len() as u64;
             }
             Message::Finish(reply) => {
@@ -191,15 +185,8 @@ fn finish(
     // Numbers must be durable before a file carries them.
     events.hot.checkpoint()?;
     let mut parts = Parts::new(&events.dir, &events.columns, (stamp, stamp), stamp);
-    let sources = spill.sources(&events.columns)?;
-    let sources: Vec<&dyn Sorted> = sources.iter().map(AsRef::as_ref).collect();
-    merge::merge(&events.columns, &sources, |rows| {
-        let numbers = batch::positions(&rows)?;
-        let outcome = prepared.outcome();
-        let keep = numbers.values().iter().map(|number| Some(!outcome.is_dropped(*number as u64))).collect();
-        let kept = arrow::compute::filter_record_batch(&rows, &keep)?;
-        parts.write(&at_position(&kept, stamp)?)
-    })?;
+    let outcome = prepared.outcome();
+    spill.each(&events.columns, stamp, |number| !outcome.is_dropped(number), |rows| parts.write(&rows))?;
     let written = parts.finish()?;
     runtime.block_on(commit(store, prepared, written, stamp))?;
     Ok(summary)
@@ -279,124 +266,4 @@ fn rename(
     }
     sync_dir(&dir.join("run"))?;
     Ok(named)
-}
-
-/// The rows with one position for all.
-fn at_position(rows: &RecordBatch, position: u64) -> Result<RecordBatch> {
-    let mut columns = rows.columns().to_vec();
-    let at = rows.schema_ref().index_of(POSITION)?;
-    columns[at] = Arc::new(Int64Array::from(vec![position as i64; rows.num_rows()])) as ArrayRef;
-    Ok(RecordBatch::try_new(rows.schema(), columns)?)
-}
-
-/// Rows that wait for the end of the import: in memory, sorted and on disk when there are many.
-#[derive(Debug)]
-struct Spill {
-    dir: PathBuf,
-    most: usize,
-    rows: Vec<RecordBatch>,
-    bytes: usize,
-    parts: Vec<Part>,
-}
-
-impl Spill {
-    fn new(shared: &Shared, stamp: u64) -> Self {
-        Self {
-            dir: shared.dir.join("spill").join(format!("{stamp:016x}")),
-            most: shared.options.bulk_memory / 2,
-            rows: Vec::new(),
-            bytes: 0,
-            parts: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, columns: &Columns, rows: RecordBatch) -> Result<()> {
-        self.bytes += rows.get_array_memory_size();
-        self.rows.push(rows);
-        if self.bytes > self.most {
-            let rows = self.sorted(columns)?;
-            std::fs::create_dir_all(&self.dir).map_err(|error| LakeError::io(&self.dir, error))?;
-            let path = self.dir.join(format!("{:04}.arrow", self.parts.len()));
-            self.parts.push(Part::write(path, &rows)?);
-        }
-        Ok(())
-    }
-
-    fn sorted(&mut self, columns: &Columns) -> Result<RecordBatch> {
-        self.bytes = 0;
-        let rows = std::mem::take(&mut self.rows);
-        let rows: Vec<&RecordBatch> = rows.iter().collect();
-        run::sort(&columns.concat(&rows)?)
-    }
-
-    fn sources(mut self, columns: &Columns) -> Result<Vec<Box<dyn Sorted>>> {
-        let last = if self.rows.is_empty() { None } else { Some(self.sorted(columns)?) };
-        let parts = std::mem::take(&mut self.parts).into_iter().map(|part| Box::new(part) as Box<dyn Sorted>);
-        Ok(parts.chain(last.map(|rows| Box::new(InMemory(rows)) as Box<dyn Sorted>)).collect())
-    }
-}
-
-impl Drop for Spill {
-    fn drop(&mut self) {
-        if self.parts.is_empty() {
-            std::fs::remove_dir(&self.dir).ok();
-        }
-    }
-}
-
-/// Sorted rows on disk.
-#[derive(Debug)]
-struct Part {
-    path: PathBuf,
-    file: File,
-    /// Place and length of each piece.
-    pieces: Vec<(u64, usize)>,
-}
-
-impl Part {
-    fn write(path: PathBuf, rows: &RecordBatch) -> Result<Self> {
-        let fail = |error| LakeError::io(&path, error);
-        let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(fail)?;
-        let mut out = std::io::BufWriter::with_capacity(1 << 20, &file);
-        let mut pieces = Vec::new();
-        let (mut from, mut at) = (0, 0);
-        while from < rows.num_rows() {
-            let length = PIECE_ROWS.min(rows.num_rows() - from);
-            let bytes = log::encode(&batch::compact(&rows.slice(from, length))?)?;
-            out.write_all(&bytes).map_err(fail)?;
-            pieces.push((at, bytes.len()));
-            at += bytes.len() as u64;
-            from += length;
-        }
-        out.flush().map_err(fail)?;
-        drop(out);
-        Ok(Self { path, file, pieces })
-    }
-}
-
-impl Sorted for Part {
-    fn pieces(&self) -> Result<usize> {
-        Ok(self.pieces.len())
-    }
-
-    fn piece(&self, number: usize) -> Result<RecordBatch> {
-        let (at, length) = self.pieces[number];
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, at).map_err(|error| LakeError::io(&self.path, error))?;
-        log::decode_one(&bytes, &self.path)
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.path).ok();
-        if let Some(dir) = self.path.parent() {
-            remove_if_empty(dir);
-        }
-    }
-}
-
-/// Removes a directory that has nothing in it.
-fn remove_if_empty(dir: &Path) {
-    std::fs::remove_dir(dir).ok();
 }

@@ -1,4 +1,4 @@
-//! One sorted stream out of several, in bounded memory: the heart of imports and of merging runs.
+//! One sorted stream out of several, in bounded memory: the heart of merging runs.
 
 use arrow::array::RecordBatch;
 
@@ -13,19 +13,6 @@ pub(crate) trait Sorted {
 
     /// The rows of a piece; every piece follows the one before.
     fn piece(&self, number: usize) -> Result<RecordBatch>;
-}
-
-/// Rows in memory, sorted already.
-pub(crate) struct InMemory(pub RecordBatch);
-
-impl Sorted for InMemory {
-    fn pieces(&self) -> Result<usize> {
-        Ok(1)
-    }
-
-    fn piece(&self, _: usize) -> Result<RecordBatch> {
-        Ok(self.0.clone())
-    }
 }
 
 struct Cursor<'a> {

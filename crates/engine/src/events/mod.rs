@@ -9,7 +9,7 @@
 //! | `run` | runs: Parquet files sorted by (person number, time, arrival) |
 //! | `merge` | one sorted stream out of several runs, in bounded memory |
 //! | `maintain` | flush, merge of runs, retention by age |
-//! | `bulk` | imports |
+//! | `bulk`, `spill` | imports |
 //! | `delete` | removal of a person |
 //! | `identity` | links of the ledger, told to the hot columns |
 //! | `people` | the person and the customer of every number |
@@ -51,6 +51,7 @@ mod people;
 mod person;
 mod properties;
 mod run;
+mod spill;
 pub(crate) mod state;
 mod table;
 mod visits;
@@ -136,9 +137,7 @@ impl EventStore {
 
     /// Oldest and newest time of an event, µs UTC; `None` when there are none.
     pub fn span(&self) -> Result<Option<(i64, i64)>> {
-        let names = self.names()?;
-        let first = names.iter().map(|name| name.first_at).min();
-        Ok(first.zip(names.iter().map(|name| name.last_at).max()))
+        Ok(self.snapshot().span())
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicUsize;
 use burgeon_events::{HotOptions, HotStore};
 use parking_lot::{Mutex, RwLock};
 
-use super::append::{HotView, to_hot, to_tail};
+use super::append::{HotView, take_in};
 use super::ask;
 use super::batch::{self, Columns, Fitted, TABLE, WHO};
 use super::identity;
@@ -271,8 +271,7 @@ fn tail(shared: &Shared) -> Result<()> {
         if rows.ids.is_empty() {
             continue;
         }
-        to_hot(shared, &rows, position)?; // what is there already is passed over
-        to_tail(shared, &rows.rows, position)?;
+        take_in(shared, &rows, position, None)?;
     }
     Ok(())
 }

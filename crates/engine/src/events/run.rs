@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -273,15 +273,14 @@ pub(crate) fn sort(rows: &RecordBatch) -> Result<RecordBatch> {
     let who = batch::numbers(rows)?.values();
     let at = batch::times(rows)?.values();
     let position = batch::positions(rows)?.values();
-    let key = |row: &u32| {
-        let row = *row as usize;
-        (who[row], at[row], position[row])
-    };
-    let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
-    if order.is_sorted_by_key(key) {
+    let keys = || who.iter().zip(at).zip(position).map(|((who, at), position)| (*who, *at, *position));
+    if keys().is_sorted() {
         return Ok(rows.clone());
     }
-    order.sort_by_key(key);
+    // Keys lie side by side, so that comparing them waits for no memory elsewhere; the last part keeps the order of arrival.
+    let mut order: Vec<_> = keys().zip(0u32..).collect();
+    order.sort_unstable();
+    let order: Vec<u32> = order.into_iter().map(|(_, row)| row).collect();
     Ok(arrow::compute::take_record_batch(rows, &UInt32Array::from(order))?)
 }
 
@@ -293,6 +292,8 @@ pub(crate) struct Writer {
     name: String,
     path: PathBuf,
     rows: usize,
+    /// Nulls of each type that was needed, as many as were.
+    nulls: Vec<ArrayRef>,
 }
 
 impl Writer {
@@ -312,7 +313,7 @@ impl Writer {
         let writer = ArrowWriter::try_new_with_options(buffered, Arc::clone(&columns.stored), options)
             .map_err(|error| LakeError::writing(&path, &error))?;
         let schema = Arc::clone(&columns.stored);
-        Ok(Self { writer: Some(writer), schema, dir: dir.into(), name, path, rows: 0 })
+        Ok(Self { writer: Some(writer), schema, dir: dir.into(), name, path, rows: 0, nulls: Vec::new() })
     }
 
     /// Rows written so far.
@@ -322,12 +323,34 @@ impl Writer {
 
     /// Adds rows that follow those before.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let batch = batch::align(batch, &self.schema)?;
+        let batch = self.align(batch)?;
         self.rows += batch.num_rows();
         match &mut self.writer {
             Some(writer) => writer.write(&batch).map_err(|error| LakeError::writing(&self.path, &error)),
             None => Err(LakeError::Closed),
         }
+    }
+
+    /// All columns of the file; those that the batch has not are null, and many batches share these nulls.
+    fn align(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let rows = batch.num_rows();
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        for field in self.schema.fields() {
+            columns.push(match batch.column_by_name(field.name()) {
+                Some(column) => Arc::clone(column),
+                None => {
+                    let nulls = self.nulls.iter().position(|nulls| nulls.data_type() == field.data_type());
+                    let at = nulls.unwrap_or(self.nulls.len());
+                    if at == self.nulls.len() {
+                        self.nulls.push(new_null_array(field.data_type(), rows));
+                    } else if self.nulls[at].len() < rows {
+                        self.nulls[at] = new_null_array(field.data_type(), rows);
+                    }
+                    self.nulls[at].slice(0, rows)
+                }
+            });
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 
     /// Ends the file and makes it durable.

@@ -252,19 +252,11 @@ fn definition(name: &str) -> TableDefinition<'_, u64, &'static [u8]> {
 
 /// Rows as the log keeps them: an Arrow IPC stream.
 pub(crate) fn encode(rows: &RecordBatch) -> Result<Vec<u8>> {
-    let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref())?;
+    // Room for all of it at once: growing would copy it several times.
+    let mut writer =
+        StreamWriter::try_new(Vec::with_capacity(rows.get_array_memory_size() + 4096), rows.schema_ref())?;
     writer.write(rows)?;
     Ok(writer.into_inner()?)
-}
-
-/// The rows of one [encoded](encode) batch in a file.
-pub(crate) fn decode_one(bytes: &[u8], path: &Path) -> Result<RecordBatch> {
-    let damaged = |error: &dyn std::fmt::Display| LakeError::reading(path, error);
-    let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|error| damaged(&error))?;
-    match reader.next() {
-        Some(rows) => rows.map_err(|error| damaged(&error)),
-        None => Err(damaged(&"it has no rows")),
-    }
 }
 
 fn decode(bytes: &[u8], position: u64, path: &Path) -> Result<Vec<RecordBatch>> {

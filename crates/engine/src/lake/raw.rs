@@ -5,12 +5,13 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_64;
 
 use super::error::{LakeError, Result};
 
@@ -18,6 +19,8 @@ use super::error::{LakeError, Result};
 pub const SHORT: usize = 16;
 /// Level of zstd: raw files are written with every import and read when somebody looks a row up.
 const COMPRESSION: i32 = 1;
+/// Bytes that are read and compressed at once.
+const PIECE: usize = 1 << 20;
 
 /// What a kept file was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,68 +35,94 @@ pub struct RawMeta {
     pub imported_at: i64,
 }
 
-/// Keeps a file: streams it through zstd to `DATA/raw`, durable at return. Gives the SHA-256 of the content in hex. The
-/// same content is kept once; what is said about it is that of the last time.
+/// What tells the content of a file from any other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// SHA-256 in hex: the name under which it is kept.
+    pub sha256: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// A sum that costs next to nothing: whoever reads the content once more tells by it that nothing changed meanwhile.
+    sum: u64,
+}
+
+/// Reads a file's content once, to know it again.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn content(from: impl Read) -> std::io::Result<Content> {
+    let mut hash = Sha256::new();
+    let (bytes, sum) = pieces(from, |piece| {
+        hash.update(piece);
+        Ok(())
+    })?;
+    let mut sha256 = String::with_capacity(64);
+    for byte in hash.finalize().iter() {
+        write!(sha256, "{byte:02x}").ok();
+    }
+    Ok(Content { sha256, bytes, sum })
+}
+
+/// Keeps a file, compressed, in `DATA/raw`, durable at return. The same content is kept once; what is said about it is
+/// that of the last time. `false`, and nothing is kept, when the file is not any more what `content` says.
 ///
 /// # Errors
 /// [`LakeError::DiskFull`] when there is no space: then nothing is left behind.
-pub fn put(data: &Path, mut content: impl Read, meta: &RawMeta) -> Result<String> {
+pub fn keep(data: &Path, from: impl Read, content: &Content, meta: &RawMeta) -> Result<bool> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let dir = data.join("raw");
     fs::create_dir_all(&dir).map_err(|error| LakeError::io(&dir, error))?;
     let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
     let temporary = dir.join(format!("tmp-{unique}.part"));
-    let result = compress(&temporary, &mut content).and_then(|sha| {
-        let path = file(data, &sha);
+    let result = compress(&temporary, from).and_then(|found| {
+        if found != (content.bytes, content.sum) {
+            return Ok(false);
+        }
+        let path = file(data, &content.sha256);
         fs::rename(&temporary, &path).map_err(|error| LakeError::io(&path, error))?;
-        describe(data, &sha, meta, &unique)?;
+        describe(data, &content.sha256, meta, &unique)?;
         super::files::sync_dir(&dir)?;
-        Ok(sha)
+        Ok(true)
     });
-    if result.is_err() {
+    if !matches!(result, Ok(true)) {
         fs::remove_file(&temporary).ok();
     }
     result
 }
 
-/// The name that [`put`] will give: the SHA-256 of the content in hex.
-///
-/// # Errors
-/// When the content cannot be read.
-pub fn hash(content: impl Read) -> std::io::Result<String> {
-    digest(content, |_| Ok(()))
-}
-
-fn compress(path: &Path, content: &mut impl Read) -> Result<String> {
+/// Writes the content as one zstd frame a piece: what is compressed at once costs less than a stream.
+fn compress(path: &Path, from: impl Read) -> Result<(u64, u64)> {
     let fail = |error| LakeError::io(path, error);
-    let out = File::create(path).map_err(fail)?;
-    let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(out), COMPRESSION).map_err(fail)?;
-    let sha = digest(content, |bytes| encoder.write_all(bytes)).map_err(fail)?;
-    let out = encoder.finish().map_err(fail)?.into_inner().map_err(|error| fail(error.into_error()))?;
+    let mut out = File::create(path).map_err(fail)?;
+    let mut encoder = zstd::bulk::Compressor::new(COMPRESSION).map_err(fail)?;
+    let mut packed = Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE));
+    let found = pieces(from, |piece| {
+        packed.clear();
+        encoder.compress_to_buffer(piece, &mut packed)?;
+        out.write_all(&packed)
+    })
+    .map_err(fail)?;
     out.sync_all().map_err(fail)?;
-    Ok(sha)
+    Ok(found)
 }
 
-/// Hands the content on in pieces and hashes it.
-fn digest(
-    mut content: impl Read,
+/// Hands the content on in pieces of the same length; gives its length and its sum.
+fn pieces(
+    mut from: impl Read,
     mut each: impl FnMut(&[u8]) -> std::io::Result<()>,
-) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
+) -> std::io::Result<(u64, u64)> {
+    let (mut bytes, mut sum) = (0, 0);
+    let mut piece = Vec::with_capacity(PIECE);
     loop {
-        let read = content.read(&mut buffer)?;
+        piece.clear();
+        let read = from.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
         if read == 0 {
-            break;
+            return Ok((bytes, sum));
         }
-        hash.update(&buffer[..read]);
-        each(&buffer[..read])?;
+        bytes += read as u64;
+        sum = XxHash3_64::oneshot_with_seed(sum, &piece);
+        each(&piece)?;
     }
-    let mut hex = String::with_capacity(64);
-    for byte in hash.finalize().iter() {
-        write!(hex, "{byte:02x}").ok();
-    }
-    Ok(hex)
 }
 
 fn describe(data: &Path, sha: &str, meta: &RawMeta, unique: &str) -> Result<()> {

@@ -48,7 +48,10 @@ mod tests {
             mapping: serde_json::Value::Null,
             imported_at: 0,
         };
-        let sha = raw::put(folder.path(), "id,text\n1,\"two\nlines\"\n2,x\n".as_bytes(), &meta).unwrap();
+        let bytes = "id,text\n1,\"two\nlines\"\n2,x\n".as_bytes();
+        let content = raw::content(bytes).unwrap();
+        assert!(raw::keep(folder.path(), bytes, &content, &meta).unwrap());
+        let sha = content.sha256;
         let read = |line| row(folder.path(), &sha[..16], line).unwrap();
         assert_eq!(read(2).as_deref(), Some("1,\"two\nlines\""));
         assert_eq!(read(4).as_deref(), Some("2,x"));

@@ -10,4 +10,5 @@ mod ledger;
 mod live;
 mod openapi;
 mod records;
+mod soak;
 mod support;

@@ -10,10 +10,10 @@ use burgeon_engine::events::EventBulk;
 use burgeon_engine::lake::{BulkSummary, BulkWriter, Lake, raw};
 use burgeon_state::NewImport;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 /// Rejects that the command line prints.
 const SHOWN_REJECTS: usize = 10;
@@ -24,7 +24,9 @@ const REJECTS_AT_ONCE: usize = 10_000;
 struct Job {
     import_id: String,
     name: String,
-    sha256: String,
+    content: raw::Content,
+    /// Size and time of change of the file when its content was looked at.
+    state: (u64, Option<SystemTime>),
     source: String,
     at: i64,
     input: Input,
@@ -136,17 +138,19 @@ impl Workspace {
         };
         let path = path.to_owned();
         let (checked, checked_options) = (input.clone(), filled.clone());
-        let (sha256, bytes, shape, tables) = blocking(move || {
+        let (content, state, shape, tables) = blocking(move || {
             // What cannot be read at all is refused before anything is kept.
             let reader = Reader::open(&checked, &checked_options)?;
             let (shape, tables) = (reader.shape().to_owned(), reader.tables());
-            let file = File::open(&path).map_err(|error| Error::io(&path, &error))?;
-            let bytes = file.metadata().map_err(|error| Error::io(&path, &error))?.len();
-            let sha256 = raw::hash(file).map_err(|error| Error::io(&path, &error))?;
-            Ok((sha256, bytes, shape, tables))
+            drop(reader);
+            let fail = |error| Error::io(&path, &error);
+            let state = checked.state().map_err(fail)?;
+            let content = raw::content(checked.open().map_err(fail)?).map_err(fail)?;
+            Ok((content, state, shape, tables))
         })
         .await?;
-        progress.total.store(bytes, Ordering::Relaxed);
+        let sha256 = content.sha256.clone();
+        progress.total.store(content.bytes, Ordering::Relaxed);
         let import_id = self.next_import_id(at).await?;
         let new = NewImport {
             import_id: import_id.clone(),
@@ -162,7 +166,8 @@ impl Workspace {
         Ok(Job {
             import_id,
             name: name.to_owned(),
-            sha256,
+            content,
+            state,
             source: options.source.clone().unwrap_or_else(|| format!("file:{name}")),
             at,
             input,
@@ -222,11 +227,12 @@ impl Workspace {
         let (source, replace, corrects) = (job.source.clone(), job.replace, job.corrects);
         // Keeping the file takes one processor for as long as reading it takes the others.
         let (job, folder) = (Arc::new(job), self.folder().to_owned());
-        let kept = job.clone();
+        let (kept, done) = (job.clone(), job.clone());
         let (out, kept) =
             tokio::join!(blocking(move || read(&lake, &job)), blocking(move || keep_file(&folder, &kept)));
         kept?;
         let mut out = out?;
+        unchanged(&done)?;
         // A row that could not be read may be the correction of one that is there: then nothing is removed.
         let remove = replace && out.counts.rejected == 0;
         if replace || corrects {
@@ -275,7 +281,7 @@ fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
     let shape = reader.shape().to_owned();
     let origin = Origin {
         source: &job.source,
-        content: &job.sha256,
+        content: &job.content.sha256,
         table: Some(&shape),
         import_id: Some(&job.import_id),
         at: job.at,
@@ -305,7 +311,7 @@ fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
                     entry.insert(Writer::new(lake, batch.table.name)?)
                 }
             };
-            writer.write(&batch.with_origin(&job.source, &job.sha256[..raw::SHORT]))?;
+            writer.write(&batch.with_origin(&job.source, &job.content.sha256[..raw::SHORT]))?;
         }
         for reject in output.rejects {
             if out.shown.len() < SHOWN_REJECTS {
@@ -327,11 +333,18 @@ fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
 /// Keeps the file whole. Blocking.
 fn keep_file(folder: &Path, job: &Job) -> Result<()> {
     let file = job.input.open().map_err(|error| Error::io(Path::new(&job.name), &error))?;
-    if raw::put(folder, file, &job.about)? == job.sha256 {
-        return Ok(());
-    }
-    let message = format!("{} changed while it was imported; nothing of it was taken", job.name);
-    Err(Error::invalid("file_changed", message).mend("import it again when nobody writes to it any more"))
+    if raw::keep(folder, file, &job.content, &job.about)? { Ok(()) } else { Err(changed(&job.name)) }
+}
+
+/// Refuses a file that was written to since its content was looked at: its rows may be of the one or of the other.
+fn unchanged(job: &Job) -> Result<()> {
+    let state = job.input.state().map_err(|error| Error::io(Path::new(&job.name), &error))?;
+    if state == job.state { Ok(()) } else { Err(changed(&job.name)) }
+}
+
+fn changed(name: &str) -> Error {
+    let message = format!("{name} changed while it was imported; nothing of it was taken");
+    Error::invalid("file_changed", message).mend("import it again when nobody writes to it any more")
 }
 
 fn keep(writer: &BulkWriter, origin: &Origin<'_>, waiting: &mut Vec<Reject>) -> Result<()> {
@@ -340,4 +353,50 @@ fn keep(writer: &BulkWriter, origin: &Origin<'_>, waiting: &mut Vec<Reject>) -> 
     }
     waiting.clear();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::OpenOptions;
+    use burgeon_core::time::FixedClock;
+    use std::fs::{self, File};
+    use std::time::Duration;
+
+    const ROWS: &str = "customer_id,name\na,Acme\nb,Beta\n";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_that_somebody_writes_to_meanwhile_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock("2026-03-15T12:00:00Z".parse().unwrap()));
+        let options = OpenOptions { buckets: Some(2), ..OpenOptions::default() };
+        let workspace = Workspace::open(&folder.path().join("data"), clock, options).await.unwrap();
+        let path = folder.path().join("customers.csv");
+        let options = ImportOptions { table: Some("customers".into()), ..ImportOptions::default() };
+        let grow: fn(&Path) = |path| fs::write(path, format!("{ROWS}c,Coda\n")).unwrap();
+        let swap: fn(&Path) = |path| fs::write(path, ROWS.replace("Beta", "Bold")).unwrap();
+        let cut: fn(&Path) = |path| fs::write(path, "customer_id,name\na,Acme\n").unwrap();
+        // The content came back, but rows may have been read of what it was in between.
+        let touch: fn(&Path) = |path| {
+            let file = File::options().write(true).open(path).unwrap();
+            file.set_modified(SystemTime::now() + Duration::from_secs(9)).unwrap();
+        };
+        for (change, kept) in [(grow, 0), (swap, 0), (cut, 0), (touch, 2)] {
+            fs::write(&path, ROWS).unwrap();
+            let job = workspace.begin(&path, "customers.csv", &options, Arc::default()).await.unwrap();
+            let id = job.import_id.clone();
+            change(&path);
+            let error = workspace.run_import(job).await.unwrap_err();
+            assert_eq!(error.code, "file_changed", "{error}");
+            assert!(error.mend.is_some() && error.message.contains("customers.csv"), "{error}");
+            assert_eq!(workspace.info().await.unwrap().tables["customers"], 0);
+            let status = serde_json::to_value(workspace.import_status(&id).await.unwrap()).unwrap();
+            assert_eq!(status["state"], "failed", "{status:#}");
+            let raw = workspace.folder().join("raw").read_dir().map_or(0, |entries| entries.count());
+            assert_eq!(raw, kept, "nothing is kept under the name of what the file was");
+        }
+        fs::write(&path, ROWS).unwrap();
+        let done = workspace.import_file(&path, &options, &Arc::default()).await.unwrap();
+        assert_eq!((done.counts.taken, done.counts.rejected), (2, 0));
+    }
 }

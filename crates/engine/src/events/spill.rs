@@ -1,0 +1,586 @@
+//! Rows of an import that wait for its end: in memory by ranges of identifier numbers, on disk when there are many.
+//!
+//! A row is written once as it comes and read once at the end, range by range, so an import is sorted without being merged.
+//!
+//! ```text
+//! who u32   at i64   number u64   which u32   [received_at i64]   lengths   texts
+//! ```
+//!
+//! `number` counts the rows of the import, bit `i` of `which` says that the `i`-th text column has a value. A length is one
+//! byte, or 255 and four bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayBuilder, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray,
+    StringViewBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, FieldRef, Schema, TimestampMicrosecondType};
+use burgeon_core::records::system;
+
+use super::batch::{self, Columns, POSITION, WHO};
+use crate::lake::{LakeError, Result};
+
+/// Numbers of identifiers of a range.
+const RANGE: u32 = 1 << 15;
+/// Rows of a batch that is given out, roughly: whole persons.
+const BATCH_ROWS: usize = 32_768;
+/// Bytes before the optional parts of a row.
+const FIXED: usize = 24;
+/// Bit of a row that has a time of arrival.
+const RECEIVED: u32 = 1 << 31;
+/// Bit of a row whose source is that of the first row of all.
+const SAME_SOURCE: u32 = 1 << 30;
+/// Text columns at most.
+const TEXTS: usize = 30;
+
+/// The rows of one import.
+#[derive(Debug)]
+pub(crate) struct Spill {
+    path: PathBuf,
+    file: Option<File>,
+    /// Bytes in the file.
+    written: u64,
+    /// Bytes that may wait in memory.
+    most: usize,
+    waiting: usize,
+    /// Ranges of numbers with rows.
+    parts: BTreeMap<u32, Part>,
+    /// Text columns of a row, in order.
+    texts: Vec<FieldRef>,
+    /// The source of the first row; nearly always that of all.
+    source: Option<String>,
+}
+
+/// The rows of a range.
+#[derive(Debug, Default)]
+struct Part {
+    buffer: Vec<u8>,
+    /// Place and length of what is on disk.
+    extents: Vec<(u64, usize)>,
+    bytes: usize,
+}
+
+/// Where a row lies.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    at: i64,
+    who: u32,
+    place: usize,
+}
+
+/// Places of rows as they were found and in order, with room that serves many ranges.
+#[derive(Debug, Default)]
+struct Keys {
+    found: Vec<Key>,
+    /// For each number where its rows begin among `sorted`.
+    starts: Vec<u32>,
+    sorted: Vec<Key>,
+}
+
+impl Spill {
+    /// Nothing yet. Beyond `most` bytes rows go to a file in `dir`.
+    pub fn new(columns: &Columns, dir: PathBuf, most: usize) -> Result<Self> {
+        let texts: Vec<FieldRef> =
+            columns.stored.fields().iter().filter(|field| is_text(field)).cloned().collect();
+        if texts.len() > TEXTS {
+            return Err(LakeError::Internal(format!("events have more than {TEXTS} columns of text")));
+        }
+        let path = dir.join("rows");
+        let (parts, source) = (BTreeMap::new(), None);
+        Ok(Self { path, file: None, written: 0, most, waiting: 0, parts, texts, source })
+    }
+
+    /// Adds rows, each with the number of its identifier; they are counted from `first`.
+    pub fn add(&mut self, rows: &RecordBatch, who: &[u32], first: u64) -> Result<()> {
+        let at = batch::times(rows)?.values();
+        let received = rows.column_by_name("received_at");
+        let received = received.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+        let mut texts: Vec<(u32, bool, &StringViewArray)> = Vec::with_capacity(self.texts.len());
+        for (place, field) in self.texts.iter().enumerate() {
+            if let Some(column) = rows.column_by_name(field.name()).and_then(batch::as_texts) {
+                let source = field.name() == system::SOURCE;
+                if source && self.source.is_none() {
+                    self.source = column.iter().flatten().next().map(str::to_owned);
+                }
+                texts.push((1 << place, source, column));
+            }
+        }
+        let mut lengths: Vec<u8> = Vec::with_capacity(64);
+        for (row, (who, at)) in who.iter().zip(at).enumerate() {
+            let part = self.parts.entry(who / RANGE).or_default();
+            let before = part.buffer.len();
+            let mut which = 0;
+            lengths.clear();
+            for (bit, source, column) in &texts {
+                if column.is_null(row) {
+                    continue;
+                }
+                let text = column.value(row);
+                if *source && self.source.as_deref() == Some(text) {
+                    which |= SAME_SOURCE;
+                    continue;
+                }
+                which |= bit;
+                match u8::try_from(text.len()) {
+                    Ok(length) if length < 255 => lengths.push(length),
+                    _ => {
+                        // An Arrow text is shorter than 2 GiB.
+                        lengths.push(255);
+                        lengths.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                    }
+                }
+            }
+            let received =
+                received.filter(|received| received.is_valid(row)).map(|received| received.value(row));
+            which |= if received.is_some() { RECEIVED } else { 0 };
+            part.buffer.extend_from_slice(&who.to_le_bytes());
+            part.buffer.extend_from_slice(&at.to_le_bytes());
+            part.buffer.extend_from_slice(&(first + row as u64).to_le_bytes());
+            part.buffer.extend_from_slice(&which.to_le_bytes());
+            if let Some(received) = received {
+                part.buffer.extend_from_slice(&received.to_le_bytes());
+            }
+            part.buffer.extend_from_slice(&lengths);
+            for (bit, _, column) in &texts {
+                if which & bit != 0 {
+                    part.buffer.extend_from_slice(column.value(row).as_bytes());
+                }
+            }
+            let bytes = part.buffer.len() - before;
+            part.bytes += bytes;
+            self.waiting += bytes;
+        }
+        if self.waiting > self.most {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, range by range.
+    fn flush(&mut self) -> Result<()> {
+        let fail = |error| LakeError::io(&self.path, error);
+        let file = match &self.file {
+            Some(file) => file,
+            None => {
+                if let Some(dir) = self.path.parent() {
+                    std::fs::create_dir_all(dir).map_err(fail)?;
+                }
+                let options = File::options().read(true).write(true).create_new(true).open(&self.path);
+                self.file.insert(options.map_err(fail)?)
+            }
+        };
+        let mut held = 0;
+        for part in self.parts.values_mut().filter(|part| !part.buffer.is_empty()) {
+            file.write_all_at(&part.buffer, self.written).map_err(fail)?;
+            part.extents.push((self.written, part.buffer.len()));
+            self.written += part.buffer.len() as u64;
+            part.buffer.clear();
+            held += part.buffer.capacity();
+        }
+        if held > 2 * self.most {
+            self.parts.values_mut().for_each(|part| part.buffer = Vec::new());
+        }
+        self.waiting = 0;
+        Ok(())
+    }
+
+    /// Gives the rows that `keep` says yes to (by their number) in the order of a run, as stored columns with `position`
+    /// for all. All rows of a number come in one batch.
+    pub fn each(
+        mut self,
+        columns: &Columns,
+        position: u64,
+        keep: impl Fn(u64) -> bool,
+        mut give: impl FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let mut out = Out::new(self.texts.clone(), self.source.clone(), position);
+        let (mut buffer, mut keys) = (Vec::new(), Keys::default());
+        while let Some((range, part)) = self.parts.pop_first() {
+            let first = range.saturating_mul(RANGE);
+            for numbers in self.cut(first, &part)? {
+                let bytes = self.load(&part, &numbers, &mut buffer)?;
+                self.sort(bytes, &numbers, &mut keys)?;
+                for person in keys.sorted.chunk_by(|a, b| a.who == b.who) {
+                    for key in person {
+                        let row = self.row(bytes, key.place)?;
+                        if keep(row.number) {
+                            out.push(&row);
+                        }
+                    }
+                    if out.len() >= BATCH_ROWS {
+                        give(out.take(columns)?)?;
+                    }
+                }
+            }
+        }
+        if out.len() > 0 {
+            give(out.take(columns)?)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers of a range that fit into memory together.
+    fn cut(&self, first: u32, part: &Part) -> Result<Vec<Range<u64>>> {
+        let (first, end) = (u64::from(first), u64::from(first) + u64::from(RANGE));
+        if part.bytes <= self.most {
+            return Ok(vec![first..end]);
+        }
+        let mut sizes = vec![0usize; RANGE as usize];
+        self.walk(part, |row, bytes| {
+            sizes[(u64::from(row.who) - first) as usize % RANGE as usize] += bytes.len();
+            Ok(())
+        })?;
+        let (mut cuts, mut from, mut size) = (Vec::new(), first, 0);
+        for (number, bytes) in (first..).zip(sizes) {
+            if size > 0 && size + bytes > self.most {
+                cuts.push(from..number);
+                (from, size) = (number, 0);
+            }
+            size += bytes;
+        }
+        cuts.push(from..end);
+        Ok(cuts)
+    }
+
+    /// The rows of some numbers of a range, as they came, at the beginning of a buffer that serves many ranges.
+    fn load<'b>(&self, part: &Part, numbers: &Range<u64>, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
+        if numbers.end - numbers.start == u64::from(RANGE) {
+            if buffer.len() < part.bytes {
+                *buffer = vec![0; part.bytes];
+            }
+            let mut from = 0;
+            for extent in &part.extents {
+                self.read(extent, &mut buffer[from..from + extent.1])?;
+                from += extent.1;
+            }
+            buffer[from..part.bytes].copy_from_slice(&part.buffer);
+            return Ok(&buffer[..part.bytes]);
+        }
+        buffer.clear();
+        self.walk(part, |row, bytes| {
+            if numbers.contains(&u64::from(row.who)) {
+                buffer.extend_from_slice(bytes);
+            }
+            Ok(())
+        })?;
+        Ok(buffer)
+    }
+
+    fn read(&self, (at, _): &(u64, usize), to: &mut [u8]) -> Result<()> {
+        match &self.file {
+            Some(file) => file.read_exact_at(to, *at).map_err(|error| LakeError::io(&self.path, error)),
+            None => Err(LakeError::reading(&self.path, "it was never written")),
+        }
+    }
+
+    /// Hands out all rows of a range with their bytes, an extent at a time.
+    fn walk(&self, part: &Part, mut each: impl FnMut(&Row<'_>, &[u8]) -> Result<()>) -> Result<()> {
+        let mut bytes = Vec::new();
+        let mut rows = |bytes: &[u8]| {
+            let mut place = 0;
+            while place < bytes.len() {
+                let row = self.row(bytes, place)?;
+                each(&row, &bytes[place..row.end])?;
+                place = row.end;
+            }
+            Ok(())
+        };
+        for extent in &part.extents {
+            bytes.resize(extent.1, 0);
+            self.read(extent, &mut bytes)?;
+            rows(&bytes)?;
+        }
+        rows(&part.buffer)
+    }
+
+    /// Finds out where rows lie, by number and time; rows of one time as they came.
+    fn sort(&self, bytes: &[u8], numbers: &Range<u64>, keys: &mut Keys) -> Result<()> {
+        let place_of = |who: u32| (u64::from(who) - numbers.start) as usize % RANGE as usize;
+        let Keys { found, starts, sorted } = keys;
+        found.clear();
+        starts.clear();
+        starts.resize(RANGE as usize + 1, 0);
+        let mut place = 0;
+        while place < bytes.len() {
+            let row = self.row(bytes, place)?;
+            starts[place_of(row.who) + 1] += 1;
+            found.push(Key { at: row.at, who: row.who, place });
+            place = row.end;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        sorted.clone_from(found);
+        for key in found {
+            let start = &mut starts[place_of(key.who)];
+            sorted[*start as usize] = *key;
+            *start += 1;
+        }
+        for person in sorted.chunk_by_mut(|a, b| a.who == b.who) {
+            if !person.is_sorted_by_key(|key| key.at) {
+                person.sort_by_key(|key| key.at);
+            }
+        }
+        Ok(())
+    }
+
+    /// The row that begins at a place.
+    fn row<'a>(&self, bytes: &'a [u8], place: usize) -> Result<Row<'a>> {
+        Row::read(bytes, place).ok_or_else(|| LakeError::reading(&self.path, "a row of it is cut off"))
+    }
+}
+
+impl Drop for Spill {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            std::fs::remove_file(&self.path).ok();
+            if let Some(dir) = self.path.parent() {
+                std::fs::remove_dir(dir).ok(); // only when nothing else is in it
+            }
+        }
+    }
+}
+
+/// A row as it was written.
+struct Row<'a> {
+    who: u32,
+    at: i64,
+    number: u64,
+    which: u32,
+    received_at: i64,
+    lengths: &'a [u8],
+    texts: &'a [u8],
+    end: usize,
+}
+
+impl<'a> Row<'a> {
+    #[inline]
+    fn read(bytes: &'a [u8], place: usize) -> Option<Self> {
+        let fixed: &[u8; FIXED] = bytes.get(place..)?.first_chunk()?;
+        let who = u32::from_le_bytes(*fixed.first_chunk()?);
+        let at = i64::from_le_bytes(*fixed.get(4..)?.first_chunk()?);
+        let number = u64::from_le_bytes(*fixed.get(12..)?.first_chunk()?);
+        let which = u32::from_le_bytes(*fixed.get(20..)?.first_chunk()?);
+        let mut start = place + FIXED;
+        let mut received_at = 0;
+        if which & RECEIVED != 0 {
+            received_at = i64::from_le_bytes(*bytes.get(start..)?.first_chunk()?);
+            start += 8;
+        }
+        let (mut at_length, mut sum) = (start, 0usize);
+        for _ in 0..(which & (SAME_SOURCE - 1)).count_ones() {
+            let (length, next) = length(bytes, at_length)?;
+            sum += length;
+            at_length = next;
+        }
+        let lengths = bytes.get(start..at_length)?;
+        let texts = bytes.get(at_length..at_length + sum)?;
+        Some(Self { who, at, number, which, received_at, lengths, texts, end: at_length + sum })
+    }
+}
+
+/// A length and where the next one stands.
+#[inline]
+fn length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    match *bytes.get(at)? {
+        255 => Some((u32::from_le_bytes(*bytes.get(at + 1..)?.first_chunk()?) as usize, at + 5)),
+        short => Some((usize::from(short), at + 1)),
+    }
+}
+
+/// Rows on their way into a batch.
+struct Out {
+    fields: Vec<FieldRef>,
+    source_place: usize,
+    source: Option<String>,
+    position: i64,
+    texts: Vec<StringViewBuilder>,
+    who: Vec<i32>,
+    at: Vec<i64>,
+    received_at: TimestampMicrosecondBuilder,
+}
+
+impl Out {
+    fn new(fields: Vec<FieldRef>, source: Option<String>, position: u64) -> Self {
+        let texts =
+            fields.iter().map(|_| StringViewBuilder::new().with_fixed_block_size(256 << 10)).collect();
+        let source_place =
+            fields.iter().position(|field| field.name() == system::SOURCE).unwrap_or(fields.len());
+        let (who, at) = (Vec::new(), Vec::new());
+        let received_at = TimestampMicrosecondBuilder::new();
+        Self { fields, source_place, source, position: position as i64, texts, who, at, received_at }
+    }
+
+    fn len(&self) -> usize {
+        self.who.len()
+    }
+
+    fn push(&mut self, row: &Row<'_>) {
+        let place = self.who.len();
+        self.who.push(row.who as i32);
+        self.at.push(row.at);
+        if row.which & RECEIVED != 0 {
+            self.received_at.append_nulls(place - self.received_at.len());
+            self.received_at.append_value(row.received_at);
+        }
+        let (mut at, mut from) = (0, 0);
+        let mut left = row.which & (SAME_SOURCE - 1);
+        while left != 0 {
+            let column = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let Some((length, next)) = length(row.lengths, at) else { break };
+            at = next;
+            // What was text when it was written is text.
+            let text = std::str::from_utf8(row.texts.get(from..from + length).unwrap_or_default());
+            from += length;
+            add(&mut self.texts[column], place, text.unwrap_or_default());
+        }
+        if row.which & SAME_SOURCE != 0
+            && let (Some(builder), Some(source)) = (self.texts.get_mut(self.source_place), &self.source)
+        {
+            add(builder, place, source);
+        }
+    }
+
+    fn take(&mut self, columns: &Columns) -> Result<RecordBatch> {
+        let rows = self.who.len();
+        let mut fields: Vec<FieldRef> = Vec::new();
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for field in columns.stored.fields() {
+            let array: ArrayRef = match field.name().as_str() {
+                WHO => Arc::new(Int32Array::from(std::mem::take(&mut self.who))),
+                POSITION => Arc::new(Int64Array::from(vec![self.position; rows])),
+                "at" => Arc::new(
+                    TimestampMicrosecondArray::from(std::mem::take(&mut self.at))
+                        .with_data_type(field.data_type().clone()),
+                ),
+                "received_at" if self.received_at.is_empty() => continue,
+                "received_at" => {
+                    self.received_at.append_nulls(rows - self.received_at.len());
+                    Arc::new(self.received_at.finish().with_data_type(field.data_type().clone()))
+                }
+                name => {
+                    let place = self.fields.iter().position(|field| field.name() == name);
+                    match place.map(|place| &mut self.texts[place]).filter(|texts| !texts.is_empty()) {
+                        None => continue,
+                        Some(texts) => {
+                            (texts.len()..rows).for_each(|_| texts.append_null());
+                            Arc::new(texts.finish())
+                        }
+                    }
+                }
+            };
+            fields.push(Arc::clone(field));
+            arrays.push(array);
+        }
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+    }
+}
+
+/// The text of a row; the rows since the last one have none.
+#[inline]
+fn add(builder: &mut StringViewBuilder, place: usize, text: &str) {
+    (builder.len()..place).for_each(|_| builder.append_null());
+    builder.append_value(text);
+}
+
+fn is_text(field: &FieldRef) -> bool {
+    *field.data_type() == DataType::Utf8View
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringArray;
+    use arrow::compute::cast;
+    use arrow::datatypes::Field;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A row of a test: number, time, time of arrival, name, source, path.
+    type Given = (u32, i64, Option<i64>, String, Option<String>, Option<String>);
+
+    fn rows(given: &[Given]) -> RecordBatch {
+        let utc = burgeon_core::records::ColumnType::Timestamp.data_type();
+        let text = |pick: &dyn Fn(&Given) -> Option<String>| -> ArrayRef {
+            Arc::new(StringViewArray::from_iter(given.iter().map(pick)))
+        };
+        let times = |pick: &dyn Fn(&Given) -> Option<i64>| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from_iter(given.iter().map(pick)).with_data_type(utc.clone()))
+        };
+        let columns = [
+            ("event", text(&|row| Some(row.3.clone()))),
+            ("at", times(&|row| Some(row.1))),
+            ("received_at", times(&|row| row.2)),
+            ("path", text(&|row| row.5.clone())),
+            (system::SOURCE, text(&|row| row.4.clone())),
+        ];
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|(name, column)| Field::new(*name, column.data_type().clone(), true))
+            .collect();
+        let columns = columns.into_iter().map(|(_, column)| column).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+    }
+
+    fn texts(batch: &RecordBatch, name: &str) -> Vec<Option<String>> {
+        let Some(column) = batch.column_by_name(name) else { return vec![None; batch.num_rows()] };
+        let column = cast(column, &DataType::Utf8).unwrap();
+        let column = column.as_any().downcast_ref::<StringArray>().unwrap().clone();
+        column.iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    fn given() -> impl Strategy<Value = Given> {
+        let text = || prop_oneof![Just(String::new()), "[a-zé]{1,20}", "x{250,260}"];
+        let source = prop::sample::select(vec![None, Some("a file".to_owned()), Some("another".to_owned())]);
+        // Numbers in three ranges, many rows for some of them.
+        let who = prop_oneof![0u32..4, 32_766u32..32_770, 70_000u32..70_040];
+        (who, 0i64..50, proptest::option::of(any::<i64>()), text(), source, proptest::option::of(text()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        /// Whatever fits into memory, rows come back as they were, in the order of a sort that keeps the order of arrival.
+        #[test]
+        fn rows_come_back_in_order(
+            all in proptest::collection::vec(given(), 0..300), most in 1usize..40_000, step in 1usize..80, drop in 2u64..9,
+        ) {
+            let columns = Columns::new().unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let folder = dir.path().join("spill");
+            let mut spill = Spill::new(&columns, folder.clone(), most).unwrap();
+            for (at, part) in all.chunks(step).enumerate() {
+                let who: Vec<u32> = part.iter().map(|row| row.0).collect();
+                spill.add(&rows(part), &who, (at * step) as u64).unwrap();
+            }
+            let mut back: Vec<Given> = Vec::new();
+            spill.each(&columns, 9, |number| number % drop != 0, |batch| {
+                let who = batch::numbers(&batch)?.values().to_vec();
+                let at = batch::times(&batch)?.values().to_vec();
+                assert!(batch::positions(&batch)?.values().iter().all(|position| *position == 9));
+                let received = batch.column_by_name("received_at").map(|column| {
+                    column.as_primitive::<TimestampMicrosecondType>().iter().collect::<Vec<_>>()
+                });
+                let received = received.unwrap_or_else(|| vec![None; who.len()]);
+                let (event, source, path) = (texts(&batch, "event"), texts(&batch, system::SOURCE), texts(&batch, "path"));
+                for row in 0..who.len() {
+                    let event = event[row].clone().unwrap();
+                    back.push((who[row] as u32, at[row], received[row], event, source[row].clone(), path[row].clone()));
+                }
+                Ok(())
+            }).unwrap();
+            let mut want: Vec<Given> =
+                all.into_iter().enumerate().filter(|(number, _)| *number as u64 % drop != 0).map(|(_, row)| row).collect();
+            want.sort_by_key(|row| (row.0, row.1));
+            prop_assert_eq!(back, want);
+            prop_assert!(!folder.join("rows").exists(), "the file is removed");
+        }
+    }
+}
