@@ -235,7 +235,8 @@ pub(crate) fn persons(
         let (first, last) = (places[0].person, places[places.len() - 1].person);
         let unsettled = between(&overlay.unsettled, first, last);
         let then = earlier.map_or(&[][..], |(_, overlay)| between(&overlay.unsettled, first, last));
-        stored.fill(view, plan, block, places, !unsettled.is_empty() || !then.is_empty(), warm, raw)?;
+        let wants = Wants { who: !unsettled.is_empty() || !then.is_empty(), warm };
+        stored.fill(view, plan, block, places, wants, raw)?;
         match &mut before {
             Before::Nothing | Before::Block(_) => {}
             Before::View(earlier, before) => {
@@ -286,6 +287,15 @@ pub(crate) fn gallop<T>(list: &[T], from: usize, below: impl Fn(&T) -> bool) -> 
     at + list[at..list.len().min(at + step)].partition_point(below)
 }
 
+/// What else is wanted of stored rows.
+#[derive(Debug, Clone, Copy)]
+struct Wants {
+    /// The identifiers under which they came.
+    who: bool,
+    /// That what is decoded for them is kept for other questions.
+    warm: bool,
+}
+
 impl Stored {
     fn fill(
         &mut self,
@@ -293,8 +303,7 @@ impl Stored {
         plan: &Plan,
         block: Option<&Block>,
         places: &[Place],
-        want_who: bool,
-        warm: bool,
+        wants: Wants,
         raw: &mut Vec<u64>,
     ) -> Result<()> {
         self.batch.clear(plan.dims.len());
@@ -306,14 +315,14 @@ impl Stored {
         let wanted = places.iter().filter(|place| !place.rows.is_empty());
         let wanted: Vec<(u32, Range<usize>)> =
             wanted.map(|place| (place.person, place.rows.clone())).collect();
-        if warm
-            && !want_who
+        if wants.warm
+            && !wants.who
             && let Some(kept) = block.warm.get(block, &columns, &wanted, raw, &mut self.read)?
         {
             kept.copy(&columns, &wanted, &mut self.batch);
             return Ok(());
         }
-        let who = want_who.then_some((&mut self.read_who, &mut self.who));
+        let who = wants.who.then_some((&mut self.read_who, &mut self.who));
         gather(block, &columns, &wanted, raw, &mut self.read, &mut self.batch, who)
     }
 }

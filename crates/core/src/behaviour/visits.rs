@@ -259,9 +259,12 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
+    /// Figures of a cell, its visitors, and those who did what is asked for after.
+    type Expected = (VisitFigures, BTreeSet<u32>, BTreeSet<u32>);
+
     fn which() -> impl Strategy<Value = Which> {
         let flag = any::<bool>();
-        prop_oneof![Just(Which::All), flag.clone().prop_map(Which::Bounced), flag.prop_map(Which::Returning)]
+        prop_oneof![Just(Which::All), flag.prop_map(Which::Bounced), flag.prop_map(Which::Returning)]
     }
 
     proptest! {
@@ -280,7 +283,7 @@ mod tests {
             };
             let sum = laws(&visits, &log, |a, b| a == b);
             // The plain oracle: cuts the list of rows at each long silence.
-            let mut expected: BTreeMap<(u32, usize), (VisitFigures, BTreeSet<u32>, BTreeSet<u32>)> = BTreeMap::new();
+            let mut expected: BTreeMap<(u32, usize), Expected> = BTreeMap::new();
             let mut ties = 0;
             for person in log.persons() {
                 let all = log.rows(person);
