@@ -89,7 +89,7 @@ house: tools
 	cargo fmt --all --check
 	cargo run -q -p xtask -- tidy
 	cargo run -q -p xtask -- book --check
-	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources are not checked here"; fi
 
 # Clippy type-checks every dependency once more, which takes as long as building them; so it is a command of its own.
