@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::block::mix;
+use crate::store::DIMENSIONS;
 
 pub(crate) const CHUNK: usize = 8192;
 
@@ -117,12 +118,14 @@ impl Hasher for KeyHasher {
 
 /// Bytes of a packed row at least.
 const PACKED: usize = 38;
+/// A packed row says in 64 bits which codes it has.
+const _: () = assert!(DIMENSIONS <= 64);
 
 /// A row with its place in the order of pushing, as the spills of a bulk have it: codes of 0, which are most, are left out.
 pub(crate) fn pack(row: RowRef<'_>, ordinal: u64, out: &mut Vec<u8>) {
-    let (mut codes, mut which) = ([0u8; 4 * 64], 0u64);
+    let (mut codes, mut which) = ([0u8; 4 * DIMENSIONS], 0u64);
     let mut length = 0;
-    for (dim, code) in row.dims.iter().enumerate().take(64).filter(|(_, code)| **code != 0) {
+    for (dim, code) in row.dims.iter().enumerate().take(DIMENSIONS).filter(|(_, code)| **code != 0) {
         which |= 1 << dim;
         codes[length..length + 4].copy_from_slice(&code.to_le_bytes());
         length += 4;
@@ -174,7 +177,7 @@ pub(crate) const fn row_bytes(dims: usize) -> usize {
     22 + 4 * dims
 }
 
-/// A row as the journal and spills have it.
+/// A row as the journal has it.
 pub(crate) fn encode(row: RowRef<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&row.at.to_le_bytes());
     out.extend_from_slice(&row.id.to_le_bytes());

@@ -116,50 +116,30 @@ impl Snapshot {
             || Sums::of(kernel),
             |sums, range, scratch| {
                 let touched = self.in_range(&overlay.touched, range);
-                let Some(block) = &view.ranges[range].block else {
-                    let mut now = |rows: &Rows<'_>| kernel.add(rows, &mut sums.plus);
-                    return scan::persons(
-                        view,
-                        overlay,
-                        plan,
-                        range,
-                        touched,
-                        scratch,
-                        Before::Nothing,
-                        &mut now,
-                    );
+                let block = view.ranges[range].block.as_deref();
+                let base = match block {
+                    Some(block) => self.base(entry, plan, kernel, block, touched, scratch)?,
+                    None => None,
                 };
-                let base = self.base(entry, plan, kernel, block, touched, scratch)?;
-                let Some(base) = base else {
-                    let mut now = |rows: &Rows<'_>| kernel.add(rows, &mut sums.plus);
-                    scan::block(view, plan, block, touched, scratch, &mut now)?;
-                    return scan::persons(
-                        view,
-                        overlay,
-                        plan,
-                        range,
-                        touched,
-                        scratch,
-                        Before::Nothing,
-                        &mut now,
-                    );
+                let Sums { plus, minus, corrected } = sums;
+                let mut minus = |rows: &Rows<'_>| kernel.add(rows, minus);
+                let before = match (&base, block) {
+                    (Some(base), _) => {
+                        plus.merge(base);
+                        if touched.is_empty() {
+                            return Ok(());
+                        }
+                        *corrected = true;
+                        Before::Block(&mut minus)
+                    }
+                    (None, Some(block)) => {
+                        scan::block(view, plan, block, touched, scratch, &mut |rows| kernel.add(rows, plus))?;
+                        Before::Nothing
+                    }
+                    (None, None) => Before::Nothing,
                 };
-                sums.plus.merge(&base);
-                if touched.is_empty() {
-                    return Ok(());
-                }
-                sums.corrected = true;
-                let Sums { plus, minus, .. } = sums;
-                scan::persons(
-                    view,
-                    overlay,
-                    plan,
-                    range,
-                    touched,
-                    scratch,
-                    Before::Block(&mut |rows| kernel.add(rows, minus)),
-                    &mut |rows| kernel.add(rows, plus),
-                )
+                let mut now = |rows: &Rows<'_>| kernel.add(rows, plus);
+                scan::persons(view, overlay, plan, range, touched, scratch, before, &mut now)
             },
         )?;
         let mut sums = sums.into_iter();

@@ -27,7 +27,7 @@ use crate::upkeep::Change;
 use crate::view::{Dim, NOWHERE, Range, View, range_of};
 
 /// Dimensions of a store at most.
-const DIMENSIONS: usize = 64;
+pub(crate) const DIMENSIONS: usize = 64;
 
 /// How a store is kept.
 #[derive(Debug, Clone)]

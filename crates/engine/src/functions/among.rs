@@ -59,13 +59,12 @@ impl IsAmong {
     fn all(&self, names: &StringViewArray) -> BooleanArray {
         // Neighbours are mostly the same one; nobody is called nothing.
         let mut last = ("", false);
-        let holds = |name| {
+        let mut holds = |name| {
             if last.0 != name {
                 last = (name, self.holds(name));
             }
             last.1
         };
-        let mut holds = holds;
         names.iter().map(|name| name.map(&mut holds)).collect()
     }
 }
