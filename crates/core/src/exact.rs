@@ -54,8 +54,8 @@ impl Exact {
     }
 
     /// A whole number.
-    pub fn from_int(value: impl Into<BigInt>) -> Exact {
-        Exact::large(BigRational::from_integer(value.into()))
+    pub fn from_int(value: impl Into<i128>) -> Exact {
+        Exact::over(value.into(), 1, 0)
     }
 
     /// The fraction `numerator / denominator`; `None` when the denominator is zero.
