@@ -5,7 +5,7 @@ use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -51,11 +51,40 @@ struct Inner {
 pub(crate) struct Cache {
     inner: Mutex<Inner>,
     limit: usize,
+    questions: AtomicU64,
+    /// Dimensions that questions were about, the last ones.
+    dims: Mutex<Vec<String>>,
 }
+
+/// Dimensions that are remembered.
+pub(crate) const ASKED: usize = 8;
 
 impl Cache {
     pub fn new(limit: usize) -> Self {
-        Self { inner: Mutex::default(), limit }
+        Self { inner: Mutex::default(), limit, questions: AtomicU64::new(0), dims: Mutex::default() }
+    }
+
+    /// Counts a question about some dimensions.
+    pub fn asked<'n>(&self, dims: impl Iterator<Item = &'n str>) {
+        self.questions.fetch_add(1, Ordering::Relaxed);
+        let mut asked = self.dims.lock();
+        for name in dims {
+            let known = asked.iter().position(|known| known == name);
+            let name = known.map_or_else(|| name.to_owned(), |at| asked.remove(at));
+            asked.push(name);
+        }
+        let more = asked.len().saturating_sub(ASKED);
+        asked.drain(..more);
+    }
+
+    /// The dimensions that were asked about lately.
+    pub fn dims(&self) -> Vec<String> {
+        self.dims.lock().clone()
+    }
+
+    /// How many questions were asked.
+    pub fn questions(&self) -> u64 {
+        self.questions.load(Ordering::Relaxed)
     }
 
     /// The entry of a question; `kernel` is the `Debug` text of the kernel with its type.

@@ -80,6 +80,9 @@ impl Dim {
 
     /// Code of a value, a new one if need be.
     pub fn code(&self, text: &str) -> u32 {
+        if let Some(number) = self.values.read().get(text) {
+            return number + 1;
+        }
         let limit = self.limit.min(OVERFULL as usize - 1) as u32;
         let number = self.values.write().get_or_add(text, limit);
         number.map_or_else(

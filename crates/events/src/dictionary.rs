@@ -72,6 +72,7 @@ impl Dictionary {
         let short =
             |_| HotError::damaged(&path, format!("shorter than the {count} texts that it should have"));
         self.grow_to(count as usize);
+        self.hashes.reserve_exact(count as usize);
         let mut start = 0u64;
         let mut ends = vec![0u64; 0];
         let mut texts = Vec::new();

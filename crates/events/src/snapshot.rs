@@ -57,7 +57,7 @@ impl Snapshot {
     /// The answer of a kernel over all persons. Answers by block are kept under the kernel's and the question's `Debug`
     /// text, so a kernel's `Debug` must show all of its parameters (derive it); person codes and bits are told apart by
     /// address, so hand the same `Arc` again where they are the same.
-    pub fn ask<K: Kernel + Debug>(&self, question: &Question, kernel: &K) -> Result<K::Partial> {
+    pub fn ask<K: Kernel + Debug>(&self, question: &Question, kernel: &K) -> Result<Arc<K::Partial>> {
         let view = &*self.view;
         let entry = self.cache.entry(&format!("{} {kernel:?}", type_name::<K>()), question);
         let last = self.cache.get::<Last<K::Partial>>(&entry, WHOLE);
@@ -65,6 +65,7 @@ impl Snapshot {
             return Ok(last.answer.clone());
         }
         let plan = Plan::of(view, question, entry.interner.clone())?;
+        self.cache.asked(plan.dims.iter().map(|dim| view.dims[*dim].name.as_str()));
         let changed = last.and_then(|last| view.since(&last.view).map(|persons| (last, persons)));
         let answer = match changed {
             Some((last, persons)) if persons.len() < view.overlay().touched.len() => {
@@ -74,6 +75,7 @@ impl Snapshot {
         };
         // The view shares its rows with the store, but not the order of the recent ones.
         let bytes = answer.bytes() + view.overlay().order.bytes();
+        let answer = Arc::new(answer);
         let last = Last { view: self.view.clone(), answer: answer.clone() };
         self.cache.put(&entry, WHOLE, Arc::new(last), bytes);
         Ok(answer)
@@ -101,7 +103,7 @@ impl Snapshot {
                 scan::persons(view, view.overlay(), plan, range, persons, scratch, before, &mut now)
             },
         )?;
-        let mut answer = last.answer.clone();
+        let mut answer = K::Partial::clone(&last.answer);
         sums.iter().for_each(|sums| answer.merge(&sums.plus));
         sums.iter().for_each(|sums| answer.subtract(&sums.minus));
         Ok(answer)
@@ -413,7 +415,7 @@ impl Snapshot {
     pub fn names(&self) -> Result<Vec<NameSeen>> {
         let seen = self.ask(&Question::default(), &NamesKernel)?;
         let events = self.view.events.read();
-        let seen = events.all().zip(seen.0);
+        let seen = events.all().zip(&seen.0);
         let named = seen.map(|(event, name)| NameSeen { event: event.into(), ..name.named() });
         Ok(named.filter(|name| name.rows > 0).collect())
     }
@@ -466,7 +468,7 @@ impl Snapshot {
 /// A whole answer and the view that it is of.
 struct Last<P> {
     view: Arc<View>,
-    answer: P,
+    answer: Arc<P>,
 }
 
 /// What one thread adds up.

@@ -25,6 +25,7 @@ use crate::rows::{Appended, EVENT_NAMES, NewRows, Verdict};
 use crate::snapshot::Snapshot;
 use crate::upkeep::Change;
 use crate::view::{Dim, NOWHERE, Range, View, range_of};
+use crate::warm::Warmed;
 
 /// Dimensions of a store at most.
 pub(crate) const DIMENSIONS: usize = 64;
@@ -121,6 +122,7 @@ pub(crate) struct Core {
     pub intake: Mutex<()>,
     /// One rewriting of blocks at a time.
     upkeep: Upkeep,
+    pub warmed: Mutex<Warmed>,
     pub files: Mutex<Files>,
     pub state: Mutex<State>,
     pub identifiers: Arc<RwLock<Dictionary>>,
@@ -270,6 +272,7 @@ impl HotStore {
             identifiers: Arc::new(RwLock::new(identifiers)),
             events: Arc::new(RwLock::new(events)),
             cache: Arc::new(Cache::new(options.cache_bytes)),
+            warmed: Mutex::default(),
             last_order: Arc::default(),
             through: AtomicU64::new(manifest.through),
             deletions: AtomicU64::new(0),

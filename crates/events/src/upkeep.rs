@@ -3,6 +3,7 @@
 //! New block files and a new journal are written beside the old ones; the manifest then switches to them in one step.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +11,7 @@ use crate::assemble::Rewrite;
 use crate::block::{Block, file_name};
 use crate::error::Result;
 use crate::manifest::{Manifest, journal_name};
-use crate::recent::{Recents, RowRef};
+use crate::recent::{KeyHasher, Recents, RowRef};
 use crate::store::{Deleted, Files, HotStore, Maintained};
 use crate::view::{NOWHERE, Range, View};
 
@@ -192,14 +193,14 @@ impl HotStore {
     }
 
     /// Adds a hot dimension. Rows appended from then on carry it. `fill` is called for ranges of person numbers, once for
-    /// each, and hands every row of these persons that has a value to the function that it gets: identifier,
-    /// [`crate::event_key`], value. Rows that it does not hand over keep what they were appended with, or have no value.
-    /// Links must not change meanwhile, or rows of the persons that they touch are left without a value.
-    #[allow(clippy::type_complexity)]
+    /// each and on several threads, and hands every row of these persons that has a value to the function that it gets:
+    /// number of the identifier, [`crate::event_key`], value. Rows that it does not hand over keep what they were appended
+    /// with, or have no value. Links must not change meanwhile, or rows of the persons that they touch are left without a
+    /// value.
     pub fn add_dimension(
         &self,
         name: &str,
-        fill: &mut dyn FnMut(std::ops::Range<u32>, &mut dyn FnMut(&str, u64, &str)) -> Result<()>,
+        fill: &(dyn Fn(std::ops::Range<u32>, &mut dyn FnMut(u32, u64, &str)) -> Result<()> + Sync),
     ) -> Result<()> {
         let _lease = self.lease();
         let at = self.register(name)?;
@@ -213,12 +214,12 @@ impl HotStore {
         };
         let target = self.block_rows(&view, 0);
         let first = self.core.next.load(Ordering::SeqCst);
-        let write = |range: usize, fill: &mut dyn FnMut(_, &mut dyn FnMut(&str, u64, &str)) -> Result<()>| {
+        let made = crate::bulk::parallel(self.core.options.threads, view.ranges.len(), |range| {
             let start = view.ranges[range].start;
             let next = view.ranges.get(range + 1).map(|next| next.start);
-            let mut codes: HashMap<(u32, u64), u32> = HashMap::new();
-            fill(start..next.unwrap_or(u32::MAX), &mut |distinct_id, id, value| {
-                if let (Some(who), false) = (self.number(distinct_id), value.is_empty()) {
+            let mut codes: HashMap<(u32, u64), u32, BuildHasherDefault<KeyHasher>> = HashMap::default();
+            fill(start..next.unwrap_or(u32::MAX), &mut |who, id, value| {
+                if !value.is_empty() {
                     codes.insert((who, id), view.dims[at].code(value));
                 }
             })?;
@@ -229,8 +230,7 @@ impl HotStore {
                 }
             }
             rows.write(&self.core.disk, &self.core.next, start, target, &names(&view), false, |_| ())
-        };
-        let made: Result<Vec<_>> = (0..view.ranges.len()).map(|range| write(range, fill)).collect();
+        });
         let made = made.inspect_err(|_| self.discard_since(first))?;
         self.commit(Change::of(&rewrite, made)?)
     }

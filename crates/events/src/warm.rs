@@ -1,5 +1,5 @@
 //! Rows of persons who did something lately, kept in memory beside their block: every question looks at these persons anew
-//! until their rows move into blocks, and reads them once.
+//! until their rows move into blocks. They are read once: by the first question, or by [`HotStore::warm`] before it comes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,16 +7,67 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::block::Block;
+use crate::cache::ASKED;
 use crate::error::Result;
 use crate::plan::Batch;
-use crate::scan::{gallop, gather};
+use crate::scan::{between, gallop, gather};
+use crate::store::HotStore;
 
 /// At most this part of a block's rows is kept …
 const PART: usize = 8;
 /// … or so many rows.
 const FEW: usize = 4096;
-/// Columns beside time and event that are kept at most.
-const COLUMNS: usize = 8;
+
+/// Rounds of [`HotStore::warm`] without a question after which nobody is thought to be looking any more.
+const QUIET: u32 = 2400;
+
+/// What [`HotStore::warm`] did last.
+#[derive(Debug, Default)]
+pub(crate) struct Warmed {
+    questions: u64,
+    rounds: u32,
+    version: u64,
+}
+
+impl HotStore {
+    /// Reads the rows of persons who did something since the last call, so that the next question need not, unless nobody
+    /// asks: then it costs nothing. Meant to be called a few times a second.
+    pub fn warm(&self) -> Result<()> {
+        let mut warmed = self.core.warmed.lock();
+        let questions = self.core.cache.questions();
+        warmed.rounds = if questions == warmed.questions { warmed.rounds.saturating_add(1) } else { 0 };
+        warmed.questions = questions;
+        if questions == 0 || warmed.rounds > QUIET {
+            return Ok(());
+        }
+        let view = self.view();
+        if std::mem::replace(&mut warmed.version, view.version) == view.version {
+            return Ok(());
+        }
+        let overlay = view.overlay();
+        let dims = self.core.cache.dims();
+        let (mut raw, mut read) = (Vec::new(), Batch::default());
+        for (at, range) in view.ranges.iter().enumerate() {
+            let Some(block) = &range.block else { continue };
+            let last = view.ranges.get(at + 1).map_or(u32::MAX, |next| next.start - 1);
+            let mut unsettled = between(&overlay.unsettled, range.start, last).iter().peekable();
+            let mut place = 0;
+            let mut wanted = Vec::new();
+            for person in between(&overlay.touched, range.start, last) {
+                if unsettled.next_if(|other| *other == person).is_some() {
+                    continue; // whose rows they are has to be looked up anyway
+                }
+                place = gallop(&block.persons, place, |p| p < person);
+                if block.persons.get(place) == Some(person) {
+                    wanted.push((*person, block.rows_at(place)));
+                }
+            }
+            let columns: Vec<Option<usize>> = dims.iter().map(|name| block.dimension(name)).collect();
+            block.warm.get(block, &columns, &wanted, &mut raw, &mut read)?;
+        }
+        Ok(())
+    }
+}
 
 /// What is kept of one block.
 #[derive(Debug, Default)]
@@ -67,7 +118,7 @@ impl Warm {
         } else {
             // One more column: all rows are read again, which happens once for each.
             new.columns = [old.columns.as_slice(), &fresh].concat();
-            if new.columns.len() > COLUMNS {
+            if new.columns.len() > ASKED {
                 new.columns = columns.iter().flatten().copied().collect();
             }
             let known = old.rows.persons.iter();

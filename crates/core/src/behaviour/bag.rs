@@ -3,6 +3,9 @@
 use super::Partial;
 use crate::exact::Exact;
 
+/// So few numbers are sorted rather than counted.
+const FEW: usize = 8192;
+
 /// A multiset of numbers that can be added to and taken from. It keeps what was put in and what was taken out and
 /// settles both when it is read.
 #[derive(Debug, Clone, Default)]
@@ -46,22 +49,36 @@ impl Bag {
 
     /// The middle number; the mean of both where the middle falls between two. `None` when there are none.
     pub fn median(&self) -> Option<Exact> {
-        let sorted;
-        let (mut numbers, at) = if self.taken.is_empty() {
-            (self.put.clone(), self.put.len() / 2)
-        } else {
-            sorted = self.sorted();
-            let at = sorted.len() / 2;
-            (sorted, at)
-        };
-        if numbers.is_empty() {
+        let (n, middle) = (self.len(), self.len() / 2);
+        if n == 0 {
             return None;
         }
-        let even = numbers.len() % 2 == 0;
-        let (below, upper, _) = numbers.select_nth_unstable(at);
-        let upper = u64::from(*upper);
-        let lower = if even { below.iter().max().map_or(upper, |lower| u64::from(*lower)) } else { upper };
-        Exact::ratio(lower + upper, 2)
+        let (lower, upper) = if n < FEW {
+            let numbers = self.sorted();
+            (numbers[(n - 1) / 2], numbers[middle])
+        } else {
+            (self.nth((n - 1) / 2), self.nth(middle))
+        };
+        Exact::ratio(u64::from(lower) + u64::from(upper), 2)
+    }
+
+    /// The number at a place in ascending order, found without sorting: by its upper half, then by its lower.
+    fn nth(&self, place: usize) -> u32 {
+        let counted = |half: &dyn Fn(u32) -> Option<u16>, before: i64| {
+            let mut counts = vec![0i32; 1 << 16];
+            self.put.iter().filter_map(|n| half(*n)).for_each(|at| counts[usize::from(at)] += 1);
+            self.taken.iter().filter_map(|n| half(*n)).for_each(|at| counts[usize::from(at)] -= 1);
+            let mut below = before;
+            let found = counts.iter().position(|count| {
+                below += i64::from(*count);
+                below > place as i64
+            });
+            let at = found.unwrap_or(counts.len() - 1);
+            (at as u32, below - i64::from(counts[at]))
+        };
+        let (upper, before) = counted(&|n| Some((n >> 16) as u16), 0);
+        let (lower, _) = counted(&|n| (n >> 16 == upper).then_some(n as u16), before);
+        upper << 16 | lower
     }
 }
 
@@ -108,6 +125,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn places_are_found_without_sorting(
+            kept in prop::collection::vec(prop_oneof![0u32..3, any::<u32>()], 1..40),
+            gone in prop::collection::vec(prop_oneof![0u32..3, any::<u32>()], 0..40),
+        ) {
+            let mut bag = bag(&gone);
+            bag.merge(&self::bag(&kept));
+            bag.subtract(&self::bag(&gone));
+            let found: Vec<u32> = (0..kept.len()).map(|place| bag.nth(place)).collect();
+            prop_assert_eq!(found, bag.sorted());
+        }
+
         #[test]
         fn what_is_taken_out_was_never_there(
             kept in prop::collection::vec(0u32..6, 0..12), gone in prop::collection::vec(0u32..6, 0..12),

@@ -10,9 +10,10 @@ use arrow::array::{Array, RecordBatch};
 use burgeon_core::behaviour::{Kernel, Rows};
 use burgeon_events::question::EVENT;
 use burgeon_events::{Breakdown, HotError, Question, event_key};
+use parking_lot::Mutex;
 
 use super::EventStore;
-use super::batch;
+use super::batch::{self, WHO};
 use super::properties;
 use super::table::of_numbers;
 use crate::lake::log::IntakeLog;
@@ -30,7 +31,7 @@ impl EventStore {
         &self,
         question: Question,
         kernel: K,
-    ) -> Result<K::Partial> {
+    ) -> Result<Arc<K::Partial>> {
         self.make_hot(&dimensions(&question)).await?;
         let shared = Arc::clone(self.shared());
         blocking(move || Ok(shared.events.sound()?.hot.snapshot().ask(&question, &kernel)?)).await
@@ -50,6 +51,16 @@ impl EventStore {
         self.make_hot(&dimensions(&question)).await?;
         let shared = Arc::clone(self.shared());
         blocking(move || Ok(shared.events.sound()?.hot.snapshot().fold(&question, state, add)?)).await
+    }
+
+    /// Has at hand what the next question needs of persons who did something since the last one; costs nothing while nobody
+    /// asks.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub async fn warm(&self) -> Result<()> {
+        let shared = Arc::clone(self.shared());
+        blocking(move || Ok(shared.events.sound()?.hot.warm()?)).await
     }
 
     /// Makes columns or properties of events hot; what is hot already costs nothing. Intake goes on meanwhile.
@@ -135,11 +146,10 @@ fn read_in(shared: &Shared, name: &str) -> Result<()> {
     let events = &shared.events;
     let persons = events.hot.snapshot().persons();
     let column = events.columns.table.column(name).map_or("properties", |column| column.name);
-    let wanted: Vec<usize> =
-        ["distinct_id", "event_id", column].iter().map(|name| events.columns.at(name)).collect();
-    let mut failed = None;
-    let result = events.hot.add_dimension(name, &mut |range: Range<u32>, give| {
-        let mut hand_over = || -> Result<()> {
+    let wanted: Vec<usize> = [WHO, "event_id", column].iter().map(|name| events.columns.at(name)).collect();
+    let failed = Mutex::new(None);
+    let result = events.hot.add_dimension(name, &|range: Range<u32>, give| {
+        let hand_over = |give: &mut dyn FnMut(u32, u64, &str)| -> Result<()> {
             let who: Vec<i32> = persons
                 .iter()
                 .enumerate()
@@ -158,25 +168,25 @@ fn read_in(shared: &Shared, name: &str) -> Result<()> {
             }
             Ok(())
         };
-        hand_over().map_err(|error| {
+        hand_over(give).map_err(|error| {
             let what = error.to_string();
-            failed = Some(error);
+            *failed.lock() = Some(error);
             HotError::Rows(what)
         })
     });
-    match (failed, result) {
+    match (failed.into_inner(), result) {
         (Some(error), _) => Err(error),
         (None, result) => Ok(result?),
     }
 }
 
-/// Hands over the values of rows of (`distinct_id`, `event_id`, column).
-fn values(rows: &RecordBatch, name: &str, column: &str, give: &mut dyn FnMut(&str, u64, &str)) -> Result<()> {
+/// Hands over the values of rows of (number of the identifier, `event_id`, column).
+fn values(rows: &RecordBatch, name: &str, column: &str, give: &mut dyn FnMut(u32, u64, &str)) -> Result<()> {
     let text = |at: usize| {
         batch::as_texts(rows.column(at))
             .ok_or_else(|| LakeError::Internal(format!("column {column} of events holds no text")))
     };
-    let (ids, keys, values) = (text(0)?, text(1)?, text(2)?);
+    let (who, keys, values) = (batch::numbers(rows)?.values(), text(1)?, text(2)?);
     let names = [name.to_owned()];
     for row in (0..rows.num_rows()).filter(|row| values.is_valid(*row)) {
         let mut found = [None];
@@ -188,7 +198,7 @@ fn values(rows: &RecordBatch, name: &str, column: &str, give: &mut dyn FnMut(&st
             found = [Some(Cow::Borrowed(values.value(row)))];
         }
         if let [Some(value)] = &found {
-            give(ids.value(row), event_key(keys.value(row)), value);
+            give(who[row] as u32, event_key(keys.value(row)), value);
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Imports: any number of events in any order, in bounded memory, there all at once at the end.
 
 use std::sync::Arc;
+use std::sync::Once;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -19,6 +20,7 @@ use super::open::distrust;
 use super::run::Run;
 use super::spill::Spill;
 use super::state::Gate;
+use super::usual;
 use crate::lake::delta::Change;
 use crate::lake::files::{DataFile, sync_dir};
 use crate::lake::{BulkSummary, Changed, FaultPoint, LakeError, Result, Shared};
@@ -34,9 +36,13 @@ pub struct EventBulk {
     sender: Mutex<Option<SyncSender<Message>>>,
     worker: Mutex<Option<JoinHandle<()>>>,
     failed: Arc<Mutex<Option<LakeError>>>,
+    /// Done when it is settled which properties are hot.
+    begun: Once,
 }
 
 enum Message {
+    /// The first rows, before any are given; answered by being dropped.
+    Begin(RecordBatch, SyncSender<()>),
     Rows(Box<Fitted>),
     Finish(oneshot::Sender<Result<BulkSummary>>),
 }
@@ -66,6 +72,7 @@ impl EventStore {
             sender: Mutex::new(Some(sender)),
             worker: Mutex::new(Some(worker)),
             failed,
+            begun: Once::new(),
         })
     }
 }
@@ -81,8 +88,14 @@ impl EventBulk {
             return Ok(());
         }
         let events = &self.store.shared().events;
-        let rows = events.columns.fit_lent(batch, &events.hot_properties())?;
         let sender = self.sender.lock().clone().ok_or(LakeError::Closed)?;
+        self.begun.call_once(|| {
+            let (answer, settled) = sync_channel(1);
+            if sender.send(Message::Begin(batch.clone(), answer)).is_ok() {
+                settled.recv().ok(); // a thread that failed is found out below
+            }
+        });
+        let rows = events.columns.fit_lent(batch, &events.hot_properties())?;
         sender.send(Message::Rows(Box::new(rows))).map_err(|_| self.failure())
     }
 
@@ -121,14 +134,20 @@ impl Drop for EventBulk {
 fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime: &Handle) -> Result<()> {
     let shared = store.shared();
     let events = &shared.events;
+    let mut messages = receiver.iter().peekable();
+    if let Some(Message::Begin(sample, _)) = messages.peek() {
+        let _upkeep = runtime.block_on(events.upkeep.lock());
+        usual::settle(shared, sample)?;
+    }
     let began = events.hot.dimensions();
     let mut bulk = events.hot.bulk()?;
     let dir = shared.dir.join("spill").join(format!("{stamp:016x}"));
     let mut spill = Spill::new(&events.columns, dir, shared.options.bulk_memory / 2)?;
     let hot = events.hot_columns();
     let mut next = 0;
-    while let Ok(message) = receiver.recv() {
+    for message in messages {
         match message {
+            Message::Begin(_, answer) => drop(answer),
             Message::Rows(rows) => {
                 let view = HotView::of(&rows, &hot)?;
                 let dims = view.dims();

@@ -11,6 +11,7 @@ use super::batch::{self, Columns};
 use super::merge::{self, Sorted};
 use super::run::{self, Run, Writer};
 use super::state::{EventsShared, EventsState, Gate};
+use super::usual;
 use crate::lake::delta::{Change, DeltaLog};
 use crate::lake::files::{self, DataFile};
 use crate::lake::maintain::{blocking, remove_old};
@@ -37,6 +38,7 @@ impl EventStore {
         let unflushed = events.state().unflushed();
         let waited = shared.seconds() - *events.flushed_at.lock();
         if unflushed > options.flush_events || (unflushed > 0 && waited >= options.flush_seconds) {
+            self.settle().await?;
             self.flush().await?;
         } else if unflushed == 0 {
             *events.flushed_at.lock() = shared.seconds();
@@ -52,6 +54,23 @@ impl EventStore {
             self.expire(cut, SLACK_SECONDS * 1_000_000).await?;
         }
         Ok(())
+    }
+
+    /// Makes hot what the rows bring that arrived since the last flush.
+    async fn settle(&self) -> Result<()> {
+        let shared = Arc::clone(self.shared());
+        let Some(sample) = shared
+            .events
+            .state()
+            .tail
+            .iter()
+            .map(|chunk| chunk.rows.clone())
+            .max_by_key(RecordBatch::num_rows)
+        else {
+            return Ok(());
+        };
+        let _upkeep = self.shared().events.upkeep.lock().await;
+        blocking(move || usual::settle(&shared, &sample)).await
     }
 
     /// Writes the tail as a run, exactly once whatever happens.

@@ -14,7 +14,7 @@
 //! | `identity` | links of the ledger, told to the hot columns |
 //! | `people` | the person and the customer of every number |
 //! | `table` | the SQL table `events` |
-//! | `ask` | questions to the hot columns; making properties hot |
+//! | `ask`, `usual` | questions to the hot columns; making properties hot when asked for, or before |
 //! | `person` | one person, their history; what arrived last |
 //! | `latest` | what happened last |
 //! | `check` | what is wrong, in words |
@@ -54,6 +54,7 @@ mod run;
 mod spill;
 pub(crate) mod state;
 mod table;
+mod usual;
 mod visits;
 
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use super::error::{LakeError, Result};
 /// Digits of the hash that rows carry.
 pub const SHORT: usize = 16;
 /// Level of zstd: raw files are written with every import and read when somebody looks a row up.
-const COMPRESSION: i32 = 1;
+const COMPRESSION: i32 = -3;
 /// Bytes that are read and compressed at once.
 const PIECE: usize = 1 << 20;
 

@@ -290,7 +290,7 @@ impl Workspace {
         &self,
         asked: &Asked,
         kernel: K,
-    ) -> Result<K::Partial> {
+    ) -> Result<Arc<K::Partial>> {
         let store = self.events();
         Ok(match &asked.facts {
             None => store.ask(asked.question.clone(), kernel).await?,

@@ -82,7 +82,7 @@ impl Workspace {
         let mut counts = [0; 2];
         for (count, product) in counts.iter_mut().zip([false, true]) {
             let asked = self.live_question(product, &everywhere).await?;
-            *count = recent.persons(&self.answer(&asked, recent.clone()).await?, 0, 0);
+            *count = recent.persons(&*self.answer(&asked, recent.clone()).await?, 0, 0);
         }
         let this_minute = now - now.rem_euclid(MINUTE_US);
         let bounds = (0..=MINUTES).map(|back| this_minute - (MINUTES - 1 - back) * MINUTE_US).collect();

@@ -1,6 +1,7 @@
 //! What runs beside the requests: one file for each job, one line in the list.
 
 mod lake;
+mod warm;
 
 use super::{Result, Workspace};
 use futures::future::BoxFuture;
@@ -19,7 +20,7 @@ pub struct Job {
 }
 
 /// All jobs.
-pub const JOBS: &[Job] = &[lake::JOB];
+pub const JOBS: &[Job] = &[lake::JOB, warm::JOB];
 
 /// Runs the jobs until `stop` becomes true; a failed run is logged and tried again at the next turn.
 pub async fn maintain(workspace: Arc<Workspace>, stop: watch::Receiver<bool>) {
