@@ -13,9 +13,19 @@ pub(crate) struct Chunked {
 }
 
 impl Chunked {
-    pub fn of(values: &[u32]) -> Self {
-        let chunks = values.chunks(CHUNK).map(|chunk| Arc::new(chunk.to_vec())).collect();
-        Self { chunks, len: values.len() }
+    /// The same value `len` times.
+    pub fn filled(value: u32, len: usize) -> Self {
+        let sizes = (0..len).step_by(CHUNK).map(|from| CHUNK.min(len - from));
+        Self { chunks: sizes.map(|size| Arc::new(vec![value; size])).collect(), len }
+    }
+
+    /// A number for each that this one has.
+    pub fn map(&self, f: impl Fn(u32, u32) -> u32) -> Self {
+        let chunk = |(at, chunk): (usize, &Arc<Vec<u32>>)| {
+            let numbers = chunk.iter().enumerate();
+            Arc::new(numbers.map(|(i, value)| f((at * CHUNK + i) as u32, *value)).collect())
+        };
+        Self { chunks: self.chunks.iter().enumerate().map(chunk).collect(), len: self.len }
     }
 
     /// Positions up to the shorter end where two vectors differ.
@@ -60,6 +70,35 @@ impl Chunked {
     }
 }
 
+/// Person of each identifier, by number, at one moment; shares its memory with the store.
+#[derive(Debug, Clone)]
+pub struct Persons(pub(crate) Chunked);
+
+impl Persons {
+    /// How many identifiers have a number.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The person of an identifier; later identifiers are persons of their own.
+    #[must_use]
+    pub fn of(&self, number: u32) -> u32 {
+        self.0.get(number).unwrap_or(number)
+    }
+
+    /// The person of each identifier.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +118,9 @@ mod tests {
         let mut unlike = Vec::new();
         all.differences(&old, |at| unlike.push(at));
         assert_eq!(unlike, [70_000]);
-        assert_eq!(Chunked::of(&(0..200_000).collect::<Vec<_>>()).iter().max(), Some(199_999));
+        let filled = Chunked::filled(7, 200_000);
+        assert_eq!((filled.len(), filled.get(199_999), filled.get(200_000)), (200_000, Some(7), None));
+        assert!(filled.map(|at, value| at * value).iter().eq((0..200_000).map(|at| 7 * at)));
         assert!(old.iter().enumerate().all(|(i, v)| i as u32 == v));
     }
 }

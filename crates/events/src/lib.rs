@@ -46,6 +46,7 @@ mod view;
 mod warm;
 
 pub use bulk::{Bulk, BulkOutcome, Prepared};
+pub use chunked::Persons;
 pub use error::{HotError, Result};
 pub use question::{Breakdown, Filter, Question};
 pub use rows::{Appended, NewRows, PersonRow, Verdict, event_key};

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::block::Block;
 use crate::cache::{Cache, Entry, WHOLE};
+use crate::chunked::Persons;
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::question::{EVENT, Question};
@@ -393,10 +394,10 @@ impl Snapshot {
         all.filter(|(_, root)| *root == person).map(|(who, _)| who as u32).collect()
     }
 
-    /// Person of each identifier, by number: one entry for every identifier.
+    /// Person of each identifier, by number.
     #[must_use]
-    pub fn persons(&self) -> Vec<u32> {
-        self.view.roots.iter().collect()
+    pub fn persons(&self) -> Persons {
+        Persons(self.view.roots.clone())
     }
 
     /// Person of an identifier.

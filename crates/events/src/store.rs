@@ -226,7 +226,7 @@ impl HotStore {
             }
         }
         let count = identifiers.len();
-        let mut placed = vec![NOWHERE; count as usize];
+        let mut placed = Chunked::filled(NOWHERE, count as usize);
         let mut ranges = Vec::new();
         for entry in &manifest.ranges {
             let block = match entry.block {
@@ -235,10 +235,10 @@ impl HotStore {
                     let block = Block::open(&disk, number)?;
                     for (who, person) in block.members()? {
                         if entry.left.binary_search(&(who, person)).is_err() {
-                            let place = placed.get_mut(who as usize);
-                            *place
-                                .ok_or_else(|| block.damaged("it names identifiers that are not there"))? =
-                                person;
+                            if who >= count {
+                                return Err(block.damaged("it names identifiers that are not there"));
+                            }
+                            placed.set(who, person);
                         }
                     }
                     Some(Arc::new(block))
@@ -247,14 +247,13 @@ impl HotStore {
             ranges.push(Range { start: entry.start, block, left: Arc::new(entry.left.clone()) });
         }
         // Until links are given, persons are as their rows lie.
-        let root = |(who, place): (usize, &u32)| if *place == NOWHERE { who as u32 } else { *place };
-        let roots: Vec<u32> = placed.iter().enumerate().map(root).collect();
+        let roots = placed.map(|who, place| if place == NOWHERE { who } else { place });
         let mut state = State {
             ranges: Arc::new(ranges),
             recents: Recents::default(),
             known: Known::default(),
-            roots: Chunked::of(&roots),
-            placed: Chunked::of(&placed),
+            roots,
+            placed,
             displaced: BTreeSet::new(),
             dims: Arc::new(dims),
             position: manifest.through,

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray, StringViewBuilder};
+use burgeon_events::Persons;
 
 use super::identity::Identity;
 use crate::lake::state::{MergeMap, TableState};
@@ -57,8 +58,7 @@ struct CustomerNames {
 /// Main identifier and customer of everybody.
 #[derive(Debug)]
 pub(crate) struct People {
-    /// Person of each identifier, by number; later ones are persons of their own.
-    persons: Vec<u32>,
+    persons: Persons,
     /// For identifiers that are not the main one: place of the main one's text, + 1; 0 for all others.
     main: Vec<u32>,
     main_texts: StringViewArray,
@@ -115,7 +115,7 @@ impl People {
 
     /// Code of the customer of an identifier's person; 0 for none.
     pub fn customer_code(&self, who: u32) -> u32 {
-        let person = self.persons.get(who as usize).copied().unwrap_or(who);
+        let person = self.persons.of(who);
         self.customer.get(person as usize).copied().unwrap_or_default()
     }
 
@@ -253,7 +253,7 @@ fn text<'a>(batch: &'a RecordBatch, name: &str) -> &'a StringViewArray {
 
 /// The best claim on each person so far.
 struct Claims<'a> {
-    persons: &'a [u32],
+    persons: &'a Persons,
     identity: &'a Identity,
     /// For each person how well founded the claim is: source, main identifier or not, number; lower is better.
     ranks: Vec<u64>,
@@ -265,7 +265,7 @@ struct Claims<'a> {
 
 impl<'a> Claims<'a> {
     fn put(&mut self, source: u64, number: u32, customer: &'a str) {
-        let person = self.persons.get(number as usize).copied().unwrap_or(number) as usize;
+        let person = self.persons.of(number) as usize;
         let other = u64::from(self.identity.main(number) != number);
         let rank = source << 33 | other << 32 | u64::from(number);
         if self.ranks.len() <= person {

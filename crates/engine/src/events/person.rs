@@ -157,9 +157,9 @@ impl EventStore {
             let mut best: Vec<(u64, u32)> = vec![(u64::MAX, 0); persons.len()];
             for (id, code) in &coded {
                 let Some(number) = shared.events.hot.number(id) else { continue };
-                let Some(person) = persons.get(number as usize) else { continue };
+                let person = persons.of(number);
                 let rank = u64::from(identity.main(number) != number) << 32 | u64::from(number);
-                let place = &mut best[*person as usize];
+                let Some(place) = best.get_mut(person as usize) else { continue };
                 if rank < place.0 {
                     *place = (rank, *code);
                 }

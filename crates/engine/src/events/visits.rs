@@ -18,6 +18,7 @@ use arrow::datatypes::SchemaRef;
 use burgeon_core::behaviour::calendar::Calendar;
 use burgeon_core::behaviour::sessions::Sessions;
 use burgeon_core::behaviour::{By, Rows};
+use burgeon_events::Persons;
 use datafusion::physical_expr::PhysicalExpr;
 use parking_lot::Mutex;
 use parquet::arrow::arrow_reader::RowSelection;
@@ -66,7 +67,7 @@ pub(crate) struct VisitsScan {
     /// By person: whether several identifiers are theirs.
     linked: Vec<bool>,
     /// By identifier.
-    persons: Vec<u32>,
+    persons: Persons,
 }
 
 /// A scan on its way, shared by its workers.
@@ -141,10 +142,10 @@ impl VisitsScan {
         let persons = events.hot.snapshot().persons();
         let mut linked = vec![false; persons.len()];
         for (number, person) in
-            persons.iter().enumerate().filter(|(number, person)| *number != **person as usize)
+            persons.iter().enumerate().filter(|(number, person)| *number != *person as usize)
         {
             linked[number] = true;
-            linked[*person as usize] = true;
+            linked[person as usize] = true;
         }
         let ranges = match &wanted.who {
             Some(who) => vec![rows_of(columns, &state, &stored, who)?],
@@ -207,7 +208,7 @@ impl VisitsScan {
         let sessions = Sessions { gap_us: self.question.gap_us, ..Sessions::new(Calendar::new(vec![])) };
         let (number, mut any) = (out.batches.len(), false);
         for (identifier, from, to) in histories.histories() {
-            let person = self.persons.get(identifier as usize).copied().unwrap_or(identifier);
+            let person = self.persons.of(identifier);
             sessions.of(&histories, identifier, from, to, |session| {
                 let is_view = |row: &usize| class[*row] == 0b011;
                 let spot = |row: usize| Spot {
