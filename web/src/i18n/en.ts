@@ -269,6 +269,7 @@ export const en = {
   'import.field': 'Field',
   'import.forms': 'CSV, Excel, JSON lines or Parquet. Nothing is written before you have seen the preview; the same file again changes nothing.',
   'import.leave': 'You can leave this page; the import goes on and is found below.',
+  'import.left_out': 'Left out: rows of persons who were removed',
   'import.likely': 'likely',
   'import.line': 'line {line}',
   'import.literal': 'The same value for all rows',
@@ -454,6 +455,7 @@ export const en = {
   'record.line': 'Line',
   'record.noRaw': 'The source row was not kept as text; the record is what the source gave.',
   'record.raw': 'The row as it came',
+  'record.removed': 'The source row is not kept any more: it was taken out on {at} together with a person who was removed. The record stays.',
   'record.source': 'Where it came from',
   'record.title': 'Record: {table}',
 

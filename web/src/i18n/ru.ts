@@ -271,6 +271,7 @@ export const ru: Messages = {
   'import.field': 'Поле',
   'import.forms': 'CSV, Excel, JSON lines или Parquet. Ничего не записывается до предпросмотра; тот же файл второй раз ничего не меняет.',
   'import.leave': 'Страницу можно покинуть: импорт продолжится, он виден ниже.',
+  'import.left_out': 'Пропущено: строки удалённых людей',
   'import.likely': 'вероятно',
   'import.line': 'строка {line}',
   'import.literal': 'Одно значение для всех строк',
@@ -456,6 +457,7 @@ export const ru: Messages = {
   'record.line': 'Строка',
   'record.noRaw': 'Исходная строка не сохранена как текст; запись такова, какой её дал источник.',
   'record.raw': 'Строка в исходном виде',
+  'record.removed': 'Исходная строка больше не хранится: она удалена {at} вместе с человеком. Запись остаётся.',
   'record.source': 'Откуда взято',
   'record.title': 'Запись: {table}',
 

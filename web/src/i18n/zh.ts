@@ -271,6 +271,7 @@ export const zh: Messages = {
   'import.field': '字段',
   'import.forms': '支持 CSV、Excel、JSON lines 或 Parquet。预览确认前不会写入任何内容；重复导入同一文件不会产生变化。',
   'import.leave': '可以离开此页面，导入会继续，并可在下方找到。',
+  'import.left_out': '已略过：已删除人员的行',
   'import.likely': '较可能',
   'import.line': '第 {line} 行',
   'import.literal': '所有行使用同一个值',
@@ -456,6 +457,7 @@ export const zh: Messages = {
   'record.line': '行',
   'record.noRaw': '源数据行未以文本保存；此记录即来源所给内容。',
   'record.raw': '原始数据行',
+  'record.removed': '源数据行不再保留：{at} 随被删除的人员一并移除。此记录仍在。',
   'record.source': '数据来源',
   'record.title': '记录：{table}',
 

@@ -321,13 +321,11 @@ impl Lake {
             .name("burgeon-log".into())
             .spawn(move || append::run(&worker, &receiver))
             .map_err(|error| LakeError::io(dir.as_ref(), error))?;
-        let lake = Self(Arc::new(Handle {
+        Ok(Self(Arc::new(Handle {
             shared,
             requests: Mutex::new(Some(sender)),
             committer: Mutex::new(Some(committer)),
-        }));
-        lake.events().finish_removals().await?;
-        Ok(lake)
+        })))
     }
 
     /// The data directory.
