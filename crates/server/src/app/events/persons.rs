@@ -16,7 +16,7 @@ use burgeon_core::records::{ColumnType, system};
 use burgeon_engine::events::Person;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -250,15 +250,19 @@ impl Workspace {
         let ids: Vec<String> = person.identifiers.iter().map(|identifier| identifier.id.clone()).collect();
         let lake = self.lake().clone();
         blocking(move || {
-            let mut traits = Map::new();
-            for id in ids {
-                for batch in lake.entity("persons", &id)?.iter().filter(|batch| batch.num_rows() > 0) {
-                    let text = Columns(batch).text("traits", 0)?.unwrap_or_default();
-                    let own: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
-                    for (name, value) in own {
-                        traits.entry(name).or_insert(value);
-                    }
+            let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let mut own = HashMap::new();
+            for batch in &lake.entities("persons", &wanted)? {
+                let columns = Columns(batch);
+                for row in 0..batch.num_rows() {
+                    let text = columns.text("traits", row)?.unwrap_or_default();
+                    let traits: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
+                    own.insert(columns.text("distinct_id", row)?.unwrap_or_default(), traits);
                 }
+            }
+            let mut traits = Map::new();
+            for (name, value) in ids.iter().filter_map(|id| own.remove(id)).flatten() {
+                traits.entry(name).or_insert(value);
             }
             Ok(traits)
         })
