@@ -368,6 +368,7 @@ export const events = {
   'traffic.referrers': 'Site',
   'traffic.source': 'Source',
   'traffic.sources': 'Where they come from',
+  'traffic.titles': 'Titles',
 
   'unit.d': 'days',
   'unit.h': 'hours',

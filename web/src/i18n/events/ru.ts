@@ -370,6 +370,7 @@ export const events: EventsMessages = {
   'traffic.referrers': 'Сайт',
   'traffic.source': 'Источник',
   'traffic.sources': 'Откуда приходят',
+  'traffic.titles': 'Заголовки',
 
   'unit.d': 'дней',
   'unit.h': 'часов',

@@ -370,6 +370,7 @@ export const events: EventsMessages = {
   'traffic.referrers': '来路',
   'traffic.source': '来源',
   'traffic.sources': '来自哪里',
+  'traffic.titles': '标题',
 
   'unit.d': '天',
   'unit.h': '小时',
