@@ -4,8 +4,8 @@
 -- time: at
 -- records: events
 SELECT
-  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
-  country, device, browser, os, properties
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, url, title,
+  referrer, referrer_host, country, device, browser, os, properties
 FROM events
 WHERE means('active')
   AND NOT (means('page_view') OR means('contact') OR means('signup') OR means('trial') OR means('demo_request'))

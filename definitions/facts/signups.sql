@@ -10,8 +10,8 @@ WITH accepted AS (
   WHERE means('invite_accepted')
 )
 SELECT
-  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, referrer_host,
-  country, device, browser, os, properties,
+  person_id, customer_id, at, event, event_id, channel, source, medium, campaign, content, term, host, path, url, title,
+  referrer, referrer_host, country, device, browser, os, properties,
   invited_id IS NOT NULL AS invited
 FROM events
 LEFT JOIN accepted ON invited_id = person_id

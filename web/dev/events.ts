@@ -576,7 +576,7 @@ export function eventsRoute(method: string, path: string, p: URLSearchParams, bo
     const x = persons.find((q) => q.id === decodeURIComponent(m![1]!));
     if (!x || gone.has(x.id)) return null;
     if (m[2]) return { ok: true };
-    if (method === 'DELETE') { gone.add(x.id); return { person_id: x.id, identifiers: x.known ? 2 : 1, events: x.evs.length, records: 2, files: 3, sources: [] }; }
+    if (method === 'DELETE') { gone.add(x.id); return { identifiers: x.known ? 2 : 1, events: x.evs.length, records: 2, event_files: 3, source_rows: 4, source_files: 1, source_files_given_up: 0, rejects: 0, audit_lines: 0 }; }
     const own = x.evs.filter((e) => !e.fact).map((e) => ({ kind: 'event', ...row(e), session_id: String(e.sid) }));
     const ledger = x.customer ? moves.filter((v) => v.id === x.customer!.id).map((v) => ({ at: iso(v.t), kind: 'record', title_key: `movement.${v.kind}`, params: { plan: v.dims['plan'], reason: v.reason }, amount: v.amount / 100, currency: 'USD', record: { table: 'subscription_changes', entity: v.id, key: String(v.t) } })) : [];
     const timeline = [...own, ...ledger].sort((a, b) => (a.at < b.at ? 1 : -1));

@@ -16,6 +16,7 @@
 //! Which columns are read how is decided once for the file, by [`mapping`], and kept in a [`plan::Plan`].
 
 pub mod error;
+pub mod extent;
 pub mod input;
 pub mod intake;
 pub mod mapping;

@@ -95,6 +95,36 @@ impl State {
         rows.iter().map(|row| self.read_audit(row)).collect()
     }
 
+    /// Takes what `names` anybody out of the lines of one action: their subject or a text of their particulars. That the
+    /// action took place stays. Gives the number of lines.
+    ///
+    /// # Errors
+    /// [`crate::StateError::Query`] when the store cannot be read or written.
+    pub async fn forget_in_audit(&self, action: &str, names: &[&str]) -> Result<u64> {
+        let mut forgotten = 0;
+        for entry in self.audit_log(Some(action), u32::MAX).await? {
+            let mut texts =
+                entry.detail.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+            if !names.contains(&entry.subject.as_str()) && !texts.any(|text| names.contains(&text)) {
+                continue;
+            }
+            sqlx::query("UPDATE audit SET subject = 'removed', detail = '{}' WHERE audit_id = $1")
+                .bind(entry.audit_id)
+                .execute(&self.pool)
+                .await
+                .map_err(|e| self.failed("taking a person out of the audit log", e))?;
+            forgotten += 1;
+        }
+        if forgotten > 0 {
+            // The old pages stand in SQLite's own log until it is emptied.
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(&self.pool)
+                .await
+                .map_err(|e| self.failed("taking a person out of the audit log", e))?;
+        }
+        Ok(forgotten)
+    }
+
     fn read_audit(&self, row: &SqliteRow) -> Result<AuditEntry> {
         let read = |row: &SqliteRow| -> sqlx::Result<(AuditEntry, String)> {
             let entry = AuditEntry {

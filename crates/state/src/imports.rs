@@ -64,6 +64,8 @@ pub struct ImportCounts {
     pub missing: u64,
     /// Records of an earlier version of the file that were removed, since this one does not have them.
     pub removed: u64,
+    /// Rows that were taken out of this very file with a person and were not read again.
+    pub left_out: u64,
 }
 
 /// One line of the ledger of imports.
@@ -94,7 +96,7 @@ pub struct Import {
 }
 
 const COLUMNS: &str = "import_id, file, sha256, table_name, shape, mapping, state, rows_read, taken, replaced, \
-                       unchanged, rejected, missing, removed, error, started_at, finished_at";
+                       unchanged, rejected, missing, removed, left_out, error, started_at, finished_at";
 
 impl State {
     /// Notes that an import has started at `at`.
@@ -243,8 +245,8 @@ impl State {
     ) -> Result<()> {
         let done = sqlx::query(
             "UPDATE imports SET state = $1, rows_read = $2, taken = $3, replaced = $4, unchanged = $5, \
-             rejected = $6, missing = $7, removed = $8, error = $9, finished_at = $10 \
-             WHERE import_id = $11 AND state = $12",
+             rejected = $6, missing = $7, removed = $8, left_out = $9, error = $10, finished_at = $11 \
+             WHERE import_id = $12 AND state = $13",
         )
         .bind(state.as_str())
         .bind(counts.rows_read as i64)
@@ -254,6 +256,7 @@ impl State {
         .bind(counts.rejected as i64)
         .bind(counts.missing as i64)
         .bind(counts.removed as i64)
+        .bind(counts.left_out as i64)
         .bind(error)
         .bind(finished_at)
         .bind(import_id)
@@ -286,6 +289,7 @@ impl State {
                     rejected: count("rejected")?,
                     missing: count("missing")?,
                     removed: count("removed")?,
+                    left_out: count("left_out")?,
                 },
                 error: row.try_get("error")?,
                 started_at: row.try_get("started_at")?,

@@ -103,6 +103,8 @@ impl State {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is taken out of the audit log with a person is not to be read in freed pages.
+            .pragma("secure_delete", "on")
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
@@ -162,10 +164,11 @@ impl State {
 
 /// All migrations of the SQLite store, in order. A released migration is never changed; a new one is a new line.
 fn migrator() -> Migrator {
-    let list: [(i64, &'static str, &'static str); 3] = [
+    let list: [(i64, &'static str, &'static str); 4] = [
         (1, "first", include_str!("../migrations/sqlite/0001_first.sql")),
         (2, "write keys", include_str!("../migrations/sqlite/0002_write_keys.sql")),
         (3, "import counts", include_str!("../migrations/sqlite/0003_import_counts.sql")),
+        (4, "left out", include_str!("../migrations/sqlite/0004_left_out.sql")),
     ];
     let migrations = list.into_iter().map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

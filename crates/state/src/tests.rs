@@ -81,6 +81,7 @@ async fn the_ledger_keeps_imports_over_a_restart() {
         rejected: 1,
         missing: 2,
         removed: 3,
+        left_out: 4,
     };
     state.begin_import(&an_import("a"), 10).await.unwrap();
     state.progress_import("a", ImportCounts { rows_read: 4, ..Default::default() }).await.unwrap();
@@ -129,7 +130,7 @@ async fn a_finished_import_does_not_change_again() {
 
 #[tokio::test]
 async fn settings_changes_are_audited_together() {
-    let (_dir, state) = fresh().await;
+    let (dir, state) = fresh().await;
     let change = |name: &str, after: &str| SettingChange {
         name: name.into(),
         before: None,
@@ -142,6 +143,14 @@ async fn settings_changes_are_audited_together() {
     assert_eq!(settings[1].detail, serde_json::json!({"before": null, "after": "keep"}));
     assert_eq!(state.audit_log(None, 10).await.unwrap().len(), 3);
     assert_eq!(state.audit_log(None, 1).await.unwrap()[0].action, "merge");
+    state.audit("page", "unlink", "ada", &serde_json::json!({"identifier": "anon-1"}), 7).await.unwrap();
+    state.audit("page", "unlink", "ben", &serde_json::json!({"identifier": "anon-2"}), 8).await.unwrap();
+    assert_eq!(state.forget_in_audit("unlink", &["anon-1", "c1"]).await.unwrap(), 1);
+    let unlinked = state.audit_log(Some("unlink"), 10).await.unwrap();
+    let told: Vec<_> = unlinked.iter().map(|line| (line.at, line.subject.as_str())).collect();
+    assert_eq!(told, [(8, "ben"), (7, "removed")]);
+    let stored = ["state.db", "state.db-wal"].map(|name| std::fs::read(dir.path().join(name)).unwrap());
+    assert!(stored.iter().all(|bytes| !bytes.windows(6).any(|window| window == b"anon-1")));
 }
 
 #[tokio::test]

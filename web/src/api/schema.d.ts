@@ -434,7 +434,10 @@ export interface paths {
         get: operations["handler"];
         put?: never;
         post?: never;
-        /** Removes a person with every event, trait and link, from the intake log as well. It cannot be undone. */
+        /**
+         * Removes a person with every event, trait and link, from the intake log, from kept files and from rejected rows as well;
+         *     the answer and the audit log say how much it was. It cannot be undone. Waits for running imports.
+         */
         delete: operations["handler"];
         options?: never;
         head?: never;
@@ -906,6 +909,11 @@ export interface components {
         };
         /** @description What an import did or has done so far. */
         Counts: {
+            /**
+             * Format: int64
+             * @description Rows that were taken out of this very file with a person; they are not read again.
+             */
+            left_out: number;
             /**
              * Format: int64
              * @description Records of an earlier version of the file that this one does not have. They stay; `replace` removes them.
@@ -1839,6 +1847,8 @@ export interface components {
             line?: number | null;
             /** @description The row as the source had it. */
             raw?: Record<string, never> | null;
+            /** @description When the row, or the whole file, was taken out of what is kept, with a person who was removed; RFC 3339. */
+            removed_at?: string | null;
             /** @description `file:subs.csv`, `api`, `demo`. */
             source: string;
         };
@@ -1910,8 +1920,18 @@ export interface components {
             /** @description Oldest first. */
             releases: components["schemas"]["Release"][];
         };
-        /** @description What was removed with a person. */
+        /** @description What was removed with a person, place by place. */
         Removed: {
+            /**
+             * Format: int64
+             * @description Earlier lines of the audit log that named the person; that something was done stays, to whom does not.
+             */
+            audit_lines: number;
+            /**
+             * Format: int64
+             * @description Files of events that were written anew without them.
+             */
+            event_files: number;
             /**
              * Format: int64
              * @description Events.
@@ -1919,23 +1939,34 @@ export interface components {
             events: number;
             /**
              * Format: int64
-             * @description Files that were written anew without them.
-             */
-            files: number;
-            /**
-             * Format: int64
-             * @description Identifiers of the person.
+             * @description The person's identifiers.
              */
             identifiers: number;
-            /** @description The person's main identifier. */
-            person_id: string;
             /**
              * Format: int64
              * @description Records of the person and of their identifiers.
              */
             records: number;
-            /** @description Imported files, by the first digits of their hash, that the events came from and that are kept as they came. */
-            sources: string[];
+            /**
+             * Format: int64
+             * @description Rejected rows that named the person.
+             */
+            rejects: number;
+            /**
+             * Format: int64
+             * @description Imported files that have such rows.
+             */
+            source_files: number;
+            /**
+             * Format: int64
+             * @description Of these, files without lines (Parquet, sheets, JSON arrays), which are not kept any more.
+             */
+            source_files_given_up: number;
+            /**
+             * Format: int64
+             * @description Rows of imported files that were emptied where these are kept; every other line stays where it was.
+             */
+            source_rows: number;
         };
         /** @description Which rejects to read again: by id, or all of an import. Neither means all that are open. */
         Replay: {

@@ -169,7 +169,7 @@ export interface Rows {
 
 export interface RecordPage {
   record: Record<string, unknown>;
-  source: { source: string | null; file?: string | null; line?: number | null; raw?: unknown } | null;
+  source: { source: string | null; file?: string | null; line?: number | null; raw?: unknown; removed_at?: string | null } | null;
 }
 
 export interface Customer {
@@ -239,6 +239,7 @@ export interface ImportRun {
   rejected: number;
   missing: number;
   removed: number;
+  left_out: number;
   bytes_read: number | null;
   bytes_total: number | null;
   error: string | null;

@@ -7,7 +7,7 @@ import { eventLabel, OPS, readStep, writeStep, type Condition, type Op, type Ste
 import { Icon } from './Icon';
 
 /** Columns that every event has beside its properties. */
-export const COLUMNS = ['path', 'host', 'channel', 'source', 'medium', 'campaign', 'referrer_host', 'country', 'device', 'browser', 'os', 'title'];
+export const COLUMNS = ['path', 'host', 'channel', 'source', 'medium', 'campaign', 'referrer_host', 'country', 'device', 'browser', 'os', 'url', 'title', 'referrer'];
 
 /** Events that were seen, most persons first, as choices; steps of the ledger stand apart. */
 export function useEventChoices(names: readonly EventName[], any: boolean): { group: string; items: { value: string; label: string }[] }[] {

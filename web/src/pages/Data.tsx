@@ -154,7 +154,7 @@ function Running({ id, onClose }: { id: string; onClose: () => void }) {
             <header className="panel-head"><div className="panel-title"><h2>{r.file} <Status status={r.state} /></h2><p className="muted">{isRunning(r.state) ? t('import.leave') : ''}</p></div>{isRunning(r.state) ? null : <Button size="compact-sm" variant="default" onClick={onClose}>{t('action.close')}</Button>}</header>
             {isRunning(r.state) ? <Progress value={done ?? 100} animated={done === null} striped={done === null} aria-label={t('import.progress')} /> : null}
             <dl className="facts" aria-live="polite">
-              {([['rows_read', r.rows_read], ['taken', r.taken], ['replaced', r.replaced], ['unchanged', r.unchanged], ['rejected', r.rejected], ['missing', r.missing], ['removed', r.removed]] as const).filter(([k, v]) => v > 0 || (k !== 'missing' && k !== 'removed')).map(([k, v]) => <div key={k}><dt>{t(`import.${k}`)}</dt><dd>{value(v, 'count')}</dd></div>)}
+              {([['rows_read', r.rows_read], ['taken', r.taken], ['replaced', r.replaced], ['unchanged', r.unchanged], ['rejected', r.rejected], ['missing', r.missing], ['removed', r.removed], ['left_out', r.left_out]] as const).filter(([k, v]) => v > 0 || !['missing', 'removed', 'left_out'].includes(k)).map(([k, v]) => <div key={k}><dt>{t(`import.${k}`)}</dt><dd>{value(v, 'count')}</dd></div>)}
             </dl>
             {r.missing > 0 ? <p className="notice warn"><Icon name="warn" />{t('import.missing.why', { n: r.missing })}</p> : null}
             {r.error ? <p className="notice bad"><Icon name="warn" />{r.error}</p> : null}

@@ -44,13 +44,16 @@ function Identifiers({ id, list }: { id: string; list: Identifier[] }) {
   );
 }
 
+/** Where something of a person may be, as the answer counts it. */
+const PLACES = ['identifiers', 'events', 'records', 'event_files', 'source_rows', 'source_files', 'source_files_given_up', 'rejects', 'audit_lines'] as const;
+
 function Delete({ id, name }: { id: string; name: string }) {
-  const { t } = useI18n();
+  const { t, value } = useI18n();
   const client = useQueryClient();
   const navigate = useNavigate();
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState('');
-  const remove = useMutation({ mutationFn: () => send<Record<string, unknown>>('DELETE', `/persons/${encodeURIComponent(id)}`, undefined), onSuccess: () => client.invalidateQueries({ predicate: (q) => !(q.queryKey[0] === 'events' && q.queryKey[2] === id) }) });
+  const remove = useMutation({ mutationFn: () => send<Record<(typeof PLACES)[number], number>>('DELETE', `/persons/${encodeURIComponent(id)}`, undefined), onSuccess: () => client.invalidateQueries({ predicate: (q) => !(q.queryKey[0] === 'events' && q.queryKey[2] === id) }) });
   const close = () => {
     setOpen(false);
     if (remove.data) void navigate({ to: '/persons' } as never);
@@ -62,8 +65,8 @@ function Delete({ id, name }: { id: string; name: string }) {
         {remove.data ? (
           <div className="stack" role="status">
             <p>{t('person.deleted')}</p>
-            <dl className="pairs compact">{Object.entries(remove.data).filter(([, v]) => typeof v === 'number').map(([k, v]) => <div key={k}><dt>{k.replaceAll('_', ' ')}</dt><dd>{String(v)}</dd></div>)}</dl>
-            {Array.isArray(remove.data['sources']) && remove.data['sources'].length ? <p className="muted small">{t('person.deleted.sources', { files: remove.data['sources'].join(', ') })}</p> : null}
+            <dl className="pairs compact">{PLACES.map((k) => <div key={k}><dt>{t(`person.deleted.${k}`)}</dt><dd>{value(remove.data[k], 'count')}</dd></div>)}</dl>
+            {remove.data.source_files_given_up ? <p className="muted small">{t('person.deleted.given_up')}</p> : null}
             <Button onClick={close}>{t('action.close')}</Button>
           </div>
         ) : (

@@ -52,7 +52,7 @@ export function RecordPage() {
                     {page.source.file ? <div><dt>{t('record.file')}</dt><dd><code>{page.source.file}</code></dd></div> : null}
                     {page.source.line !== null && page.source.line !== undefined ? <div><dt>{t('record.line')}</dt><dd>{page.source.line}</dd></div> : null}
                   </dl>
-                  {page.source.raw !== null && page.source.raw !== undefined ? <><h3>{t('record.raw')}</h3><pre className="raw" tabIndex={0}>{raw(page.source.raw)}</pre></> : <p className="muted">{t('record.noRaw')}</p>}
+                  {page.source.raw !== null && page.source.raw !== undefined ? <><h3>{t('record.raw')}</h3><pre className="raw" tabIndex={0}>{raw(page.source.raw)}</pre></> : <p className="muted">{page.source.removed_at ? t('record.removed', { at: moment(page.source.removed_at) }) : t('record.noRaw')}</p>}
                 </>
               ) : (
                 <p className="muted">{t('record.noRaw')}</p>

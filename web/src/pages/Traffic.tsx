@@ -52,7 +52,7 @@ export function Traffic() {
       />
       <div className="grid two">
         <Tops title={t('traffic.sources')} metric="visitors" extra={['visits', 'bounce_rate', 'signups']} dims={dims([['channel', t('traffic.channels')], ['source', t('traffic.source')], ['referrer_host', t('traffic.referrers')], ['campaign', t('traffic.campaigns')]])} />
-        <Tops title={t('traffic.pages')} metric="visitors" extra={['page_views', 'bounce_rate']} dims={[{ dim: 'path', metric: 'page_views', key: 'pages', label: t('traffic.all') }, { dim: 'path', key: 'landing', label: t('traffic.landing') }, { dim: 'exit_path', label: t('traffic.exit') }]} />
+        <Tops title={t('traffic.pages')} metric="visitors" extra={['page_views', 'bounce_rate']} dims={[{ dim: 'path', metric: 'page_views', key: 'pages', label: t('traffic.all') }, { dim: 'path', key: 'landing', label: t('traffic.landing') }, { dim: 'exit_path', label: t('traffic.exit') }, { dim: 'title', metric: 'page_views', label: t('traffic.titles') }]} />
         <Tops title={t('traffic.places')} metric="visitors" extra={['visits', 'signups']} dims={dims([['country', t('traffic.countries')]])} />
         <Tops title={t('traffic.devices')} metric="visitors" extra={['visits', 'bounce_rate']} dims={dims([['device', t('traffic.device')], ['browser', t('traffic.browser')], ['os', t('traffic.os')]])} />
       </div>

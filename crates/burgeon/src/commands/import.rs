@@ -124,7 +124,13 @@ fn print_summaries(summaries: &[ImportSummary], format: Format) -> Result<(), Fa
     }
     rows.print(format, &summaries)?;
     for summary in summaries {
-        let Counts { missing, removed, rejected, .. } = summary.counts;
+        let Counts { missing, removed, rejected, left_out, .. } = summary.counts;
+        if left_out > 0 {
+            eprintln!(
+                "{}: {left_out} rows of persons who were removed from this very file before were left out",
+                summary.file
+            );
+        }
         if removed > 0 {
             eprintln!(
                 "{}: {removed} records that the file does not have any more were removed",

@@ -1,13 +1,12 @@
 //! Removal of a person: from runs, hot columns, ledger and intake log.
 //!
-//! What is to be removed is noted durably first; a removal that a crash cut off is carried through at the next start.
+//! What is to be removed is noted durably first, and forgotten when all of it is done, also by whoever keeps something of
+//! the person elsewhere: a removal that a crash cut off is found again and repeated.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, RecordBatch, StringViewArray, TimestampMicrosecondArray,
-};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringViewArray, TimestampMicrosecondArray};
 use serde::{Deserialize, Serialize};
 
 use super::EventStore;
@@ -36,9 +35,25 @@ pub struct DeletedPerson {
     pub records: u64,
     /// Files of events that were written anew.
     pub files: u64,
-    /// Kept source files that the removed events came from, by the first 16 digits of their hash. They are not
-    /// rewritten: their names are their content's hashes.
-    pub sources: Vec<String>,
+}
+
+/// A person who is to be removed, noted until it is done.
+#[derive(Debug, Clone)]
+pub struct Removal {
+    note: String,
+    order: Order,
+}
+
+impl Removal {
+    /// Names the removal; says nothing about the person.
+    pub fn id(&self) -> &str {
+        self.note.strip_prefix(NOTE).unwrap_or(&self.note)
+    }
+
+    /// Every identifier of the person.
+    pub fn identifiers(&self) -> impl Iterator<Item = &str> {
+        self.order.identifiers.iter().map(|(_, text)| text.as_str())
+    }
 }
 
 /// What a removal is about; noted until it is done.
@@ -51,13 +66,12 @@ struct Order {
 }
 
 impl EventStore {
-    /// Removes a person by any of their identifiers: all events, traits and links, from runs, hot columns, ledger and
-    /// intake log. Files that held them are removed as soon as no query reads them. An identifier that comes again
-    /// later is a new person. `None` when nobody has the identifier.
+    /// Notes durably that a person is to be removed, by any of their identifiers. `None` when nobody has the
+    /// identifier.
     ///
     /// # Errors
-    /// Whatever fails; the removal is then carried through at the next start.
-    pub async fn delete_person(&self, identifier: &str) -> Result<Option<DeletedPerson>> {
+    /// When the person cannot be looked up or the note cannot be written: then nothing is noted.
+    pub async fn begin_removal(&self, identifier: &str) -> Result<Option<Removal>> {
         let shared = Arc::clone(self.shared());
         shared.events.sound()?;
         let name = identifier.to_owned();
@@ -95,28 +109,37 @@ impl EventStore {
         let note = format!("{NOTE}{:016x}", log.reserve(1)?);
         let text = serde_json::to_vec(&order).map_err(|error| LakeError::Internal(error.to_string()))?;
         log.note(&note, &text)?;
-        self.carry_out(&note, &order).await.map(Some)
+        Ok(Some(Removal { note, order }))
     }
 
-    /// Carries removals through that a crash cut off.
-    pub(crate) async fn finish_removals(&self) -> Result<()> {
-        if self.shared().events.broken.is_some() {
-            return Ok(());
-        }
+    /// Removals that were begun and not ended, the oldest first: a crash cut them off.
+    ///
+    /// # Errors
+    /// When the notes cannot be read.
+    pub fn removals(&self) -> Result<Vec<Removal>> {
+        let mut found = Vec::new();
         for (note, text) in self.shared().log.notes()? {
             if note.starts_with(NOTE) {
                 let order: Order = serde_json::from_slice(&text).map_err(|error| LakeError::Log {
                     path: "log.redb".into(),
                     what: format!("the note of a removal cannot be read: {error}"),
                 })?;
-                self.carry_out(&note, &order).await?;
+                found.push(Removal { note, order });
             }
         }
-        Ok(())
+        Ok(found)
     }
 
-    async fn carry_out(&self, note: &str, order: &Order) -> Result<DeletedPerson> {
+    /// Removes all events, traits and links of the person from runs, hot columns and ledger, together with whatever else
+    /// was marked as removed in `rejects`. Files that held them are removed as soon as no query reads them. An identifier
+    /// that comes again later is a new person. It may be repeated.
+    ///
+    /// # Errors
+    /// Whatever fails; the removal stays noted.
+    pub async fn remove(&self, removal: &Removal) -> Result<DeletedPerson> {
+        let order = &removal.order;
         let shared = self.shared();
+        shared.events.sound()?;
         let events = &shared.events;
         let mut done = DeletedPerson {
             person_id: order.person_id.clone(),
@@ -150,20 +173,16 @@ impl EventStore {
         shared.fault(FaultPoint::Removing)?;
         let mut who: Vec<i32> = order.identifiers.iter().map(|(number, _)| *number as i32).collect();
         who.sort_unstable();
-        let mut sources = BTreeSet::new();
         for run in events.state().runs.clone() {
             let (work, numbers, file) = (Arc::clone(shared), who.clone(), Arc::clone(&run));
             let found = blocking(move || {
                 let columns = &work.events.columns;
-                file.find(columns, &[columns.at("_origin")], &numbers)
+                file.find(columns, &[columns.at("event_id")], &numbers)
             })
             .await?;
             let rows: usize = found.iter().map(RecordBatch::num_rows).sum();
             if rows == 0 {
                 continue;
-            }
-            for origin in found.iter().flat_map(|batch| batch.column(0).as_string_view().iter().flatten()) {
-                sources.insert(origin.split(':').next().unwrap_or(origin).to_owned());
             }
             let without = Without { before: i64::MIN, who: who.clone() };
             self.rewrite(vec![run], Some(without)).await?;
@@ -171,15 +190,12 @@ impl EventStore {
             done.files += 1;
         }
         drop(upkeep);
-        done.sources = sources.into_iter().collect();
-        for table in [PERSONS, LINKS] {
+        for table in [PERSONS, LINKS, "rejects"] {
             let table = Arc::clone(shared.table(table)?);
             self.lake().compact_table(&table).await?;
         }
         self.lake().flush().await?;
         self.lake().remove_replaced(i64::MIN);
-        let (work, note) = (Arc::clone(shared), note.to_owned());
-        blocking(move || work.log.rewrite(&note)).await?;
         {
             let _apply = shared.apply.lock();
             let mut state = events.state().as_ref().clone();
@@ -188,6 +204,15 @@ impl EventStore {
         }
         shared.announce(Changed { table: TABLE, position: events.state().position });
         Ok(done)
+    }
+
+    /// Forgets a removal that is done, and with it all that the intake log still had of the person, also in freed pages.
+    ///
+    /// # Errors
+    /// When the log cannot be written anew; the removal stays noted.
+    pub async fn end_removal(&self, removal: &Removal) -> Result<()> {
+        let (work, note) = (Arc::clone(self.shared()), removal.note.clone());
+        blocking(move || work.log.rewrite(&note)).await
     }
 
     /// Removes the rows of `persons` and `identity_links`; gives their number.

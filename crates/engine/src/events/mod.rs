@@ -64,7 +64,7 @@ use datafusion::catalog::TableProvider;
 
 pub use bulk::EventBulk;
 pub use burgeon_events::{Breakdown, Filter, NameSeen, PersonRow, Question, Snapshot, Stats};
-pub use delete::DeletedPerson;
+pub use delete::{DeletedPerson, Removal};
 pub use person::{Identifier, Person};
 pub use table::{EventsScanExec, EventsTable};
 

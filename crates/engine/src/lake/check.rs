@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::{LakeError, Result};
 use super::files::DataFile;
+use super::maintain::blocking;
 use super::{Lake, Shared, TableShared};
 
 /// How bad a finding is.
@@ -39,7 +40,7 @@ const LITTLE: u64 = 1 << 30;
 
 impl Lake {
     /// Checks all files of the lake and tells what is wrong; an empty list when all is well. Reads the footer of every
-    /// Parquet file and every entry of the intake log. Writes nothing.
+    /// Parquet file, every entry of the intake log and every kept source file. Writes nothing.
     pub async fn check(&self) -> Vec<Finding> {
         let shared = Arc::clone(&self.0.shared);
         let mut findings = Vec::new();
@@ -50,6 +51,12 @@ impl Lake {
             }
         }
         findings.extend(crate::events::check::check(&shared).await);
+        let dir = shared.dir.clone();
+        let kept = blocking(move || super::raw::verify(&dir)).await;
+        findings.extend(kept.map_or_else(
+            |error| vec![raw(shared.dir.join("raw"), error.to_string())],
+            |wrong| wrong.into_iter().map(|(path, what)| raw(path, what)).collect(),
+        ));
         findings.extend(disk(&shared));
         findings
     }
@@ -126,6 +133,12 @@ fn check_file(table: &TableShared, file: &DataFile) -> Result<(), String> {
     } else {
         Err(format!("columns do not fit the table: {}", misfits.join(", ")))
     }
+}
+
+/// The finding for a kept source file.
+fn raw(path: PathBuf, what: String) -> Finding {
+    let mend = "restore this file from a backup; records are not affected, only their source rows".to_owned();
+    Finding { severity: Severity::Warning, table: None, path, what, mend }
 }
 
 /// Parquet files in a table's directories that its present state does not use and that were not just replaced.

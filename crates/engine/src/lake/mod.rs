@@ -321,13 +321,11 @@ impl Lake {
             .name("burgeon-log".into())
             .spawn(move || append::run(&worker, &receiver))
             .map_err(|error| LakeError::io(dir.as_ref(), error))?;
-        let lake = Self(Arc::new(Handle {
+        Ok(Self(Arc::new(Handle {
             shared,
             requests: Mutex::new(Some(sender)),
             committer: Mutex::new(Some(committer)),
-        }));
-        lake.events().finish_removals().await?;
-        Ok(lake)
+        })))
     }
 
     /// The data directory.
@@ -462,7 +460,12 @@ impl Lake {
 
     /// The present rows of one entity in stored order, rows of merged customers not included. Reads files.
     pub fn entity(&self, table: &str, entity: &str) -> Result<Vec<RecordBatch>> {
-        view::entity_rows(&self.0.shared.table(table)?.state(), entity)
+        self.entities(table, &[entity])
+    }
+
+    /// The present rows of some entities, none of them twice; those of one are in stored order. Reads files, each once.
+    pub fn entities(&self, table: &str, entities: &[&str]) -> Result<Vec<RecordBatch>> {
+        view::entity_rows(&self.0.shared.table(table)?.state(), entities)
     }
 
     /// The number of rows of a table. Reads files when rows are newer than the base files.

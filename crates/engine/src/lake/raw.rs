@@ -1,7 +1,7 @@
-//! Source files as they came: kept whole, compressed, named by the hash of their content.
+//! Source files as they came: kept whole but for persons who were removed, compressed, named by the hash of their content.
 //!
 //! `DATA/raw/<sha256>.zst` is the file, `DATA/raw/<sha256>.json` says what it was. Rows point to it by the first 16
-//! digits of the hash and the line, `<16 hex>:<line>`.
+//! digits of the hash and the line, `<16 hex>:<line>`. [What was taken out](removed) of it stands in a note beside it.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -14,6 +14,10 @@ use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_64;
 
 use super::error::{LakeError, Result};
+
+mod removed;
+
+pub use removed::{Holds, Removed, Taken, removed, take_out, verify};
 
 /// Digits of the hash that rows carry.
 pub const SHORT: usize = 16;
@@ -56,47 +60,77 @@ pub fn content(from: impl Read) -> std::io::Result<Content> {
         hash.update(piece);
         Ok(())
     })?;
-    let mut sha256 = String::with_capacity(64);
-    for byte in hash.finalize().iter() {
-        write!(sha256, "{byte:02x}").ok();
-    }
-    Ok(Content { sha256, bytes, sum })
+    Ok(Content { sha256: hex(&hash.finalize()), bytes, sum })
 }
 
-/// Keeps a file, compressed, in `DATA/raw`, durable at return. The same content is kept once; what is said about it is
-/// that of the last time. `false`, and nothing is kept, when the file is not any more what `content` says.
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").ok();
+    }
+    text
+}
+
+/// Keeps a file, compressed, in `DATA/raw`, durable at return. The same content is kept once, and without the rows that
+/// were taken out of it; what is said about it is that of the last time. `false`, and nothing is kept, when the file is
+/// not any more what `content` says.
 ///
 /// # Errors
 /// [`LakeError::DiskFull`] when there is no space: then nothing is left behind.
 pub fn keep(data: &Path, from: impl Read, content: &Content, meta: &RawMeta) -> Result<bool> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
     let dir = data.join("raw");
     fs::create_dir_all(&dir).map_err(|error| LakeError::io(&dir, error))?;
-    let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-    let temporary = dir.join(format!("tmp-{unique}.part"));
-    let result = compress(&temporary, from).and_then(|found| {
-        if found != (content.bytes, content.sum) {
+    let about = serde_json::to_vec_pretty(meta).map_err(|error| LakeError::Internal(error.to_string()))?;
+    let describe = || {
+        write_beside(&dir.join(format!("{}.json", content.sha256)), &about)?;
+        super::files::sync_dir(&dir)
+    };
+    let known = (content.bytes, content.sum);
+    if removed(data, &content.sha256)?.is_some() {
+        let found = pieces(from, |_| Ok(())).map_err(|error| LakeError::io(&dir, error))?;
+        return if found == known { describe().map(|()| true) } else { Ok(false) };
+    }
+    let part = temporary(data);
+    let result = compress(&part, from, |_| ()).and_then(|found| {
+        if found != known {
             return Ok(false);
         }
         let path = file(data, &content.sha256);
-        fs::rename(&temporary, &path).map_err(|error| LakeError::io(&path, error))?;
-        describe(data, &content.sha256, meta, &unique)?;
-        super::files::sync_dir(&dir)?;
+        fs::rename(&part, &path).map_err(|error| LakeError::io(&path, error))?;
+        describe()?;
         Ok(true)
     });
     if !matches!(result, Ok(true)) {
-        fs::remove_file(&temporary).ok();
+        fs::remove_file(&part).ok();
     }
     result
 }
 
-/// Writes the content as one zstd frame a piece: what is compressed at once costs less than a stream.
-fn compress(path: &Path, from: impl Read) -> Result<(u64, u64)> {
+/// A name in `DATA/raw` that nothing has.
+fn temporary(data: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    data.join("raw").join(format!("tmp-{}-{number}.part", std::process::id()))
+}
+
+/// Removes what a crash left half-written.
+pub(crate) fn clear(data: &Path) {
+    for entry in fs::read_dir(data.join("raw")).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "part") {
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
+/// Writes the content as one zstd frame a piece: what is compressed at once costs less than a stream. `each` sees every
+/// piece.
+fn compress(path: &Path, from: impl Read, mut each: impl FnMut(&[u8])) -> Result<(u64, u64)> {
     let fail = |error| LakeError::io(path, error);
     let mut out = File::create(path).map_err(fail)?;
     let mut encoder = zstd::bulk::Compressor::new(COMPRESSION).map_err(fail)?;
     let mut packed = Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE));
     let found = pieces(from, |piece| {
+        each(piece);
         packed.clear();
         encoder.compress_to_buffer(piece, &mut packed)?;
         out.write_all(&packed)
@@ -125,30 +159,41 @@ fn pieces(
     }
 }
 
-fn describe(data: &Path, sha: &str, meta: &RawMeta, unique: &str) -> Result<()> {
-    let path = data.join("raw").join(format!("{sha}.json"));
-    let temporary = data.join("raw").join(format!("meta-{unique}.part"));
-    let fail = |error| LakeError::io(&path, error);
-    let text = serde_json::to_vec_pretty(meta).map_err(|error| LakeError::Internal(error.to_string()))?;
-    let mut out = File::create(&temporary).map_err(fail)?;
-    out.write_all(&text).and_then(|()| out.sync_all()).map_err(fail)?;
-    fs::rename(&temporary, &path).map_err(fail)
+/// Writes a small file so that it is there whole or as it was.
+fn write_beside(path: &Path, text: &[u8]) -> Result<()> {
+    let part = temporary(path.parent().and_then(Path::parent).unwrap_or(path));
+    let fail = |error| LakeError::io(path, error);
+    let mut out = File::create(&part).map_err(fail)?;
+    out.write_all(text).and_then(|()| out.sync_all()).map_err(fail)?;
+    fs::rename(&part, path).map_err(fail)
 }
 
 fn file(data: &Path, sha: &str) -> PathBuf {
     data.join("raw").join(format!("{sha}.zst"))
 }
 
-/// The full hash of a kept file from its first digits (at least 8); `None` when there is no such file.
+/// The full hash of a kept file from its first digits (at least 8), also of one that was given up since; `None` when
+/// there was no such file.
 pub fn resolve(data: &Path, short: &str) -> Option<String> {
     if short.len() < 8 || !short.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    fs::read_dir(data.join("raw")).ok()?.flatten().find_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        let sha = name.strip_suffix(".zst")?;
-        sha.starts_with(short).then(|| sha.to_owned())
-    })
+    kept(data).into_iter().find(|sha| sha.starts_with(short))
+}
+
+/// The hashes of all files that were ever kept, ascending.
+pub fn kept(data: &Path) -> Vec<String> {
+    let entries = fs::read_dir(data.join("raw")).into_iter().flatten().flatten();
+    let mut all: Vec<String> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let sha = name.strip_suffix(".zst").or_else(|| name.strip_suffix(".json"))?;
+            (sha.len() == 64).then(|| sha.to_owned())
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// What is known about a kept file, by its hash or the first digits of it.

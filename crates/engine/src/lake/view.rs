@@ -137,7 +137,7 @@ fn without_merged(
 /// The rows of a merged customer, under the surviving one's name.
 fn moved(state: &TableState, from: &str, into: &str) -> Result<Vec<RecordBatch>> {
     let layout = &state.layout;
-    let rows = entity_rows(state, from)?;
+    let rows = entity_rows(state, &[from])?;
     let Some(entity) = layout.entity else {
         return Ok(Vec::new());
     };
@@ -151,30 +151,39 @@ fn moved(state: &TableState, from: &str, into: &str) -> Result<Vec<RecordBatch>>
         .collect()
 }
 
-/// The present rows of one entity, as stored, in order.
-pub(crate) fn entity_rows(state: &TableState, entity: &str) -> Result<Vec<RecordBatch>> {
+/// The present rows of some entities, as stored; each entity's are in order.
+pub(crate) fn entity_rows(state: &TableState, entities: &[&str]) -> Result<Vec<RecordBatch>> {
     let layout = &state.layout;
-    let bucket = &state.buckets[layout.bucket(entity)];
-    let mut sources = match &bucket.base {
-        Some(base) => base.find_entities(layout, &[entity])?,
-        None => Vec::new(),
-    };
-    let hash = super::layout::entity_hash(entity);
-    let order: Vec<rows::At> = bucket
-        .overlay
-        .index
-        .iter()
-        .filter(|(id, _)| id.entity == hash)
-        .map(|(_, slot)| (slot.chunk as usize, slot.row as usize))
-        .collect();
-    if !order.is_empty() {
-        sources.push(rows::gather_one(layout, &bucket.overlay.chunks, &order)?);
+    let mut by_bucket: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for entity in entities {
+        by_bucket.entry(layout.bucket(entity)).or_default().push(entity);
     }
-    let merged = rows::merge(layout, &sources, sources.len(), true, None)?;
-    if merged.order.is_empty() {
-        return Ok(Vec::new());
+    let mut found = Vec::new();
+    for (at, mut wanted) in by_bucket {
+        wanted.sort_unstable();
+        wanted.dedup();
+        let bucket = &state.buckets[at];
+        let mut sources = match &bucket.base {
+            Some(base) => base.find_entities(layout, &wanted)?,
+            None => Vec::new(),
+        };
+        let hashes: HashSet<u64> = wanted.iter().map(|entity| super::layout::entity_hash(entity)).collect();
+        let order: Vec<rows::At> = bucket
+            .overlay
+            .index
+            .iter()
+            .filter(|(id, _)| hashes.contains(&id.entity))
+            .map(|(_, slot)| (slot.chunk as usize, slot.row as usize))
+            .collect();
+        if !order.is_empty() {
+            sources.push(rows::gather_one(layout, &bucket.overlay.chunks, &order)?);
+        }
+        let merged = rows::merge(layout, &sources, sources.len(), true, None)?;
+        if !merged.order.is_empty() {
+            found.push(rows::gather_one(layout, &sources, &merged.order)?);
+        }
     }
-    Ok(vec![rows::gather_one(layout, &sources, &merged.order)?])
+    Ok(found)
 }
 
 /// The row range of each entity in a sorted batch; everything under "" for tables without entities.

@@ -101,8 +101,9 @@ impl Workspace {
         let query = self.candidates(&period, currency).await?;
         let figures = self.compute(&query).await?;
         let mut changes = Vec::new();
-        for changed in insight::what_changed(&self.catalog(), &figures, MOST) {
-            let cause = self.cause(&changed, &period, &against, currency).await?;
+        let found = insight::what_changed(&self.catalog(), &figures, MOST);
+        let causes = self.causes(&found, &period, &against, currency).await?;
+        for (changed, cause) in found.into_iter().zip(causes) {
             let number = |value: &Exact, unit| rounded(&Some(value.clone()), unit, figures.currency);
             changes.push(MetricChange {
                 before: number(&changed.before, changed.unit),
@@ -188,45 +189,55 @@ impl Workspace {
         Ok(quick)
     }
 
-    /// The value of a dimension with the largest part of a change in its direction.
-    async fn cause(
+    /// The value of a dimension with the largest part of each change in its direction. All are looked for at once: most are of
+    /// the same rows, divided by the same dimensions.
+    async fn causes(
         &self,
-        changed: &Changed,
+        changes: &[Changed],
         period: &Period,
         against: &Period,
         currency: Option<&str>,
-    ) -> Result<Option<Cause>> {
+    ) -> Result<Vec<Option<Cause>>> {
         let catalog = self.catalog();
-        let of_events = catalog.records(&changed.metric) == ["events"];
-        let by: Vec<String> = if of_events { OF_EVENTS } else { DIMENSIONS }
-            .iter()
-            .filter(|dimension| catalog.divisible(&changed.metric, dimension, &[]))
-            .map(|dimension| (*dimension).to_owned())
-            .collect();
-        if by.is_empty() {
-            return Ok(None);
+        let (mut asked, mut requests) = (Vec::new(), Vec::new());
+        for (at, changed) in changes.iter().enumerate() {
+            let of_events = catalog.records(&changed.metric) == ["events"];
+            let by: Vec<String> = if of_events { OF_EVENTS } else { DIMENSIONS }
+                .iter()
+                .filter(|dimension| catalog.divisible(&changed.metric, dimension, &[]))
+                .map(|dimension| (*dimension).to_owned())
+                .collect();
+            if by.is_empty() {
+                continue;
+            }
+            asked.push(at);
+            requests.push(Request {
+                metric: changed.metric.clone(),
+                period: period.label(),
+                against: Some(against.label()),
+                by,
+                filters: Vec::new(),
+                currency: currency.map(str::to_owned),
+            });
         }
-        let request = Request {
-            metric: changed.metric.clone(),
-            period: period.label(),
-            against: Some(against.label()),
-            by,
-            filters: Vec::new(),
-            currency: currency.map(str::to_owned),
-        };
-        let explanation = self.explanation(&request).await?;
-        let Some(cause) = insight::cause(&explanation) else { return Ok(None) };
-        let customers = match &cause.value {
-            Some(value) => self.customers_of(&changed.metric, (&cause.dimension, value), period).await?,
-            None => None,
-        };
-        let change = rounded(&Some(cause.change), explanation.unit, explanation.currency);
-        Ok(Some(Cause {
-            dimension: cause.dimension,
-            value: cause.value,
-            change: change.unwrap_or(0.0),
-            customers,
-        }))
+        let mut causes: Vec<Option<Cause>> = changes.iter().map(|_| None).collect();
+        for (at, explanation) in asked.into_iter().zip(self.explanations(&requests).await?) {
+            let Some(cause) = insight::cause(&explanation) else { continue };
+            let customers = match &cause.value {
+                Some(value) => {
+                    self.customers_of(&changes[at].metric, (&cause.dimension, value), period).await?
+                }
+                None => None,
+            };
+            let change = rounded(&Some(cause.change), explanation.unit, explanation.currency);
+            causes[at] = Some(Cause {
+                dimension: cause.dimension,
+                value: cause.value,
+                change: change.unwrap_or(0.0),
+                customers,
+            });
+        }
+        Ok(causes)
     }
 
     /// How many customers the metric's own rows of a value name in the period, leaving out those whose amounts there come

@@ -32,6 +32,17 @@ impl Workspace {
         for trouble in &self.troubles {
             findings.push(Finding { part: "definitions", severe: true, text: trouble.to_string() });
         }
+        for removal in self.lake().events().removals()? {
+            findings.push(Finding {
+                part: "data",
+                severe: true,
+                text: format!(
+                    "the removal {} of a person was begun and could not be carried through; it is repeated at every \
+                     start, whose log says what is in its way",
+                    removal.id()
+                ),
+            });
+        }
         match self.rejects(None, 0, 0).await {
             Ok(page) if page.open > 0 => findings.push(Finding {
                 part: "data",

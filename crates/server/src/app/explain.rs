@@ -5,7 +5,7 @@ use super::{Error, Result, Workspace};
 use burgeon_core::currency::Currency;
 use burgeon_core::exact::Exact;
 use burgeon_metrics::definition::Unit;
-use burgeon_metrics::insight::{self, ExplainRequest, Explanation, RowKind, rounded};
+use burgeon_metrics::insight::{self, ExplainPlan, ExplainRequest, Explanation, RowKind, rounded};
 use burgeon_metrics::query::QueryFilter;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -143,8 +143,34 @@ impl Workspace {
         Ok(shown(explanation, releases))
     }
 
-    /// The exact explanation, for use cases that go on with it.
-    pub(super) async fn explanation(&self, request: &Request) -> Result<Explanation> {
+    async fn explanation(&self, request: &Request) -> Result<Explanation> {
+        let mut found = self.explanations(std::slice::from_ref(request)).await?;
+        found.pop().ok_or_else(|| Error::internal("an explanation is missing"))
+    }
+
+    /// The exact explanations, in the order of the requests, for use cases that go on with them. What several of them need of
+    /// the same rows is read once.
+    pub(super) async fn explanations(&self, requests: &[Request]) -> Result<Vec<Explanation>> {
+        let mut plans = Vec::with_capacity(requests.len());
+        for request in requests {
+            plans.push(self.explain_plan(request).await?);
+        }
+        let bases: Vec<_> = plans.iter().flat_map(|plan| plan.bases()).collect();
+        let engine = self.engine();
+        let answers = engine.run_all(&bases).await?;
+        let rates = engine.rates().await?;
+        let mut rest = answers.as_slice();
+        plans
+            .iter()
+            .map(|plan| {
+                let (answers, others) = rest.split_at(plan.bases().len());
+                rest = others;
+                Ok(insight::explain(plan, answers, &*rates)?)
+            })
+            .collect()
+    }
+
+    async fn explain_plan(&self, request: &Request) -> Result<ExplainPlan> {
         let catalog = self.catalog();
         let period = self.period(&request.period, "period")?;
         let against = match &request.against {
@@ -166,15 +192,11 @@ impl Workspace {
             request.by.clone()
         };
         let asked = ExplainRequest { metric: request.metric.clone(), period, against, by, filters, currency };
-        let plan = insight::plan_explain(&catalog, &asked, &context).map_err(|error| {
+        insight::plan_explain(&catalog, &asked, &context).map_err(|error| {
             let error = Error::from(error);
             // The parameter of a query is called differently here.
             if error.param.as_deref() == Some("metrics") { error.param("metric") } else { error }
-        })?;
-        let engine = self.engine();
-        let answers = engine.run_all(&plan.bases()).await?;
-        let rates = engine.rates().await?;
-        Ok(insight::explain(&plan, &answers, &*rates)?)
+        })
     }
 }
 

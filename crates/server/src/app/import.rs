@@ -73,7 +73,7 @@ impl ImportOptions {
     }
 
     /// The options that the ledger remembers; what it does not know is left at its default.
-    fn from_json(value: &serde_json::Value) -> Self {
+    pub(super) fn from_json(value: &serde_json::Value) -> Self {
         serde_json::from_value(value.clone()).unwrap_or_default()
     }
 
@@ -108,19 +108,22 @@ pub struct Counts {
     pub missing: u64,
     /// Records of an earlier version of the file that were removed, since this one does not have them.
     pub removed: u64,
+    /// Rows that were taken out of this very file with a person; they are not read again.
+    pub left_out: u64,
 }
 
 impl From<ImportCounts> for Counts {
     fn from(counts: ImportCounts) -> Self {
-        let ImportCounts { rows_read, taken, replaced, unchanged, rejected, missing, removed } = counts;
-        Self { rows_read, taken, replaced, unchanged, rejected, missing, removed }
+        let ImportCounts { rows_read, taken, replaced, unchanged, rejected, missing, removed, left_out } =
+            counts;
+        Self { rows_read, taken, replaced, unchanged, rejected, missing, removed, left_out }
     }
 }
 
 impl From<Counts> for ImportCounts {
     fn from(counts: Counts) -> Self {
-        let Counts { rows_read, taken, replaced, unchanged, rejected, missing, removed } = counts;
-        Self { rows_read, taken, replaced, unchanged, rejected, missing, removed }
+        let Counts { rows_read, taken, replaced, unchanged, rejected, missing, removed, left_out } = counts;
+        Self { rows_read, taken, replaced, unchanged, rejected, missing, removed, left_out }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Rows of kept files, found again by their line.
 
-use super::Result;
+use super::{Error, Result};
 use burgeon_engine::lake::{LakeError, raw};
+use std::fs::File;
 use std::io::BufRead;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A broken quote must not read the whole file: a row has at most this many lines.
 const MOST_LINES: usize = 1_000;
@@ -33,6 +34,34 @@ pub fn row(data: &Path, sha: &str, line: u64) -> Result<Option<String>> {
 /// Whether no quote is open at the end of these lines; a JSON object is one line.
 fn is_whole(row: &[u8]) -> bool {
     row.first() == Some(&b'{') || row.iter().filter(|byte| **byte == b'"').count() % 2 == 0
+}
+
+/// A kept file, unpacked for as long as this is held. Blocking.
+#[derive(Debug)]
+pub struct Copy(PathBuf);
+
+impl Copy {
+    /// Unpacks a kept file; `purpose` keeps two of them apart.
+    pub fn of(data: &Path, sha: &str, purpose: &str) -> Result<Self> {
+        let folder = data.join("uploads");
+        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, &error))?;
+        let copy = Self(folder.join(format!("{purpose}-{}.part", &sha[..raw::SHORT])));
+        let mut content = raw::open(data, sha)?;
+        let mut file = File::create(&copy.0).map_err(|error| Error::io(&copy.0, &error))?;
+        std::io::copy(&mut content, &mut file).map_err(|error| Error::io(&copy.0, &error))?;
+        Ok(copy)
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
 }
 
 #[cfg(test)]

@@ -85,4 +85,6 @@ pub struct RecordSource {
     /// The row as the source had it.
     #[schema(value_type = Option<Object>)]
     pub raw: Option<Value>,
+    /// When the row, or the whole file, was taken out of what is kept, with a person who was removed; RFC 3339.
+    pub removed_at: Option<String>,
 }

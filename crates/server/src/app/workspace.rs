@@ -77,6 +77,7 @@ pub struct Workspace {
     through: Mutex<Option<Through>>,
     running: Mutex<HashMap<String, Arc<Progress>>>,
     import_ids: tokio::sync::Mutex<()>,
+    imports_gate: tokio::sync::RwLock<()>,
     intake: Intake,
 }
 
@@ -159,7 +160,7 @@ impl Workspace {
             }
             Err(error) => return Err(error),
         };
-        Ok(Arc::new(Self {
+        let workspace = Arc::new(Self {
             intake: Intake::new(&lake, state.clone(), clock.clone()),
             folder: folder.to_owned(),
             clock,
@@ -176,7 +177,10 @@ impl Workspace {
             through: Mutex::default(),
             running: Mutex::default(),
             import_ids: tokio::sync::Mutex::default(),
-        }))
+            imports_gate: tokio::sync::RwLock::default(),
+        });
+        workspace.finish_removals().await?;
+        Ok(workspace)
     }
 
     /// The data directory.
@@ -243,6 +247,11 @@ impl Workspace {
     /// Held while the id of an import is given.
     pub(super) fn import_ids(&self) -> &tokio::sync::Mutex<()> {
         &self.import_ids
+    }
+
+    /// Held for reading while a file is read into the lake, and alone while a person is removed.
+    pub(super) fn imports_gate(&self) -> &tokio::sync::RwLock<()> {
+        &self.imports_gate
     }
 
     pub(super) fn kept_customers(&self) -> &Mutex<KeptCustomers> {

@@ -4,6 +4,7 @@ use crate::support::{Server, json as read};
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Three people over some days: Ada goes all the way, Ben stops half-way, Cleo only looks.
 pub async fn filled() -> Server {
@@ -312,6 +313,59 @@ async fn use_by_customer_and_its_fall() {
 fn series(answer: &Value) -> Vec<(Value, Value)> {
     let all = answer["series"].as_array().unwrap_or_else(|| panic!("{answer:#}"));
     all.iter().map(|one| (one["dimensions"].clone(), one["values"].clone())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traffic_is_divided_and_filtered_by_address_title_and_referrer() {
+    let server = Server::start().await;
+    let view = |id: &str, who: &str, at: &str, url: &str, title: &str, referrer: &str| {
+        json!({"event_id": id, "event": "page_view", "distinct_id": who, "at": format!("2026-03-02T{at}:00Z"),
+               "url": format!("https://x.test{url}"), "title": title, "referrer": referrer})
+    };
+    // Ann looks at two pages in one visit and at one in another; Bob comes from elsewhere to the second.
+    let events = json!({"events": [
+        view("1", "ann", "10:00", "/?a=1", "Home", "https://news.test/a"),
+        view("2", "ann", "10:05", "/pricing", "Prices", "https://x.test/?a=1"),
+        view("3", "ann", "15:00", "/pricing", "Prices", ""),
+        view("4", "bob", "11:00", "/pricing", "Prices", "https://news.test/a"),
+    ]});
+    assert_eq!(server.post("/events", events).await.1["accepted"], json!(4));
+    let asked = |what: &str| format!("/query?{what}&grain=range&from=2026-03-02&to=2026-03-02");
+    let figures = |of: &[(Value, f64)]| -> BTreeSet<(String, String)> {
+        of.iter().map(|(dimensions, value)| (dimensions.to_string(), json!([value]).to_string())).collect()
+    };
+    let text = |all: Vec<(Value, Value)>| -> BTreeSet<(String, String)> {
+        all.into_iter().map(|(dimensions, values)| (dimensions.to_string(), values.to_string())).collect()
+    };
+    for (what, expected) in [
+        (
+            "metrics=page_views&by=url",
+            vec![
+                (json!({"url": "https://x.test/?a=1"}), 1.0),
+                (json!({"url": "https://x.test/pricing"}), 3.0),
+            ],
+        ),
+        ("metrics=page_viewers&where=title:Prices", vec![(json!({}), 2.0)]),
+        ("metrics=page_views&where=url:https://x.test/pricing", vec![(json!({}), 3.0)]),
+        ("metrics=page_views&where=referrer!:https://news.test/a", vec![(json!({}), 2.0)]),
+        // A visit has what its first page has.
+        ("metrics=visits&by=title", vec![(json!({"title": "Home"}), 1.0), (json!({"title": "Prices"}), 2.0)]),
+        (
+            "metrics=visits&by=title,referrer",
+            vec![
+                (json!({"referrer": "https://news.test/a", "title": "Home"}), 1.0),
+                (json!({"referrer": "https://news.test/a", "title": "Prices"}), 1.0),
+                (json!({"referrer": null, "title": "Prices"}), 1.0),
+            ],
+        ),
+        ("metrics=visitors&where=referrer:https://news.test/a", vec![(json!({}), 2.0)]),
+        ("metrics=bounce_rate&where=url:https://x.test/pricing", vec![(json!({}), 1.0)]),
+    ] {
+        let answer = server.get(&asked(what)).await;
+        assert_eq!(text(series(&answer)), figures(&expected), "{what}: {answer:#}");
+    }
+    let rows = server.get("/rows?metric=visits&period=2026-03&where=title:Home").await;
+    assert_eq!(rows["total"], json!(1), "{rows:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

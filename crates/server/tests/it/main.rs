@@ -10,5 +10,6 @@ mod ledger;
 mod live;
 mod openapi;
 mod records;
+mod removal;
 mod soak;
 mod support;

@@ -121,7 +121,7 @@ async fn run(steps: Vec<Step>) {
                 plain.links.remove(&(from, to));
             }
             Step::Remove(who) => {
-                lake.events().delete_person(NAMES[who]).await.expect("delete");
+                super::removal::delete(&lake, NAMES[who]).await;
                 let gone: BTreeSet<u32> = plain.graph().members(who as u32).into_iter().collect();
                 plain.events.retain(|(name, _), _| {
                     let number = NAMES.iter().position(|other| other == name).expect("one of them");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use burgeon_engine::events::{DeletedPerson, Removal};
 use burgeon_engine::lake::{FaultPoint, Lake};
 
 use super::{batch, cells, content, event, events, failing, links, open, owners, sorted};
@@ -29,6 +30,18 @@ async fn fill(lake: &Lake) -> Vec<super::Event> {
     all.into_iter().filter(|one| one.who != "p005").collect()
 }
 
+/// Removes a person from begin to end.
+pub async fn delete(lake: &Lake, identifier: &str) -> Option<DeletedPerson> {
+    let removal = lake.events().begin_removal(identifier).await.expect("begun")?;
+    Some(carry_out(lake, &removal).await)
+}
+
+async fn carry_out(lake: &Lake, removal: &Removal) -> DeletedPerson {
+    let done = lake.events().remove(removal).await.expect("removed");
+    lake.events().end_removal(removal).await.expect("ended");
+    done
+}
+
 /// Files under a directory that have the text in their bytes.
 fn with_secret(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
@@ -53,10 +66,10 @@ async fn a_removed_person_is_gone_everywhere() {
     let rest = fill(&lake).await;
     let mine = content(&lake).await.len() - rest.len();
     assert!(!with_secret(dir.path()).is_empty());
-    assert!(lake.events().delete_person("nobody at all").await.expect("delete").is_none());
+    assert!(delete(&lake, "nobody at all").await.is_none());
     let before = lake.versions()["events"];
     // By any of their identifiers.
-    let done = lake.events().delete_person("p005").await.expect("delete").expect("known");
+    let done = delete(&lake, "p005").await.expect("known");
     assert_eq!((done.person_id.as_str(), done.identifiers), (SECRET, 2));
     assert_eq!(done.events as usize, mine);
     assert_eq!(done.records, 2, "traits and a link");
@@ -87,9 +100,14 @@ async fn a_removal_that_was_cut_off_is_carried_through() {
         lake.flush().await.expect("flush");
         drop(lake);
         let lake = failing(dir.path(), point).await;
-        assert!(lake.events().delete_person(SECRET).await.is_err(), "{point:?}");
+        let removal = lake.events().begin_removal(SECRET).await.expect("begun").expect("known");
+        assert!(lake.events().remove(&removal).await.is_err(), "{point:?}");
         drop(lake);
         let lake = open(dir.path()).await;
+        let left = lake.events().removals().expect("notes");
+        assert_eq!(left.iter().map(Removal::id).collect::<Vec<_>>(), [removal.id()], "{point:?}");
+        carry_out(&lake, &left[0]).await;
+        assert!(lake.events().removals().expect("notes").is_empty());
         assert_eq!(content(&lake).await, sorted(rest), "{point:?}");
         lake.vacuum(std::time::Duration::ZERO).await.expect("vacuum");
         assert_eq!(with_secret(dir.path()), Vec::<String>::new(), "{point:?}");
@@ -110,7 +128,7 @@ async fn events_that_arrive_meanwhile_are_kept() {
             }
         })
     };
-    lake.events().delete_person(SECRET).await.expect("delete").expect("known");
+    delete(&lake, SECRET).await.expect("known");
     appending.await.expect("task");
     rest.extend(more);
     assert_eq!(content(&lake).await, sorted(rest.clone()));

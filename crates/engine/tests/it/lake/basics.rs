@@ -223,6 +223,17 @@ async fn lookup_finds_the_present_row() {
         let found = lake.lookup(TABLE, &all[5].customer, key).expect("lookup").expect("there");
         assert_eq!(super::decode(&found), super::decode(&mine[0].slice(0, 1)));
         assert!(lake.lookup(TABLE, "nobody", key).expect("lookup").is_none());
+        // Several at once are what each of them is, in whatever order and how often they are named.
+        let names: Vec<&str> = all[..30].iter().rev().map(|row| row.customer.as_str()).collect();
+        let mut each = names.clone();
+        each.sort_unstable();
+        each.dedup();
+        let each = each.iter().flat_map(|name| lake.entity(TABLE, name).expect("entity"));
+        let each = each.flat_map(|rows| super::decode(&rows)).collect();
+        let wanted: Vec<&str> = names.into_iter().chain(["nobody"]).collect();
+        let found = lake.entities(TABLE, &wanted).expect("entities");
+        let found: Vec<_> = found.iter().flat_map(super::decode).collect();
+        assert_eq!(sorted(found), sorted(each));
     }
 }
 

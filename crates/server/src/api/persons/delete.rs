@@ -2,11 +2,12 @@
 
 use crate::api::Shared;
 use crate::api::error::{ApiResult, Envelope};
-use crate::app::events::persons::Removed;
+use crate::app::events::removal::Removed;
 use axum::Json;
 use axum::extract::{Path, State};
 
-/// Removes a person with every event, trait and link, from the intake log as well. It cannot be undone.
+/// Removes a person with every event, trait and link, from the intake log, from kept files and from rejected rows as well;
+/// the answer and the audit log say how much it was. It cannot be undone. Waits for running imports.
 #[utoipa::path(delete, path = "/api/v1/persons/{id}", tag = "persons",
     params(("id" = String, Path, description = "Any identifier of the person")),
     responses((status = 200, body = Removed), (status = 404, description = "No such person", body = Envelope)))]

@@ -208,27 +208,26 @@ impl Workspace {
 
 /// The records of persons, where there are any. Blocking.
 fn read_persons(lake: &Lake, ids: Vec<String>) -> Result<Vec<(String, Option<PersonRow>)>> {
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
-        let batches = lake.entity("persons", &id)?;
-        let row = match batches.iter().find(|batch| batch.num_rows() > 0) {
-            Some(batch) => Some(person(&id, batch)?),
-            None => None,
-        };
-        found.push((id, row));
+    let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut known = HashMap::with_capacity(ids.len());
+    for batch in &lake.entities("persons", &wanted)? {
+        for row in 0..batch.num_rows() {
+            let person = person(batch, row)?;
+            known.insert(person.distinct_id.clone(), person);
+        }
     }
-    Ok(found)
+    Ok(ids.into_iter().map(|id| (id.clone(), known.remove(&id))).collect())
 }
 
-fn person(id: &str, batch: &RecordBatch) -> Result<PersonRow> {
+fn person(batch: &RecordBatch, row: usize) -> Result<PersonRow> {
     let columns = Columns(batch);
     Ok(PersonRow {
-        distinct_id: id.to_owned(),
-        email: columns.text("email", 0)?,
-        name: columns.text("name", 0)?,
-        customer_id: columns.text("customer_id", 0)?,
-        at: columns.int("at", 0)?,
-        traits: object(columns.text("traits", 0)?.as_deref()),
+        distinct_id: columns.text("distinct_id", row)?.unwrap_or_default(),
+        email: columns.text("email", row)?,
+        name: columns.text("name", row)?,
+        customer_id: columns.text("customer_id", row)?,
+        at: columns.int("at", row)?,
+        traits: object(columns.text("traits", row)?.as_deref()),
     })
 }
 

@@ -21,6 +21,7 @@ pub mod meanings;
 mod numbers;
 pub mod people;
 pub mod persons;
+pub mod removal;
 pub mod retention;
 mod salt;
 pub mod saved;

@@ -3,7 +3,8 @@
 use super::ask::{Asked, SCOPE, Scope, Words};
 use super::funnel::{FUNNEL, FunnelRequest};
 use super::retention::{RETENTION, RetentionRequest};
-use crate::app::cells::{Columns, instant};
+use super::seen::called;
+use crate::app::cells::instant;
 use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
 use burgeon_core::behaviour::Kernel;
@@ -465,6 +466,8 @@ impl Workspace {
             let dimensions = snapshot.dimensions();
             let place = |name: &str| dimensions.iter().position(|dimension| dimension == name);
             let (country, channel, device) = (place("country"), place("channel"), place("device"));
+            let identifiers = people.iter().flat_map(|person| &person.identifiers);
+            let called = called(&lake, identifiers.map(|identifier| identifier.id.as_str()))?;
             let mut heads = Vec::with_capacity(people.len());
             for person in people {
                 let rows =
@@ -472,19 +475,10 @@ impl Workspace {
                 let value = |row: &burgeon_engine::events::PersonRow, place: Option<usize>| {
                     place.and_then(|place| row.dims.get(place).cloned().flatten())
                 };
-                let (mut name, mut email) = (None, None);
-                for identifier in &person.identifiers {
-                    for batch in
-                        lake.entity("persons", &identifier.id)?.iter().filter(|batch| batch.num_rows() > 0)
-                    {
-                        let columns = Columns(batch);
-                        name = name.or(columns.text("name", 0)?);
-                        email = email.or(columns.text("email", 0)?);
-                    }
-                    if name.is_some() && email.is_some() {
-                        break;
-                    }
-                }
+                // The first identifier that has it, says it.
+                let theirs = || person.identifiers.iter().filter_map(|identifier| called.get(&identifier.id));
+                let name = theirs().find_map(|called| called.name.clone());
+                let email = theirs().find_map(|called| called.email.clone());
                 let customer = person.customer_id.as_ref().and_then(|id| {
                     let found = index.customers.find(id)?;
                     index.customers.get(found).name

@@ -16,7 +16,7 @@ use burgeon_core::records::{ColumnType, system};
 use burgeon_engine::events::Person;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -87,23 +87,6 @@ pub enum TimelineItem {
     Record(Happening),
 }
 
-/// What was removed with a person.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Removed {
-    /// The person's main identifier.
-    pub person_id: String,
-    /// Identifiers of the person.
-    pub identifiers: u64,
-    /// Events.
-    pub events: u64,
-    /// Records of the person and of their identifiers.
-    pub records: u64,
-    /// Files that were written anew without them.
-    pub files: u64,
-    /// Imported files, by the first digits of their hash, that the events came from and that are kept as they came.
-    pub sources: Vec<String>,
-}
-
 /// Which identifier is no longer the person's.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -112,7 +95,8 @@ pub struct Unlink {
     pub identifier: String,
 }
 
-fn unknown(id: &str) -> Error {
+/// Nobody has this identifier.
+pub(super) fn unknown(id: &str) -> Error {
     Error::not_found("unknown_person", format!("nobody has the identifier {id:?}"))
         .mend("`/api/v1/persons?search=` finds by part of the identifier, name or mail address")
         .param("id")
@@ -266,38 +250,23 @@ impl Workspace {
         let ids: Vec<String> = person.identifiers.iter().map(|identifier| identifier.id.clone()).collect();
         let lake = self.lake().clone();
         blocking(move || {
-            let mut traits = Map::new();
-            for id in ids {
-                for batch in lake.entity("persons", &id)?.iter().filter(|batch| batch.num_rows() > 0) {
-                    let text = Columns(batch).text("traits", 0)?.unwrap_or_default();
-                    let own: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
-                    for (name, value) in own {
-                        traits.entry(name).or_insert(value);
-                    }
+            let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let mut own = HashMap::new();
+            for batch in &lake.entities("persons", &wanted)? {
+                let columns = Columns(batch);
+                for row in 0..batch.num_rows() {
+                    let text = columns.text("traits", row)?.unwrap_or_default();
+                    let traits: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
+                    own.insert(columns.text("distinct_id", row)?.unwrap_or_default(), traits);
                 }
+            }
+            let mut traits = Map::new();
+            for (name, value) in ids.iter().filter_map(|id| own.remove(id)).flatten() {
+                traits.entry(name).or_insert(value);
             }
             Ok(traits)
         })
         .await
-    }
-
-    /// Removes a person with everything that is known of them, and says so in the audit log.
-    pub async fn delete_person(&self, id: &str, actor: &str) -> Result<Removed> {
-        let removed = self.events().delete_person(id).await?.ok_or_else(|| unknown(id))?;
-        let removed = Removed {
-            person_id: removed.person_id,
-            identifiers: removed.identifiers,
-            events: removed.events,
-            records: removed.records,
-            files: removed.files,
-            sources: removed.sources,
-        };
-        // Who it was must not be kept there either.
-        let detail = serde_json::json!({
-            "identifiers": removed.identifiers, "events": removed.events, "records": removed.records,
-        });
-        self.state().audit(actor, "delete_person", "person", &detail, self.now().as_microsecond()).await?;
-        Ok(removed)
     }
 
     /// Takes back what made an identifier one of the person's; history follows.

@@ -5,9 +5,10 @@ use crate::app::sql::literal;
 use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
 use arrow::array::RecordBatch;
+use burgeon_engine::lake::Lake;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use utoipa::ToSchema;
 
 /// Newest events that are looked at for the properties that they carry.
@@ -154,6 +155,29 @@ fn properties_of(batch: &RecordBatch) -> Result<BTreeMap<String, BTreeSet<String
     Ok(found)
 }
 
+/// What an identifier is called, where its record says so.
+#[derive(Debug, Default)]
+pub(super) struct Called {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+}
+
+/// What some identifiers are called, all looked up at once. Blocking.
+pub(super) fn called<'a>(lake: &Lake, ids: impl Iterator<Item = &'a str>) -> Result<HashMap<String, Called>> {
+    let ids: Vec<&str> = ids.collect();
+    let mut found = HashMap::with_capacity(ids.len());
+    for batch in &lake.entities("persons", &ids)? {
+        let columns = Columns(batch);
+        let text =
+            |name: &str, row: usize| Ok::<_, Error>(columns.text(name, row)?.filter(|text| !text.is_empty()));
+        for row in 0..batch.num_rows() {
+            let id = text("distinct_id", row)?.unwrap_or_default();
+            found.insert(id, Called { name: text("name", row)?, email: text("email", row)? });
+        }
+    }
+    Ok(found)
+}
+
 impl Workspace {
     /// The names of events that were seen, with what they carry and mean.
     pub async fn event_names(&self) -> Result<NameList> {
@@ -209,25 +233,13 @@ impl Workspace {
             .cloned()
             .collect();
         let lake = self.lake().clone();
-        let names = blocking(move || {
-            let mut names = BTreeMap::new();
-            for id in ids {
-                for batch in lake.entity("persons", &id)?.iter().filter(|batch| batch.num_rows() > 0) {
-                    let columns = Columns(batch);
-                    let name = columns.text("name", 0)?.filter(|name| !name.is_empty());
-                    if let Some(name) =
-                        name.map_or_else(|| columns.text("email", 0), |name| Ok(Some(name)))?
-                    {
-                        names.insert(id.clone(), name);
-                    }
-                }
-            }
-            Ok(names)
-        })
-        .await?;
+        let ids: Vec<String> = ids.into_iter().collect();
+        let called = blocking(move || called(&lake, ids.iter().map(String::as_str))).await?;
         for event in events {
-            let name = names.get(&event.person_id).or_else(|| names.get(&event.distinct_id));
-            event.person_name = name.cloned();
+            let mut theirs =
+                [&event.person_id, &event.distinct_id].into_iter().filter_map(|id| called.get(id));
+            event.person_name =
+                theirs.find_map(|called| called.name.clone().or_else(|| called.email.clone()));
         }
         Ok(())
     }

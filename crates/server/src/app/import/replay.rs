@@ -1,7 +1,8 @@
 //! Rejected rows, read again after the mend.
 
 use super::{ImportOptions, rejected};
-use crate::app::cells::Columns;
+use crate::app::cells::{Columns, instant};
+use crate::app::raw::Copy;
 use crate::app::rejects::{Reject, Replay, Replayed};
 use crate::app::sql::literal;
 use crate::app::workspace::blocking;
@@ -14,6 +15,7 @@ impl Workspace {
     /// Reads rejected rows again with the options of their import and those of the replay; those that can be read now
     /// become records and are marked.
     pub async fn replay_rejects(&self, replay: &Replay) -> Result<Replayed> {
+        let _no_removal = self.imports_gate().read().await;
         let rejects = self.open_rejects(replay).await?;
         let mut by_import: BTreeMap<Option<String>, Vec<Reject>> = BTreeMap::new();
         for reject in rejects {
@@ -52,14 +54,11 @@ impl Workspace {
         let lines: Vec<u64> = rejects.iter().map(|reject| reject.line.unwrap_or(0).unsigned_abs()).collect();
         // The whole file is read again, so that the columns mean what they meant; only the rejected lines are taken.
         let (batches, left) = blocking(move || {
-            let folder = folder.join("uploads");
-            std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, &error))?;
-            let path = folder.join(format!("replay-{}.part", &sha[..raw::SHORT]));
-            let copied = copy(folder.parent().unwrap_or(&folder), &sha, &path);
-            let read = copied
-                .and_then(|()| select_lines(&Input::path(&path).named(name), &filled, &lines, &source, &sha));
-            let _ = std::fs::remove_file(&path);
-            read
+            if let Some(at) = raw::removed(&folder, &sha)?.and_then(|note| note.given_up()) {
+                return Err(given_up(&name, at));
+            }
+            let copy = Copy::of(&folder, &sha, "replay")?;
+            select_lines(&Input::path(copy.path()).named(name), &filled, &lines, &source, &sha)
         })
         .await?;
         for (table, rows) in batches {
@@ -125,12 +124,10 @@ impl Workspace {
     }
 }
 
-/// A kept file, unpacked. Blocking.
-fn copy(data: &std::path::Path, sha: &str, target: &std::path::Path) -> Result<()> {
-    let mut content = raw::open(data, sha)?;
-    let mut file = std::fs::File::create(target).map_err(|error| Error::io(target, &error))?;
-    std::io::copy(&mut content, &mut file).map_err(|error| Error::io(target, &error))?;
-    Ok(())
+/// The refusal of a file that is not kept any more.
+fn given_up(name: &str, at: i64) -> Error {
+    let message = format!("{name} is not kept any more: a person in it was removed on {}", instant(at));
+    Error::invalid("source_given_up", message).mend("import the file again")
 }
 
 /// Records of some lines, by table, and the lines that are still not readable.

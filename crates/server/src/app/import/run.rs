@@ -4,12 +4,13 @@ use super::rejected::{self, Origin};
 use super::{Counts, ImportOptions, ImportStatus, ImportSummary, Progress, Uploaded};
 use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
-use arrow::array::RecordBatch;
-use burgeon_connectors::{Input, Options, Reader, Reject};
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use burgeon_connectors::{Input, Options, Output, Reader, Reject};
 use burgeon_engine::events::EventBulk;
 use burgeon_engine::lake::{BulkSummary, BulkWriter, Lake, raw};
 use burgeon_state::NewImport;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -189,6 +190,7 @@ impl Workspace {
     }
 
     async fn run_import(&self, job: Job) -> Result<ImportSummary> {
+        let _no_removal = self.imports_gate().read().await;
         let (id, name) = (job.import_id.clone(), job.name.clone());
         let progress = job.progress.clone();
         let done = self.write_import(job).await;
@@ -202,7 +204,8 @@ impl Workspace {
         };
         self.running_imports().lock().remove(&id);
         if let Ok(summary) = &done {
-            let Counts { rows_read, taken, replaced, unchanged, rejected, missing, removed } = summary.counts;
+            let Counts { rows_read, taken, replaced, unchanged, rejected, missing, removed, left_out } =
+                summary.counts;
             tracing::info!(
                 import = id,
                 file = name,
@@ -213,6 +216,7 @@ impl Workspace {
                 rejected,
                 missing,
                 removed,
+                left_out,
                 "a file was imported"
             );
         }
@@ -228,8 +232,11 @@ impl Workspace {
         // Keeping the file takes one processor for as long as reading it takes the others.
         let (job, folder) = (Arc::new(job), self.folder().to_owned());
         let (kept, done) = (job.clone(), job.clone());
-        let (out, kept) =
-            tokio::join!(blocking(move || read(&lake, &job)), blocking(move || keep_file(&folder, &kept)));
+        let gone = raw::removed(&folder, &job.content.sha256)?;
+        let (out, kept) = tokio::join!(
+            blocking(move || read(&lake, &job, gone.as_ref())),
+            blocking(move || keep_file(&folder, &kept))
+        );
         kept?;
         let mut out = out?;
         unchanged(&done)?;
@@ -275,8 +282,8 @@ impl Workspace {
     }
 }
 
-/// Reads all rows of the file. Blocking.
-fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
+/// Reads all rows of the file but those that were taken out of it with a person. Blocking.
+fn read(lake: &Lake, job: &Job, gone: Option<&raw::Removed>) -> Result<ReadOut> {
     let reader = Reader::open(&job.input, &job.options)?;
     let shape = reader.shape().to_owned();
     let origin = Origin {
@@ -301,8 +308,11 @@ fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
     }
     let mut waiting: Vec<Reject> = Vec::new();
     for output in reader {
-        let output = output?;
+        let mut output = output?;
         out.counts.rows_read += output.rows_read;
+        if let Some(gone) = gone {
+            out.counts.left_out += leave_out(&mut output, gone)?;
+        }
         out.counts.rejected += output.rejects.len() as u64;
         for batch in &output.batches {
             let writer = match out.writers.entry(batch.table.name) {
@@ -328,6 +338,28 @@ fn read(lake: &Lake, job: &Job) -> Result<ReadOut> {
     }
     keep(&out.rejects, &origin, &mut waiting)?;
     Ok(out)
+}
+
+/// Takes the rows out that a removal took out of the kept file; gives their number.
+fn leave_out(output: &mut Output, gone: &raw::Removed) -> Result<u64> {
+    let mut left = BTreeSet::new();
+    let mut stays = |line: u64| {
+        let stays = gone.at(line).is_none();
+        if !stays {
+            left.insert(line);
+        }
+        stays
+    };
+    output.rejects.retain(|reject| stays(reject.line));
+    for batch in &mut output.batches {
+        let keep: Vec<bool> = batch.lines.iter().map(|line| stays(*line)).collect();
+        batch.rows = filter_record_batch(&batch.rows, &BooleanArray::from(keep.clone()))
+            .map_err(|error| Error::internal(format!("rows that are left out: {error}")))?;
+        let mut keep = keep.into_iter();
+        batch.lines.retain(|_| keep.next().unwrap_or(true));
+    }
+    output.batches.retain(|batch| batch.rows.num_rows() > 0);
+    Ok(left.len() as u64)
 }
 
 /// Keeps the file whole. Blocking.

@@ -58,6 +58,7 @@ impl Workspace {
             source,
             line: None,
             raw: cell(system::RAW).map(|text| serde_json::from_str(&text).unwrap_or(Value::from(text))),
+            removed_at: None,
         };
         let origin = cell(system::ORIGIN);
         let Some((short, line)) = origin.as_deref().and_then(|origin| origin.rsplit_once(':')) else {
@@ -68,17 +69,22 @@ impl Workspace {
             return Ok(found);
         };
         let (folder, short) = (self.folder().to_owned(), short.to_owned());
-        let (name, row) = blocking(move || {
+        let (name, row, gone) = blocking(move || {
             let name = kept::meta(&folder, &short).map(|meta| meta.name);
-            let row = match kept::resolve(&folder, &short) {
-                Some(sha) => raw_row(&folder, &sha, name.as_deref().unwrap_or_default(), line)?,
-                None => None,
+            let Some(sha) = kept::resolve(&folder, &short) else {
+                return Ok((name, None, None));
             };
-            Ok((name, row))
+            let note = kept::removed(&folder, &sha)?;
+            if let Some(at) = note.and_then(|note| note.given_up().or_else(|| note.at(line))) {
+                return Ok((name, None, Some(at)));
+            }
+            let row = raw_row(&folder, &sha, name.as_deref().unwrap_or_default(), line)?;
+            Ok((name, row, None))
         })
         .await?;
         found.file = found.file.or(name);
         found.raw = row;
+        found.removed_at = gone.map(cells::instant);
         Ok(found)
     }
 }
