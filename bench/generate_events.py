@@ -4,7 +4,7 @@
 
 Written into FOLDER:
 
-- `events.jsonl`: what is imported. Lines stand in order of arrival, which is not the order of time: one event in fifty is
+- `events.jsonl` (unless `--without-lines`): what is imported. Lines stand in order of arrival, which is not the order of time: one event in fifty is
   late by minutes to days, and one in two hundred is sent twice with the same `event_id`.
 - `events.parquet`: each event once, sorted by time; `events_by_person.parquet`: the same sorted by person and time. The
   peers read these and fill their own tables from them.
@@ -157,6 +157,7 @@ def main():
     args.add_argument("--persons", type=int, help="two million, or a tenth of the rows where that is fewer")
     args.add_argument("--seed", type=int, default=20260103)
     args.add_argument("--memory", default="6GB", help="for sorting")
+    args.add_argument("--without-lines", action="store_true", help="no events.jsonl: at 100 million rows it takes 18 GB, and sorting it as much again")
     args = args.parse_args()
     count = args.persons or min(2_000_000, max(1, args.rows // 10))
     folder = args.folder
@@ -189,10 +190,11 @@ def main():
     con.execute("set preserve_insertion_order = true")
     con.execute(f"copy (select {own} from '{parts}/rows.parquet') to '{folder}/events_by_person.parquet' {options}")
     con.execute(f"copy (select {own} from '{parts}/rows.parquet' order by timestamp, event_id) to '{folder}/events.parquet' {options}")
-    con.execute(
-        f"copy (select event_id, user_id, event, strftime(timestamp at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ') as timestamp, acquisition_channel, path, plan"
-        f" from read_parquet(['{parts}/rows.parquet', '{parts}/again.parquet']) order by arrival_ms, again, event_id) to '{folder}/events.jsonl' (format json)"
-    )
+    if not args.without_lines:
+        con.execute(
+            f"copy (select event_id, user_id, event, strftime(timestamp at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ') as timestamp, acquisition_channel, path, plan"
+            f" from read_parquet(['{parts}/rows.parquet', '{parts}/again.parquet']) order by arrival_ms, again, event_id) to '{folder}/events.jsonl' (format json)"
+        )
     # A busy person whose events are all asked for: the one at the 99.9th percentile.
     busy = int(np.argsort(per, kind="stable")[int(0.999 * (count - 1))]) + 1
     manifest = {

@@ -2,7 +2,7 @@
 
     make bench-events                    # 20 million events of two million persons
     make bench-events ROWS=200000        # a quick look
-    make bench-events ROWS=100000000     # about 60 GB of disk and some hours
+    make bench-events ROWS=100000000     # about 60 GB of disk and some hours; run_events.py --without-lines: half of both
 
 - Questions: each peer in a process of its own, with its own best idiom and order of rows, over Parquet and its native tables
   (`events_peers.py`). Burgeon is asked over HTTP: a server that was started for that very question, with its storage on disk
@@ -211,10 +211,10 @@ def folder_bytes(folder):
     return sum(file.stat().st_size for file in pathlib.Path(folder).rglob("*") if file.is_file())
 
 
-def import_file(binary, data, folder):
+def import_file(binary, data, file):
     """The file's rows for each second of processor time, through the command line."""
     started = time.perf_counter()
-    process = subprocess.Popen([str(binary), "--data", str(data), "--now", NOW, "import", str(folder / "events.jsonl"), "--as", "events", "--map", MAP], stdout=sys.stderr)
+    process = subprocess.Popen([str(binary), "--data", str(data), "--now", NOW, "import", str(file), "--as", "events", "--map", MAP], stdout=sys.stderr)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit("the import failed")
@@ -345,11 +345,13 @@ def main():
     parser.add_argument("--questions", default=",".join(QUESTIONS))
     parser.add_argument("--batch-rows", type=int, default=2_000_000, help="events sent through /v1/batch")
     parser.add_argument("--keep", action="store_true", help="use what an earlier run imported")
+    parser.add_argument("--without-lines", action="store_true", help="questions only: events are imported from Parquet, and no way in is compared")
     args = parser.parse_args()
     engines, questions = args.engines.split(","), args.questions.split(",")
     folder = args.work / f"events-{args.rows}"
     if not (folder / "manifest.json").exists():
-        subprocess.run([sys.executable, str(HERE / "generate_events.py"), str(folder), "--rows", str(args.rows)], check=True)
+        more = ["--without-lines"] if args.without_lines else []
+        subprocess.run([sys.executable, str(HERE / "generate_events.py"), str(folder), "--rows", str(args.rows), *more], check=True)
     for engine, mark in (("duckdb", "native.duckdb"), ("chdb", "native.chdb")):
         if engine in engines and not (folder / mark).exists():
             python("prepare", engine, folder)
@@ -360,25 +362,32 @@ def main():
     # Import, and intake of the same rows over HTTP.
     data = args.work / f"burgeon-events-{args.rows}"
     speed = ["| way in | rows | seconds | rows / processor second | ÷ DuckDB | peak memory |", "|---|---|---|---|---|---|"]
-    duck = min((python("import", "-", folder) for _ in range(args.runs)), key=lambda run: run["processor_seconds"])
-    if duck["rows"] != lines:
-        sys.exit(f"DuckDB took {duck['rows']} of {lines} lines")
-    base = lines / duck["processor_seconds"]
+    fresh = not (args.keep and data.exists())
+    if fresh:
+        shutil.rmtree(data, ignore_errors=True)
 
-    def told(name, rows, run):
+    def told(name, rows, run, base):
         mine = rows / run["processor_seconds"]
         speed.append(f"| {name} | {rows:,} | {run['seconds']:.1f} | {mine:,.0f} | **{mine / base:.2f}** | {run['peak_bytes'] / 2**20:.0f} MiB |")
         print(speed[-1], flush=True)
 
-    told("DuckDB, JSON lines into its own file", lines, duck)
-    if not (args.keep and data.exists()):
-        shutil.rmtree(data, ignore_errors=True)
-        told("`burgeon import`, JSON lines, deduplicated", lines, import_file(args.binary, data, folder))
-    sink = args.work / "burgeon-intake"
-    shutil.rmtree(sink, ignore_errors=True)
-    sent = intake(args.binary, sink, folder, min(args.batch_rows, lines), 8)
-    told(f"`/v1/batch`, acknowledged durable (p99 of a request {sent['p99'] * 1000:.0f} ms)", sent["rows"], sent)
-    shutil.rmtree(sink, ignore_errors=True)
+    if args.without_lines:
+        if fresh:
+            run = import_file(args.binary, data, folder / "events.parquet")
+            print(f"import of Parquet: {m['rows']:,} rows in {run['seconds']:.0f} s, {run['processor_seconds']:.0f} processor seconds, {run['peak_bytes'] / 2**20:.0f} MiB", flush=True)
+    else:
+        duck = min((python("import", "-", folder) for _ in range(args.runs)), key=lambda run: run["processor_seconds"])
+        if duck["rows"] != lines:
+            sys.exit(f"DuckDB took {duck['rows']} of {lines} lines")
+        base = lines / duck["processor_seconds"]
+        told("DuckDB, JSON lines into its own file", lines, duck, base)
+        if fresh:
+            told("`burgeon import`, JSON lines, deduplicated", lines, import_file(args.binary, data, folder / "events.jsonl"), base)
+        sink = args.work / "burgeon-intake"
+        shutil.rmtree(sink, ignore_errors=True)
+        sent = intake(args.binary, sink, folder, min(args.batch_rows, lines), 8)
+        told(f"`/v1/batch`, acknowledged durable (p99 of a request {sent['p99'] * 1000:.0f} ms)", sent["rows"], sent, base)
+        shutil.rmtree(sink, ignore_errors=True)
 
     # Questions: every engine in turn, so that a slow minute of the machine hits all of them.
     asks = {question: paths(m)[question] for question in questions}
@@ -417,7 +426,7 @@ def main():
     seen = visibility(args.binary, data, m, 20_000, 20)
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
     print(f"\nMachine: {os.cpu_count()} processors ({cpu}), {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB; {m['rows']:,} events of {m['persons']:,} persons, {args.runs} runs.")
-    print(f"On disk: Burgeon {folder_bytes(data) / 2**20:,.0f} MiB (lake, hot columns, log), JSON lines {(folder / 'events.jsonl').stat().st_size / 2**20:,.0f} MiB, DuckDB's table {duck['bytes'] / 2**20:,.0f} MiB.\n")
+    print(f"On disk: Burgeon {folder_bytes(data) / 2**20:,.0f} MiB (lake, raw file, hot columns, log), DuckDB's table {(folder / 'native.duckdb').stat().st_size / 2**20:,.0f} MiB.\n")
     print("\n".join([*speed, "", *report, "", *more, ""]))
     print(f"At {seen['rate']:,.0f} events a second: accepted after {seen['accepted_p99'] * 1000:.0f} ms and visible {seen['visible_p99'] * 1000:.0f} ms later, at the 99th percentile.")
 

@@ -35,6 +35,7 @@ enum Action {
     Unlink(usize),
     Checkpoint,
     Maintain,
+    Warm,
     Compact,
     Reopen,
     Delete(usize),
@@ -192,6 +193,7 @@ impl Model {
             }
             Action::Checkpoint => self.store.checkpoint().map(|through| assert_eq!(through, self.position)),
             Action::Maintain => self.store.maintain().map(|_| ()),
+            Action::Warm => self.store.warm(),
             Action::Compact => self.store.compact().map(|_| {
                 let stats = self.store.stats();
                 assert_eq!((stats.recent, stats.displaced), (0, 0));
@@ -534,6 +536,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (0usize..6).prop_map(Action::Unlink),
         2 => Just(Action::Checkpoint),
         3 => Just(Action::Maintain),
+        3 => Just(Action::Warm),
         2 => Just(Action::Compact),
         2 => Just(Action::Reopen),
         1 => (0..WHO.len()).prop_map(Action::Delete),

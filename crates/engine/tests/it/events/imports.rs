@@ -2,7 +2,7 @@
 
 use burgeon_engine::lake::{BulkSummary, Lake, LakeError, LakeOptions};
 
-use super::{batch, content, count_step, event, events, files, links, open, options, sorted};
+use super::{Event, batch, content, count_step, event, events, files, links, open, options, sorted};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_is_there_at_the_end_and_once() {
@@ -102,4 +102,70 @@ async fn intake_goes_on_beside_an_import() {
     assert_eq!(content(&lake).await, sorted(all.clone()));
     drop(lake);
     assert_eq!(content(&open(dir.path()).await).await, sorted(all));
+}
+
+/// Events with a plan, and a text of their own.
+fn with_plans(from: i64, n: i64) -> Vec<Event> {
+    let mut all = events(from + n).split_off(from as usize);
+    for (at, one) in all.iter_mut().enumerate() {
+        let plan = ["free", "pro", "team"][at % 3];
+        one.properties = Some(format!(r#"{{"plan":"{plan}","order":"{}"}}"#, one.id));
+    }
+    all
+}
+
+async fn of_plan(lake: &Lake, plan: &str) -> u64 {
+    count_step(lake, &format!("page_view[plan={plan}]")).await.rows
+}
+
+fn expected(all: &[Event], plan: &str) -> u64 {
+    let value = format!(r#""plan":"{plan}""#);
+    let meets = |one: &&Event| {
+        one.event == "page_view" && one.properties.as_ref().is_some_and(|json| json.contains(&value))
+    };
+    all.iter().filter(meets).count() as u64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn properties_of_few_values_are_hot_before_anybody_asks() {
+    let hot = |lake: &Lake| {
+        let mut names = lake.events().snapshot().dimensions();
+        names.retain(|name| ["plan", "order"].contains(&name.as_str()));
+        names
+    };
+    let dir = tempfile::tempdir().expect("tempdir");
+    let all = with_plans(0, 3000);
+    let lake = open(dir.path()).await;
+    let import = lake.events().bulk().expect("bulk");
+    for part in all[..2000].chunks(700) {
+        import.write(&batch(part)).expect("write");
+    }
+    import.finish().await.expect("finish");
+    assert_eq!(hot(&lake), ["plan"]);
+    for plan in ["free", "pro"] {
+        assert_eq!(of_plan(&lake, plan).await, expected(&all[..2000], plan));
+    }
+    // So it is with rows that arrive one after the other.
+    let dir = tempfile::tempdir().expect("tempdir");
+    let small = LakeOptions { flush_events: 600, ..options() };
+    let lake = Lake::open(dir.path(), small.clone()).await.expect("opens");
+    for part in all.chunks(650) {
+        lake.append("events", batch(part)).await.expect("append");
+    }
+    assert!(hot(&lake).is_empty());
+    lake.maintain().await.expect("maintain");
+    assert_eq!(hot(&lake), ["plan"]);
+    assert_eq!(of_plan(&lake, "pro").await, expected(&all, "pro"));
+    // Read ahead or not, answers are the same.
+    for (at, part) in with_plans(3000, 400).chunks(100).enumerate() {
+        lake.append("events", batch(part)).await.expect("append");
+        if at % 2 == 0 {
+            lake.events().warm().await.expect("warm");
+        }
+    }
+    let more = [all, with_plans(3000, 400)].concat();
+    assert_eq!(of_plan(&lake, "team").await, expected(&more, "team"));
+    drop(lake);
+    let lake = Lake::open(dir.path(), small).await.expect("opens");
+    assert_eq!(of_plan(&lake, "team").await, expected(&more, "team"));
 }

@@ -210,7 +210,7 @@ impl Partial for Counted {
 
 pub async fn count(lake: &Lake, question: Question) -> Counted {
     let any = question.conditions.is_empty();
-    lake.events().ask(question, Count { any }).await.expect("an answer")
+    *lake.events().ask(question, Count { any }).await.expect("an answer")
 }
 
 /// Rows and persons of a step.
