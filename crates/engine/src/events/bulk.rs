@@ -157,6 +157,7 @@ fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime
             }
             Message::Finish(reply) => {
                 let _upkeep = runtime.block_on(events.upkeep.lock());
+                spill.shed()?;
                 // What became hot since the beginning has no values of the import's rows.
                 let mut late = events.hot.dimensions();
                 late.retain(|name| !began.contains(name));

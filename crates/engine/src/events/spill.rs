@@ -190,6 +190,15 @@ impl Spill {
         Ok(())
     }
 
+    /// Gives back the memory of rows that wait, where others of them went to disk already.
+    pub fn shed(&mut self) -> Result<()> {
+        if self.file.is_some() {
+            self.flush()?;
+            self.parts.values_mut().for_each(|part| part.buffer = Vec::new());
+        }
+        Ok(())
+    }
+
     /// Gives the rows that `keep` says yes to (by their number) in the order of a run, as stored columns with `position`
     /// for all. All rows of a number come in one batch.
     pub fn each(
@@ -559,6 +568,9 @@ mod tests {
             for (at, part) in all.chunks(step).enumerate() {
                 let who: Vec<u32> = part.iter().map(|row| row.0).collect();
                 spill.add(&rows(part), &who, (at * step) as u64).unwrap();
+            }
+            if most % 2 == 0 {
+                spill.shed().unwrap();
             }
             let mut back: Vec<Given> = Vec::new();
             spill.each(&columns, 9, |number| number % drop != 0, |batch| {
