@@ -227,7 +227,6 @@ fn questions(when: &str, now: &Snapshot) -> Outcome<()> {
         gap_us: 1_800_000_000,
         cut_off: i64::MAX,
         which: Which::All,
-        among: None,
         conversion: None,
         groups,
     };
