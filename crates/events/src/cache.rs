@@ -95,9 +95,9 @@ impl Cache {
                 kept._codes = Some(codes.clone());
                 &("persons", codes.as_ptr() as usize, codes.len())
             }
-            Breakdown::Mapped { dimension, groups, other } => {
+            Breakdown::Mapped { dimensions, groups, other } => {
                 kept._codes = Some(groups.clone());
-                &(dimension, groups.as_ptr() as usize, groups.len(), other)
+                &(dimensions, groups.as_ptr() as usize, groups.len(), other)
             }
             other => other,
         };

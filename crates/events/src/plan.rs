@@ -88,7 +88,7 @@ enum Source {
 enum Groups {
     None,
     Codes(Source),
-    Mapped(Source, Arc<[u32]>, u32),
+    Mapped(Vec<(Source, u32)>, Arc<[u32]>, u32),
     Person(Arc<[u32]>),
 }
 
@@ -157,6 +157,12 @@ impl Batch {
     }
 }
 
+/// A number with the code of one more dimension behind it; `u32::MAX` where a code is none of its dimension's.
+fn joined(number: u32, code: u32, codes: u32) -> u32 {
+    let next = number.checked_mul(codes).and_then(|number| number.checked_add(code));
+    next.filter(|_| code < codes).unwrap_or(u32::MAX)
+}
+
 impl Plan {
     pub fn of(view: &View, question: &Question, interner: Arc<Interner>) -> Result<Self> {
         if question.conditions.len() > 64 {
@@ -223,8 +229,10 @@ impl Plan {
         plan.groups = match &question.by {
             Breakdown::None => Groups::None,
             Breakdown::Dimension(name) => Groups::Codes(plan.source(view, name)?),
-            Breakdown::Mapped { dimension, groups, other } => {
-                Groups::Mapped(plan.source(view, dimension)?, groups.clone(), *other)
+            Breakdown::Mapped { dimensions, groups, other } => {
+                let source = |(name, codes): &(String, u32)| Ok((plan.source(view, name)?, *codes));
+                let sources = dimensions.iter().map(source).collect::<Result<Vec<_>>>()?;
+                Groups::Mapped(sources, groups.clone(), *other)
             }
             Breakdown::PersonCodes(codes) => Groups::Person(codes.clone()),
         };
@@ -326,16 +334,28 @@ impl Plan {
     }
 
     fn group(&self, batch: &mut Batch) {
-        let group = &mut batch.group;
-        let map = |groups: &[u32], other: u32, code: u32| groups.get(code as usize).copied().unwrap_or(other);
-        group.clear();
+        batch.group.clear();
         match &self.groups {
-            Groups::Codes(Source::Event) => group.extend(batch.event.iter().map(|e| u32::from(*e))),
-            Groups::Mapped(Source::Event, groups, other) => {
-                group.extend(batch.event.iter().map(|e| map(groups, *other, u32::from(*e))));
-            }
-            Groups::Mapped(Source::Column(at), groups, other) => {
-                group.extend(batch.columns[*at].iter().map(|code| map(groups, *other, *code)));
+            Groups::Codes(Source::Event) => batch.group.extend(batch.event.iter().map(|e| u32::from(*e))),
+            Groups::Mapped(sources, groups, other) => {
+                batch.group.resize(batch.at.len(), 0);
+                for (source, codes) in sources {
+                    match source {
+                        Source::Event => {
+                            batch.group.iter_mut().zip(&batch.event).for_each(|(number, event)| {
+                                *number = joined(*number, u32::from(*event), *codes);
+                            })
+                        }
+                        Source::Column(at) => {
+                            batch.group.iter_mut().zip(&batch.columns[*at]).for_each(|(number, code)| {
+                                *number = joined(*number, *code, *codes);
+                            });
+                        }
+                    }
+                }
+                batch.group.iter_mut().for_each(|number| {
+                    *number = groups.get(*number as usize).copied().unwrap_or(*other);
+                });
             }
             _ => {}
         }

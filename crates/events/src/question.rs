@@ -34,13 +34,15 @@ pub enum Breakdown {
     None,
     /// The group is the code of the row's value in this dimension (0 = no value), see [`crate::Snapshot::texts`].
     Dimension(String),
-    /// As [`Breakdown::Dimension`], then translated: the group of code `c` is `groups[c]`, or `other` beyond the end.
+    /// The codes of some dimensions as one number, then translated: with the codes `a` and `b` of two dimensions, of which the
+    /// second has `n` codes, the group is `groups[a * n + b]`. It is `other` beyond the end, and where a code is none of its
+    /// dimension's.
     Mapped {
-        /// The dimension.
-        dimension: String,
-        /// The group of each code.
+        /// The dimensions, and how many codes each of them has here.
+        dimensions: Vec<(String, u32)>,
+        /// The group of each number.
         groups: Arc<[u32]>,
-        /// The group of codes beyond.
+        /// The group of all else.
         other: u32,
     },
     /// The group of each person, by the person's number; beyond the end it is 0.

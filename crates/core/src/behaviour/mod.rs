@@ -258,8 +258,8 @@ mod tests {
             add(&sessions::Sessions { gap_us: gap, groups: 4, ..sessions::Sessions::new(calendar.clone()) }, &rows);
             for which in [visits::Which::All, visits::Which::Returning(true)] {
                 let calendar = calendar.clone();
-                let (among, conversion) = (None, Some((gap, gap)));
-                let visits = visits::Visits { calendar, gap_us: gap, cut_off: 9, which, among, conversion, groups: 4 };
+                let conversion = Some((gap, gap));
+                let visits = visits::Visits { calendar, gap_us: gap, cut_off: 9, which, conversion, groups: 4 };
                 add(&visits, &rows);
             }
             add(&usage::Usage { calendar, groups: 4 }, &rows);

@@ -24,11 +24,9 @@ pub struct Visits {
     pub cut_off: i64,
     /// Which visits count.
     pub which: Which,
-    /// Among the groups of rows these alone count, taken together as group 0.
-    pub among: Option<Among>,
     /// How long after the beginning of a visit a row of condition 3 counts: from and to, µs.
     pub conversion: Option<(i64, i64)>,
-    /// The number of groups.
+    /// The number of groups; visits of groups beyond do not count.
     pub groups: u32,
 }
 
@@ -41,15 +39,6 @@ pub enum Which {
     Bounced(bool),
     /// Those of persons who had a visit before, or first ones.
     Returning(bool),
-}
-
-/// Groups of rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Among {
-    /// Ascending.
-    pub groups: Vec<u32>,
-    /// Whether all others are meant.
-    pub negated: bool,
 }
 
 /// What visits come to.
@@ -65,6 +54,8 @@ pub struct VisitFigures {
     pub persons: i64,
     /// Those of them who went on from one.
     pub converted: i64,
+    /// How long that took them in all, µs: each from the earliest visit from which they went on.
+    pub wait_us: i64,
 }
 
 /// The sum behind [`Visits::figures`].
@@ -91,7 +82,8 @@ struct Open {
     first: Option<(i64, u32, bool)>,
 }
 
-const FIGURES: usize = 5;
+/// Numbers that are held for each group and span.
+pub const FIGURES: usize = 6;
 
 impl Visits {
     /// The figures of a group and span; all zero for one that was not asked for.
@@ -101,12 +93,13 @@ impl Visits {
         }
         let cell = self.cell(group, span);
         match sum.cells.get(cell..cell + FIGURES) {
-            Some([visits, pages, seconds, persons, converted]) => VisitFigures {
+            Some([visits, pages, seconds, persons, converted, wait_us]) => VisitFigures {
                 visits: *visits,
                 pages: *pages,
                 seconds: *seconds,
                 persons: *persons,
                 converted: *converted,
+                wait_us: *wait_us,
             },
             _ => VisitFigures::default(),
         }
@@ -114,20 +107,6 @@ impl Visits {
 
     fn cell(&self, group: u32, span: usize) -> usize {
         (group as usize * self.calendar.len() + span) * FIGURES
-    }
-
-    /// The group in which a visit of a group of rows counts.
-    fn group(&self, group: u32) -> Option<u32> {
-        let group = match &self.among {
-            None => group,
-            Some(among) => {
-                if among.groups.binary_search(&group).is_ok() == among.negated {
-                    return None;
-                }
-                0
-            }
-        };
-        (group < self.groups).then_some(group)
     }
 
     /// Calls `each` with the visits of the rows `from..to` of a person, in order of time, and whether there was one before.
@@ -208,24 +187,28 @@ impl Kernel for Visits {
                 }
                 let Some(span) = calendar.index(visit.start) else { return };
                 out.ties += i64::from(by_row && tie);
-                let Some(group) = self.group(group) else { return };
+                if group >= self.groups {
+                    return;
+                }
                 let cell = self.cell(group, span);
                 let here = u64::from(person) << 32 | span as u64;
                 let [seen, gone] = &mut met[group as usize];
-                let converted = self.conversion.is_some_and(|(after, window)| {
+                let wait = self.conversion.and_then(|(after, window)| {
                     let earliest = visit.start.saturating_add(after);
                     let next = targets.partition_point(|at| *at < earliest);
-                    targets.get(next).is_some_and(|at| *at < visit.start.saturating_add(window))
+                    let wait = targets.get(next)?.saturating_sub(visit.start);
+                    (wait < window && *gone != here).then_some(wait)
                 });
                 let figures = [
                     1,
                     visit.pages,
                     visit.last.wrapping_sub(visit.start) / 1_000_000,
                     i64::from(*seen != here),
-                    i64::from(converted && *gone != here),
+                    i64::from(wait.is_some()),
+                    wait.unwrap_or(0),
                 ];
                 *seen = here;
-                if converted {
+                if wait.is_some() {
                     *gone = here;
                 }
                 for (sum, figure) in out.cells[cell..cell + FIGURES].iter_mut().zip(figures) {
@@ -260,7 +243,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     /// Figures of a cell, its visitors, and those who did what is asked for after.
-    type Expected = (VisitFigures, BTreeSet<u32>, BTreeSet<u32>);
+    type Expected = (VisitFigures, BTreeSet<u32>, BTreeMap<u32, i64>);
 
     fn which() -> impl Strategy<Value = Which> {
         let flag = any::<bool>();
@@ -273,12 +256,10 @@ mod tests {
         #[test]
         fn figures_are_those_of_the_plain_oracle(
             log in log(4), calendar in calendar(), gap in 0i64..8, which in which(), cut in 0i64..200,
-            among in prop::option::of((prop::collection::btree_set(0u32..4, 0..3), any::<bool>())),
             conversion in prop::option::of((0i64..20, 0i64..40)),
         ) {
-            let among = among.map(|(groups, negated)| Among { groups: groups.into_iter().collect(), negated });
             let visits = Visits {
-                calendar, gap_us: gap * HOUR, cut_off: BASE + cut * HOUR, which, among, groups: GROUPS,
+                calendar, gap_us: gap * HOUR, cut_off: BASE + cut * HOUR, which, groups: GROUPS,
                 conversion: conversion.map(|(after, window)| (after * HOUR, window * HOUR)),
             };
             let sum = laws(&visits, &log, |a, b| a == b);
@@ -308,13 +289,7 @@ mod tests {
                     let groups: BTreeSet<u32> =
                         views.iter().filter(|row| row.at == first.at).map(|row| log.group(row)).collect();
                     ties += i64::from(log.division == Division::Row && groups.len() > 1);
-                    let mut group = groups.iter().copied().min_by_key(|group| (*group == 0, *group)).unwrap();
-                    if let Some(among) = &visits.among {
-                        if among.groups.contains(&group) == among.negated {
-                            continue;
-                        }
-                        group = 0;
-                    }
+                    let group = groups.iter().copied().min_by_key(|group| (*group == 0, *group)).unwrap();
                     if group >= GROUPS {
                         continue;
                     }
@@ -327,8 +302,11 @@ mod tests {
                         row.mask & 8 != 0 && row.at < visits.cut_off
                             && row.at - start >= after && row.at - start < window
                     };
-                    if visits.conversion.is_some_and(|(after, window)| all.iter().any(|row| follows(row, after, window))) {
-                        gone.insert(person);
+                    let wait = visits.conversion.and_then(|(after, window)| {
+                        all.iter().filter(|row| follows(row, after, window)).map(|row| row.at - start).min()
+                    });
+                    if let Some(wait) = wait {
+                        gone.entry(person).or_insert(wait);
                     }
                 }
             }
@@ -337,6 +315,7 @@ mod tests {
                 for span in 0..visits.calendar.len() {
                     let (mut figures, seen, gone) = expected.remove(&(group, span)).unwrap_or_default();
                     (figures.persons, figures.converted) = (seen.len() as i64, gone.len() as i64);
+                    figures.wait_us = gone.values().sum();
                     prop_assert_eq!(visits.figures(&sum, group, span), figures);
                 }
             }

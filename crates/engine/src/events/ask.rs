@@ -133,9 +133,10 @@ pub(crate) fn fill(shared: &Shared, name: &str) -> Result<()> {
 fn dimensions(question: &Question) -> BTreeSet<String> {
     let steps = question.conditions.iter().flatten();
     let conditions = steps.flat_map(|step| step.conditions.iter().map(|condition| &condition.property));
-    let by = match &question.by {
-        Breakdown::Dimension(name) | Breakdown::Mapped { dimension: name, .. } => Some(name),
-        Breakdown::None | Breakdown::PersonCodes(_) => None,
+    let by: Vec<&String> = match &question.by {
+        Breakdown::Dimension(name) => vec![name],
+        Breakdown::Mapped { dimensions, .. } => dimensions.iter().map(|(name, _)| name).collect(),
+        Breakdown::None | Breakdown::PersonCodes(_) => vec![],
     };
     let filters = question.filters.iter().map(|filter| &filter.dimension);
     conditions.chain(by).chain(filters).filter(|name| *name != EVENT).cloned().collect()

@@ -128,10 +128,7 @@ pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option
     };
     let sum = hot.store.ask(hot.question.clone(), kernel.clone()).await?;
     let counts = kernel.counts(&sum);
-    hot.series(hot.divided(), &windows.last, |group, place| {
-        counts.of(group, 0).get(place).copied().unwrap_or(0)
-    })
-    .map(Some)
+    hot.series(&windows.last, |group, place| counts.of(group, 0).get(place).copied().unwrap_or(0)).map(Some)
 }
 
 /// What entities did when, from the rows of a fact.

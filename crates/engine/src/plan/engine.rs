@@ -20,7 +20,7 @@ use jiff::civil::Date;
 use parking_lot::Mutex;
 
 use super::error::EngineError;
-use super::groups::{GivenBits, GivenCodes};
+use super::groups::{GivenCodes, GivenLately};
 use super::{actives, cohort, conversion, hot, single, sums};
 use crate::cache::{CachePartials, CacheStats, PartialCache};
 use crate::events::{self, EventStore};
@@ -95,7 +95,8 @@ pub struct Engine {
     pub(super) mixing: Mutex<HashSet<(String, bool)>>,
     facts: Vec<FactSchema>,
     pub(super) given: GivenCodes,
-    pub(super) bits: GivenBits,
+    pub(super) bits: GivenLately<u64>,
+    pub(super) maps: GivenLately<u32>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -149,8 +150,9 @@ impl Engine {
             Arc::new(functions::visits_fold::VisitsFold::new(Arc::clone(&source), &options.macros)),
         );
         let facts = facts::register(&context, &options.facts, &options.macros).await?;
-        let (mixing, given, bits) = (Mutex::default(), GivenCodes::default(), GivenBits::default());
-        Ok(Engine { source, options, rates, cache, context, mixing, facts, given, bits })
+        let (mixing, given) = (Mutex::default(), GivenCodes::default());
+        let (bits, maps) = (GivenLately::default(), GivenLately::default());
+        Ok(Engine { source, options, rates, cache, context, mixing, facts, given, bits, maps })
     }
 
     /// The store of events; `None` when the source has none.

@@ -69,27 +69,45 @@ struct Given {
     texts: Vec<Option<String>>,
 }
 
-/// Bits of persons that were given out last.
-#[derive(Debug, Default)]
-pub(super) struct GivenBits(Mutex<VecDeque<Arc<[u64]>>>);
+/// Sets of persons, or of groups, that were given out last.
+#[derive(Debug)]
+pub(super) struct GivenLately<T>(Mutex<VecDeque<Arc<[T]>>>);
 
-/// Sets of persons that are remembered.
+impl<T> Default for GivenLately<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: PartialEq> GivenLately<T> {
+    /// The same object as last time where they say the same, so that kept answers are found.
+    pub fn same(&self, set: Vec<T>) -> Arc<[T]> {
+        let mut given = self.0.lock();
+        if let Some(known) = given.iter().find(|known| known[..] == set[..]) {
+            return Arc::clone(known);
+        }
+        if given.len() >= SETS {
+            given.pop_front();
+        }
+        let new: Arc<[T]> = set.into();
+        given.push_back(Arc::clone(&new));
+        new
+    }
+}
+
+/// Sets that are remembered.
 const SETS: usize = 16;
 
 impl Engine {
     /// Bits of persons for [`Question::persons`]: the same object as last time where they say the same, so that kept answers are
     /// found.
     pub fn same_bits(&self, bits: Vec<u64>) -> Arc<[u64]> {
-        let mut given = self.bits.0.lock();
-        if let Some(known) = given.iter().find(|known| known[..] == bits[..]) {
-            return Arc::clone(known);
-        }
-        if given.len() >= SETS {
-            given.pop_front();
-        }
-        let new: Arc<[u64]> = bits.into();
-        given.push_back(Arc::clone(&new));
-        new
+        self.bits.same(bits)
+    }
+
+    /// Groups of numbers for [`Breakdown::Mapped`], the same object as last time as well.
+    pub(super) fn same_groups(&self, groups: Vec<u32>) -> Arc<[u32]> {
+        self.maps.same(groups)
     }
 
     /// The groups of a breakdown: at most `most` values with a group of their own, those with the most persons, the
@@ -172,7 +190,8 @@ impl Engine {
         }
         let key = (GroupBy::Event(name.to_owned()), most);
         let given = self.given.give(key, groups, kept);
-        let by = Breakdown::Mapped { dimension: name.to_owned(), groups: given.codes, other };
+        let dimensions = vec![(name.to_owned(), given.codes.len() as u32)];
+        let by = Breakdown::Mapped { dimensions, groups: given.codes, other };
         Ok(Groups { by, texts: given.texts, other: Some(other) })
     }
 

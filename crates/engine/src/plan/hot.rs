@@ -19,6 +19,8 @@ use crate::events::{Breakdown, EventStore, Filter, Question};
 
 /// Columns of events that are not asked for in the hot columns: names of single things, or shown otherwise than stored.
 const COLD: [&str; 7] = ["event_id", "distinct_id", "customer_id", "session_id", "url", "title", "referrer"];
+/// Combinations of values that rows are divided and filtered by at most.
+const MOST_NUMBERS: usize = 1 << 20;
 /// Numbers that one question may hold in memory for each thread.
 const MOST_CELLS: usize = 16 << 20;
 
@@ -68,7 +70,6 @@ impl Engine {
             && self.events().is_some()
             && meaning(self, request)?.is_some()
             && request.filter.is_none()
-            && request.by.len() <= 1
             && request.by.iter().all(|dimension| column(dimension).is_some())
             && request.filters.iter().all(known))
     }
@@ -83,8 +84,83 @@ pub(super) struct Hot {
     pub question: Question,
     /// Groups that rows may be in; some more than there are values, since others may come in meanwhile.
     pub groups: u32,
-    by: Option<String>,
+    /// The columns that divide, and how many codes each of them has in the number of a group.
+    by: Vec<(String, u32)>,
 }
+
+/// How rows are divided.
+#[derive(Debug, Default)]
+pub(super) struct Division {
+    /// Columns or properties.
+    pub by: Vec<String>,
+    /// Conditions on columns or properties; rows that do not meet them are in no group.
+    pub filters: Vec<Filter>,
+}
+
+impl Division {
+    /// All columns, those that divide first.
+    fn columns(&self) -> Vec<&String> {
+        let mut columns: Vec<&String> = self.by.iter().collect();
+        for filter in &self.filters {
+            if !columns.contains(&&filter.dimension) {
+                columns.push(&filter.dimension);
+            }
+        }
+        columns
+    }
+
+    /// How the question divides rows, and how many codes each of the columns that divide has; `None` where there are too many
+    /// groups.
+    fn breakdown(
+        &self,
+        engine: &Engine,
+        store: &EventStore,
+    ) -> Result<Option<(Breakdown, Vec<u32>)>, EngineError> {
+        let (snapshot, columns) = (store.snapshot(), self.columns());
+        let mut codes = Vec::with_capacity(columns.len());
+        for name in &columns {
+            // Some more, since others may come in meanwhile; a round number, so that kept answers hold.
+            let known = snapshot.codes(name).map_err(hot_error)?;
+            codes.push((known + known / 8 + 8).next_power_of_two());
+        }
+        let numbers = codes.iter().try_fold(1usize, |all, codes| all.checked_mul(*codes as usize));
+        let Some(numbers) = numbers.filter(|numbers| *numbers <= MOST_NUMBERS) else { return Ok(None) };
+        let divide = codes[..self.by.len()].to_vec();
+        if let ([name], true) = (&columns[..], self.filters.is_empty()) {
+            return Ok(Some((Breakdown::Dimension((*name).clone()), divide)));
+        }
+        if columns.is_empty() {
+            return Ok(Some((Breakdown::None, divide)));
+        }
+        // By column and code, whether a value is wanted; one that comes in meanwhile is wanted where the named ones are not.
+        let mut wanted: Vec<Vec<bool>> = codes.iter().map(|codes| vec![true; *codes as usize]).collect();
+        for filter in &self.filters {
+            let Some(at) = columns.iter().position(|name| **name == filter.dimension) else { continue };
+            let texts = snapshot.texts(&filter.dimension).map_err(hot_error)?;
+            for (code, wanted) in wanted[at].iter_mut().enumerate() {
+                let named = texts.get(code).is_some_and(|text| filter.values.contains(text));
+                *wanted &= named != filter.negated;
+            }
+        }
+        let behind: usize = codes[self.by.len()..].iter().map(|codes| *codes as usize).product();
+        let group = |number: usize| {
+            let mut rest = number;
+            for (codes, wanted) in codes.iter().zip(&wanted).rev() {
+                if !wanted[rest % *codes as usize] {
+                    return NOWHERE;
+                }
+                rest /= *codes as usize;
+            }
+            (number / behind) as u32
+        };
+        let groups = engine.same_groups((0..numbers).map(group).collect());
+        let dimensions = columns.into_iter().cloned().zip(codes).collect();
+        Ok(Some((Breakdown::Mapped { dimensions, groups, other: NOWHERE }, divide)))
+    }
+}
+
+/// The group of rows that are in none.
+const NOWHERE: u32 = u32::MAX;
 
 impl Hot {
     /// The question that a request over a fact of events is; `None` where the hot columns do not know all that is asked.
@@ -92,14 +168,8 @@ impl Hot {
         let (Some(store), Some((steps, active))) = (engine.events(), meaning(engine, request)?) else {
             return Ok(None);
         };
-        if request.by.len() > 1 || request.filter.is_some() {
-            return Ok(None);
-        }
-        let by = match request.by.first().map(column) {
-            Some(None) => return Ok(None),
-            Some(name) => name,
-            None => None,
-        };
+        let by: Option<Vec<String>> = request.by.iter().map(column).collect();
+        let Some(by) = by.filter(|_| request.filter.is_none()) else { return Ok(None) };
         let (mut among, mut filters) = (vec![], vec![]);
         for filter in &request.filters {
             match (&filter.dimension, of_events(filter)) {
@@ -117,7 +187,8 @@ impl Hot {
         if !ready(&store, &[], wanted).await {
             return Ok(None);
         }
-        let Some(mut hot) = Hot::ready(engine, store, vec![steps], by, &among).await? else {
+        let division = Division { by, filters: vec![] };
+        let Some(mut hot) = Hot::ready(engine, store, vec![steps], division, &among).await? else {
             return Ok(None);
         };
         hot.active = active;
@@ -125,16 +196,16 @@ impl Hot {
         Ok(Some(hot))
     }
 
-    /// A question about some conditions, divided by a column or property and among persons, over all of time; `None` where they
-    /// cannot be made hot.
+    /// A question about some conditions, divided and among persons, over all of time; `None` where what it names cannot be made
+    /// hot.
     pub async fn ready(
         engine: &Engine,
         store: EventStore,
         conditions: Vec<Vec<Step>>,
-        by: Option<String>,
+        division: Division,
         among: &[&base::Filter],
     ) -> Result<Option<Hot>, EngineError> {
-        if !ready(&store, &conditions, by.iter().cloned().collect()).await {
+        if !ready(&store, &conditions, division.columns().into_iter().cloned().collect()).await {
             return Ok(None);
         }
         let mut persons: Option<Vec<u64>> = None;
@@ -148,23 +219,16 @@ impl Hot {
             });
             persons = Some(bits.collect());
         }
-        let groups = match &by {
-            None => 1,
-            // A round number, so that kept answers hold.
-            Some(name) => (store.snapshot().codes(name).map_err(hot_error)? + 64).next_power_of_two(),
-        };
+        let Some((by, codes)) = division.breakdown(engine, &store)? else { return Ok(None) };
+        let groups = codes.iter().product();
         let question = Question {
             conditions,
-            by: by.clone().map_or(Breakdown::None, Breakdown::Dimension),
+            by,
             persons: persons.map(|bits| engine.same_bits(bits)),
             ..Question::default()
         };
+        let by = division.by.into_iter().zip(codes).collect();
         Ok(Some(Hot { store, active: Active::ONCE, question, groups, by }))
-    }
-
-    /// Whether rows are divided.
-    pub fn divided(&self) -> bool {
-        self.by.is_some()
     }
 
     /// Whether no event has the meaning.
@@ -177,30 +241,30 @@ impl Hot {
         (self.groups as usize).saturating_mul(numbers) <= MOST_CELLS
     }
 
-    /// The value of each group.
-    pub fn texts(&self) -> Result<Vec<Option<String>>, EngineError> {
-        match &self.by {
-            Some(name) => self.store.snapshot().texts(name).map_err(hot_error),
-            None => Ok(vec![None]),
-        }
-    }
-
     /// The answer, from the value of each group (without a division there is one) at each of `places`; one place for each span.
     pub fn series(
         &self,
-        divided: bool,
         places: &[usize],
         value: impl Fn(u32, usize) -> i64,
     ) -> Result<BaseSeries, EngineError> {
-        let texts = self.texts()?;
+        let snapshot = self.store.snapshot();
+        let texts = self.by.iter().map(|(name, _)| snapshot.texts(name).map_err(hot_error));
+        let texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let dims = |group: u32| {
+            let mut rest = group;
+            let mut dims = vec![None; self.by.len()];
+            for (at, (_, codes)) in self.by.iter().enumerate().rev() {
+                dims[at] = texts[at].get((rest % codes) as usize).cloned().flatten();
+                rest /= codes;
+            }
+            dims
+        };
         let mut series = BaseSeries::default();
-        for group in 0..if divided { self.groups } else { 1 } {
-            let text = texts.get(group as usize).cloned().flatten();
+        for group in 0..self.groups {
             for (span, place) in places.iter().enumerate() {
                 let value = i128::from(value(group, *place));
                 if value != 0 {
-                    let dims = divided.then(|| text.clone()).into_iter().collect();
-                    series.rows.push(BaseRow { span, dims, currency: None, value, scale: 0 });
+                    series.rows.push(BaseRow { span, dims: dims(group), currency: None, value, scale: 0 });
                 }
             }
         }
@@ -225,7 +289,7 @@ async fn ready(store: &EventStore, conditions: &[Vec<Step>], mut wanted: BTreeSe
 }
 
 /// A condition of the query as a filter on hot columns.
-fn of_events(filter: &base::Filter) -> Option<Filter> {
+pub(super) fn of_events(filter: &base::Filter) -> Option<Filter> {
     let values = filter.values.iter().map(|value| Some(value.clone()).filter(|value| !value.is_empty()));
     Some(Filter { dimension: column(&filter.dimension)?, values: values.collect(), negated: filter.negated })
 }
@@ -276,7 +340,7 @@ async fn counts(engine: &Engine, request: &BaseRequest) -> Result<Option<BaseSer
     let kernel = Usage { calendar, groups: hot.groups };
     let sum = hot.store.ask(hot.question.clone(), kernel.clone()).await?;
     let places: Vec<usize> = (0..request.spans.len()).collect();
-    hot.series(hot.divided(), &places, |group, place| kernel.rows(&sum, group, place)).map(Some)
+    hot.series(&places, |group, place| kernel.rows(&sum, group, place)).map(Some)
 }
 
 fn text(error: impl std::fmt::Display) -> String {

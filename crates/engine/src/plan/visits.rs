@@ -1,12 +1,12 @@
 //! Figures over visits from the hot columns: facts whose rows are those of `visits_fold()` (the header `fold`).
 //!
 //! The fold reads all events for each question. The hot columns give the same figures for what is asked mostly (how many visits,
-//! by whom, what they come to, who went on from them), undivided or divided or filtered by one column of the first page
-//! view; after more events that costs what these changed. All else is read.
+//! by whom, what they come to, who went on from them and how long that took), divided and filtered by columns of the first
+//! page view; after more events that costs what these changed. All else is read.
 
 use burgeon_core::behaviour::calendar::Calendar;
 use burgeon_core::behaviour::step::{ANY_EVENT, Condition, Op, Step};
-use burgeon_core::behaviour::visits::{Among, VisitFigures, Visits, Which};
+use burgeon_core::behaviour::visits::{FIGURES, VisitFigures, Visits, Which};
 use burgeon_metrics::base::{
     Aggregate, BaseMeasure, BaseRequest, BaseSeries, ConversionTake, Dimension, Filter,
 };
@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use super::engine::Engine;
 use super::error::EngineError;
-use super::hot::{self, Hot};
+use super::hot::{self, Division, Hot};
 use super::people::PERSON;
 use crate::events::EventStore;
 use crate::functions::visits_fold::{self, BESIDE, QUIET};
@@ -28,10 +28,8 @@ struct Asked<'a> {
     /// What somebody goes on to: its steps, and from when until when, µs.
     target: Option<(Vec<Step>, (i64, i64))>,
     calendar: Calendar,
-    /// The hot column of the first page view that divides or filters.
-    column: Option<String>,
-    /// Conditions on it.
-    filters: Vec<Filter>,
+    /// The columns of the first page view that divide and filter.
+    division: Division,
     among: Vec<&'a Filter>,
 }
 
@@ -42,7 +40,6 @@ fn asked<'a>(engine: &Engine, request: &'a BaseRequest) -> Result<Option<Asked<'
     let (Some(first), Some(last)) = (request.spans.first(), request.spans.last()) else { return Ok(None) };
     if fact.file.fold.as_deref() != Some(visits_fold::NAME)
         || request.money.is_some()
-        || request.by.len() > 1
         || !touching
         || first.start == i64::MIN
     {
@@ -75,7 +72,7 @@ fn asked<'a>(engine: &Engine, request: &'a BaseRequest) -> Result<Option<Asked<'
             match take {
                 ConversionTake::Base => |figures| figures.persons,
                 ConversionTake::Converted => |figures| figures.converted,
-                ConversionTake::Time => return Ok(None),
+                ConversionTake::Time => |figures| figures.wait_us,
             }
         }
         _ => return Ok(None),
@@ -94,17 +91,12 @@ fn asked<'a>(engine: &Engine, request: &'a BaseRequest) -> Result<Option<Asked<'
             _ => filters.push(filter.clone()),
         }
     }
-    // Of one visit the rows that the hot columns divide by say one thing.
-    let mut column = None;
-    for dimension in request.by.iter().chain(filters.iter().map(|filter| &filter.dimension)) {
-        match (hot::column(dimension), &column) {
-            (Some(found), None) => column = Some(found),
-            (Some(found), Some(known)) if found == *known => {}
-            _ => return Ok(None),
-        }
-    }
+    let by: Option<Vec<String>> = request.by.iter().map(hot::column).collect();
+    let filters: Option<Vec<_>> = filters.iter().map(hot::of_events).collect();
+    let (Some(by), Some(filters)) = (by, filters) else { return Ok(None) };
+    let division = Division { by, filters };
     let calendar = Calendar::new(request.spans.iter().map(|span| span.start).chain([last.end]).collect());
-    Ok(Some(Asked { figure, which, target, calendar, column, filters, among }))
+    Ok(Some(Asked { figure, which, target, calendar, division, among }))
 }
 
 /// What the filter of a definition says of visits.
@@ -157,53 +149,27 @@ pub(super) async fn hot(engine: &Engine, request: &BaseRequest) -> Result<Option
         QUIET.map(Step::named).to_vec(),
         steps.unwrap_or_default(),
     ];
-    let Some(hot) = Hot::ready(engine, store, conditions, asked.column, &asked.among).await? else {
+    let Some(hot) = Hot::ready(engine, store, conditions, asked.division, &asked.among).await? else {
         return Ok(None);
     };
-    let divided = !request.by.is_empty();
-    let texts = hot.texts()?;
-    let wanted = |text: &Option<String>| {
-        let text = text.as_deref().unwrap_or_default();
-        asked.filters.iter().all(|filter| filter.values.iter().any(|value| value == text) != filter.negated)
-    };
-    let among = (!divided && !asked.filters.is_empty()).then(|| {
-        // Said so that it holds for values that come in meanwhile too.
-        let negated = asked.filters.iter().all(|filter| filter.negated);
-        let groups = (0u32..).zip(&texts).filter(|(_, text)| wanted(text) != negated);
-        Among { groups: groups.map(|(group, _)| group).collect(), negated }
-    });
     let kernel = Visits {
         gap_us: engine.options.macros.session_gap_us,
         cut_off: until(&hot.store, request.cut_off)?,
         which: asked.which,
         conversion,
-        groups: if divided { hot.groups } else { 1 },
-        among,
+        groups: hot.groups,
         calendar: asked.calendar,
     };
-    if !hot.fits(5 * kernel.calendar.len()) {
+    if !hot.fits(FIGURES * kernel.calendar.len()) {
         return Ok(None);
     }
-    // Without a division rows need no groups, unless these leave some out.
-    let mut question = hot.question.clone();
-    if !divided && kernel.among.is_none() {
-        question.by = crate::events::Breakdown::None;
-    }
-    let sum = hot.store.ask(question, kernel.clone()).await?;
+    let sum = hot.store.ask(hot.question.clone(), kernel.clone()).await?;
     if sum.ties() > 0 {
         // Which of several page views at one moment was the first the hot columns do not know.
         return Ok(None);
     }
     let places: Vec<usize> = (0..request.spans.len()).collect();
-    let mut series = hot.series(divided, &places, |group, place| {
-        let text = texts.get(group as usize).unwrap_or(&None);
-        if divided && !wanted(text) {
-            return 0;
-        }
-        (asked.figure)(&kernel.figures(&sum, group, place))
-    })?;
-    series.rows.retain(|row| row.value != 0);
-    Ok(Some(series))
+    hot.series(&places, |group, place| (asked.figure)(&kernel.figures(&sum, group, place))).map(Some)
 }
 
 /// What belongs to a visit beside page views, as steps.

@@ -13,3 +13,4 @@ mod records;
 mod removal;
 mod soak;
 mod support;
+mod zones;

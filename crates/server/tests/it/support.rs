@@ -40,12 +40,19 @@ impl Server {
 
     /// With a token and limits.
     pub async fn with(token: Option<&str>, limits: Limits) -> Self {
-        Self::on(tempfile::tempdir().unwrap(), token, limits).await
+        Self::on(tempfile::tempdir().unwrap(), token, limits, &[]).await
     }
 
-    async fn on(folder: TempDir, token: Option<&str>, limits: Limits) -> Self {
+    /// Without a token, with settings in force.
+    pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        Self::on(tempfile::tempdir().unwrap(), None, Limits::default(), settings).await
+    }
+
+    async fn on(folder: TempDir, token: Option<&str>, limits: Limits, settings: &[(&str, &str)]) -> Self {
         let clock = Arc::new(FixedClock(NOW.parse().unwrap()));
-        let options = OpenOptions { buckets: Some(4), ..OpenOptions::default() };
+        let settings =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let options = OpenOptions { buckets: Some(4), settings, ..OpenOptions::default() };
         let workspace = Workspace::open(folder.path(), clock, options).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let live = Live::start(workspace.clone(), stopped);
@@ -66,7 +73,7 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         copy(self.folder.path(), folder.path());
         drop(self);
-        Self::on(folder, None, Limits::default()).await
+        Self::on(folder, None, Limits::default(), &[]).await
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {
