@@ -258,7 +258,7 @@ impl Rewrite<'_> {
         let mut raw = Vec::new();
         let (mut at, mut event, mut id, mut who) = (vec![0; n], vec![0; n], vec![0; n], vec![0; n]);
         block.read_at(rows.clone(), &mut raw, &mut at)?;
-        block.read_event(rows.clone(), &mut event)?;
+        block.read_event(rows.clone(), &mut raw, &mut event)?;
         block.read_id(rows.clone(), &mut id)?;
         block.read_who(rows.clone(), &mut who)?;
         let mut person = Vec::with_capacity(n);

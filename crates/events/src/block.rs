@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use crate::column::{Column, Packed, pick, widen_codes, widen_instants, within};
+use crate::column::{Column, Packed, pick, widen_codes, widen_instants, widen_names, within};
 use crate::disk::Disk;
 use crate::error::{HotError, Result};
 use crate::warm::Warm;
@@ -103,7 +103,7 @@ impl Block {
             ("members".into(), Packed::plain(&member)),
             ("member_of".into(), Packed::plain(&member_of)),
             ("at".into(), Packed::instants(&rows.at)),
-            ("event".into(), Packed::plain(&rows.event)),
+            ("event".into(), Packed::names(&rows.event)),
             ("id".into(), Packed::plain(&rows.id)),
             ("who".into(), Packed::plain(&rows.who)),
             ("filter".into(), Packed::plain(&filter(&rows.who, &rows.id))),
@@ -187,7 +187,7 @@ impl Block {
         if length < bytes || head.columns.iter().any(|c| !c.fits()) {
             return Err(HotError::damaged(&path, "it is cut off"));
         }
-        let (at, event, id) = (find("at", &[4, 8])?, find("event", &[2])?, find("id", &[8])?);
+        let (at, event, id) = (find("at", &[4, 8])?, find("event", &[1, 2])?, find("id", &[8])?);
         let (who, filter) = (find("who", &[4])?, find("filter", &[4])?);
         let (persons, ends) = (find("persons", &[4])?, find("ends", &[4])?);
         let (member, member_of) = (find("members", &[4])?, find("member_of", &[4])?);
@@ -335,8 +335,13 @@ impl Block {
         Ok(())
     }
 
-    pub fn read_event(&self, rows: Range<usize>, out: &mut [u16]) -> Result<()> {
-        self.raw(self.event, rows.start as u64, bytemuck::cast_slice_mut(out))
+    pub fn read_event(&self, rows: Range<usize>, raw: &mut Vec<u64>, out: &mut [u16]) -> Result<()> {
+        if self.head.columns[self.event].width == 2 {
+            return self.raw(self.event, rows.start as u64, bytemuck::cast_slice_mut(out));
+        }
+        self.stored(self.event, &rows, raw)?;
+        widen_names(raw, out);
+        Ok(())
     }
 
     pub fn read_who(&self, rows: Range<usize>, out: &mut [u32]) -> Result<()> {

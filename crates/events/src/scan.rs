@@ -175,7 +175,7 @@ fn read(
     to: &mut Batch,
 ) -> Result<()> {
     block.read_at(rows.clone(), raw, &mut to.at)?;
-    block.read_event(rows.clone(), &mut to.event)?;
+    block.read_event(rows.clone(), raw, &mut to.event)?;
     for (column, codes) in columns.iter().zip(&mut to.columns) {
         match column {
             Some(column) => block.read_codes(*column, rows.clone(), raw, codes)?,

@@ -3,7 +3,7 @@
 //! Everything is exact here. A value that cannot be computed (a division by zero) is empty and carries its reason.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use burgeon_core::currency::Currency;
 use burgeon_core::exact::Exact;
@@ -87,15 +87,17 @@ impl<'a> Evaluator<'a> {
         }
         let divided = plan.leaves.iter().filter(|(key, _)| !key.total);
         let bases: BTreeSet<usize> = divided.flat_map(|(_, leaf)| leaf.shape.bases()).collect();
-        let mut found: BTreeSet<&[Option<String>]> = BTreeSet::new();
+        let mut found: Vec<&[Option<String>]> = Vec::new();
         let divisions = plan.query.by.len();
         for base in bases {
             // A curve's rows carry their cohort behind the dimensions.
             found.extend(answers[base].rows.iter().map(|row| &row.dims[..row.dims.len().min(divisions)]));
         }
         if plan.query.by.is_empty() {
-            found.insert(&[]);
+            found.push(&[]);
         }
+        found.sort_unstable();
+        found.dedup();
         let number: HashMap<&[Option<String>], usize> =
             found.iter().enumerate().map(|(i, dims)| (*dims, i)).collect();
         let mut converter = Converter { plan, rates, known: HashMap::new() };
@@ -287,8 +289,21 @@ impl Shape {
     }
 }
 
-/// Amounts by currency and scale, so that they are added up as whole numbers and converted once.
-type Amounts = BTreeMap<(Option<Currency>, u8), i128>;
+/// Amounts by currency and scale, ascending, so that they are added up as whole numbers and converted once. There are few:
+/// what is counted has one, money as many as there are currencies.
+#[derive(Debug, Clone, Default)]
+struct Amounts(Vec<((Option<Currency>, u8), i128)>);
+
+impl Amounts {
+    /// Adds to one of them; `None` when that does not fit.
+    fn add(&mut self, key: (Option<Currency>, u8), amount: i128) -> Option<()> {
+        match self.0.binary_search_by_key(&key, |(known, _)| *known) {
+            Ok(at) => self.0[at].1 = self.0[at].1.checked_add(amount)?,
+            Err(at) => self.0.insert(at, (key, amount)),
+        }
+        Some(())
+    }
+}
 
 struct Converter<'a> {
     plan: &'a Plan,
@@ -306,7 +321,7 @@ impl Converter<'_> {
     ) -> Result<Exact, MissingRate> {
         let display = self.plan.query.currency;
         let mut sum = Exact::zero();
-        for (&(currency, scale), &amount) in amounts {
+        for &((currency, scale), amount) in &amounts.0 {
             if amount == 0 {
                 continue;
             }
@@ -354,10 +369,9 @@ fn leaf_values(
         for BaseRow { span, dims, currency, value, scale } in &answers[base].rows {
             let group = if key.total { Some(0) } else { number.get(dims.as_slice()).copied() };
             let Some(group) = group else { continue };
-            let series = sums.entry(group).or_insert_with(|| vec![Amounts::new(); spans]);
+            let series = sums.entry(group).or_insert_with(|| vec![Amounts::default(); spans]);
             let Some(amounts) = series.get_mut(*span) else { continue };
-            let amount = amounts.entry((*currency, *scale)).or_insert(0);
-            *amount = amount.checked_add(*value).ok_or_else(overflow)?;
+            amounts.add((*currency, *scale), *value).ok_or_else(overflow)?;
         }
         Ok(sums)
     };
@@ -372,7 +386,7 @@ fn leaf_values(
             for (group, spans) in gather(*base)? {
                 let mut cells = Vec::with_capacity(n);
                 for (amounts, period) in spans.iter().zip(&leaf.periods) {
-                    cells.push(match amounts.is_empty() && !zero {
+                    cells.push(match amounts.0.is_empty() && !zero {
                         true => no_rows(),
                         false => Ok(converter.value(amounts, leaf, Some(period))?),
                     });
@@ -383,13 +397,13 @@ fn leaf_values(
         Shape::Average { sum, count, unit } => {
             empty = no_rows();
             // A sum of zero may be left out, so the groups are those that have rows.
-            let (sums, none) = (gather(*sum)?, Amounts::new());
+            let (sums, none) = (gather(*sum)?, Amounts::default());
             for (group, counts) in gather(*count)? {
                 let mut cells = Vec::with_capacity(n);
                 for (i, (counts, period)) in counts.iter().zip(&leaf.periods).enumerate() {
                     let amounts = sums.get(&group).and_then(|spans| spans.get(i)).unwrap_or(&none);
                     let sum = converter.value(amounts, leaf, Some(period))?;
-                    let count: i128 = counts.values().sum();
+                    let count: i128 = counts.0.iter().map(|(_, count)| count).sum();
                     let count = Exact::from_int(count * i128::from(*unit));
                     cells.push(sum.checked_div(&count).map_or_else(no_rows, Ok));
                 }
@@ -399,11 +413,10 @@ fn leaf_values(
         Shape::Balance { base } => {
             for (group, spans) in gather(*base)? {
                 let mut cells = Vec::with_capacity(n);
-                let mut running = Amounts::new();
+                let mut running = Amounts::default();
                 for (i, amounts) in spans.iter().enumerate() {
-                    for (key, amount) in amounts {
-                        let sum = running.entry(*key).or_insert(0);
-                        *sum = sum.checked_add(*amount).ok_or_else(overflow)?;
+                    for (key, amount) in &amounts.0 {
+                        running.add(*key, *amount).ok_or_else(overflow)?;
                     }
                     if let Some(period) = i.checked_sub(1).and_then(|i| leaf.periods.get(i)) {
                         cells.push(Ok(converter.value(&running, leaf, Some(period))?));
