@@ -52,3 +52,4 @@ pub use question::{Breakdown, Filter, Question};
 pub use rows::{Appended, NewRows, PersonRow, Verdict, event_key};
 pub use snapshot::{NameSeen, Snapshot};
 pub use store::{Admitted, Deleted, HotOptions, HotStore, Maintained, Stats};
+pub use upkeep::Give;

@@ -22,6 +22,9 @@ const FEW: usize = 128;
 /// More blocks than this are not made: each is an open file.
 const BLOCKS: u64 = 400;
 
+/// Takes the value of a row: number of its identifier, [`crate::event_key`], value.
+pub type Give<'a> = &'a mut dyn FnMut(u32, u64, &str);
+
 /// What a commit changes.
 #[derive(Debug)]
 pub(crate) struct Change {
@@ -200,7 +203,7 @@ impl HotStore {
     pub fn add_dimension(
         &self,
         name: &str,
-        fill: &(dyn Fn(std::ops::Range<u32>, &mut dyn FnMut(u32, u64, &str)) -> Result<()> + Sync),
+        fill: &(dyn Fn(std::ops::Range<u32>, Give<'_>) -> Result<()> + Sync),
     ) -> Result<()> {
         let _lease = self.lease();
         let at = self.register(name)?;
