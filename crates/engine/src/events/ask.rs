@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch};
 use burgeon_core::behaviour::{Kernel, Rows};
 use burgeon_events::question::EVENT;
-use burgeon_events::{Breakdown, HotError, Question, event_key};
+use burgeon_events::{Breakdown, Give, HotError, Question, event_key};
 use parking_lot::Mutex;
 
 use super::EventStore;
@@ -150,7 +150,7 @@ fn read_in(shared: &Shared, name: &str) -> Result<()> {
     let wanted: Vec<usize> = [WHO, "event_id", column].iter().map(|name| events.columns.at(name)).collect();
     let failed = Mutex::new(None);
     let result = events.hot.add_dimension(name, &|range: Range<u32>, give| {
-        let hand_over = |give: &mut dyn FnMut(u32, u64, &str)| -> Result<()> {
+        let hand_over = |give: Give<'_>| -> Result<()> {
             let who: Vec<i32> = persons
                 .iter()
                 .enumerate()
@@ -182,7 +182,7 @@ fn read_in(shared: &Shared, name: &str) -> Result<()> {
 }
 
 /// Hands over the values of rows of (number of the identifier, `event_id`, column).
-fn values(rows: &RecordBatch, name: &str, column: &str, give: &mut dyn FnMut(u32, u64, &str)) -> Result<()> {
+fn values(rows: &RecordBatch, name: &str, column: &str, give: Give<'_>) -> Result<()> {
     let text = |at: usize| {
         batch::as_texts(rows.column(at))
             .ok_or_else(|| LakeError::Internal(format!("column {column} of events holds no text")))

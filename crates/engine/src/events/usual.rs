@@ -12,7 +12,7 @@ use crate::lake::{Result, Shared};
 /// Rows that are looked at.
 const LOOKED_AT: usize = 4096;
 /// Fewer rows say nothing.
-pub(crate) const SAMPLE: usize = 500;
+const SAMPLE: usize = 500;
 /// A property stands in at least one row of so many.
 const SELDOM: usize = 20;
 /// A property with more different values among the rows that are looked at is left until somebody asks for it …
