@@ -71,25 +71,8 @@ impl RowSet {
 
     /// Positions by person, instant and key.
     fn order(&self) -> Vec<u32> {
-        let n = self.len();
-        let (Some(first), Some(last)) = (self.person.iter().min(), self.person.iter().max()) else {
-            return Vec::new();
-        };
-        let mut order = vec![0u32; n];
-        let span = (last - first) as usize + 1;
-        if span > 8 * n + 1024 {
-            order.iter_mut().enumerate().for_each(|(i, at)| *at = i as u32);
-            order.sort_by_key(|i| self.person[*i as usize]);
-        } else {
-            let mut starts = vec![0u32; span + 1];
-            self.person.iter().for_each(|person| starts[(person - first) as usize + 1] += 1);
-            (1..=span).for_each(|i| starts[i] += starts[i - 1]);
-            for (i, person) in self.person.iter().enumerate() {
-                let start = &mut starts[(person - first) as usize];
-                order[*start as usize] = i as u32;
-                *start += 1;
-            }
-        }
+        let mut order = Vec::new();
+        grouped(&self.person, &mut Vec::new(), &mut order);
         for history in order.chunk_by_mut(|a, b| self.person[*a as usize] == self.person[*b as usize]) {
             history.sort_unstable_by_key(|i| (self.at[*i as usize], self.id[*i as usize], *i));
         }
@@ -174,6 +157,30 @@ impl RowSet {
     }
 }
 
+/// Positions of numbers in ascending order, those of equal ones as they stand. `starts` is room that may be used again.
+pub(crate) fn grouped(numbers: &[u32], starts: &mut Vec<u32>, order: &mut Vec<u32>) {
+    order.clear();
+    let (Some(first), Some(last)) = (numbers.iter().min(), numbers.iter().max()) else {
+        return;
+    };
+    let span = (last - first) as usize + 1;
+    if span > 8 * numbers.len() + 1024 {
+        order.extend(0..numbers.len() as u32);
+        order.sort_by_key(|at| numbers[*at as usize]);
+        return;
+    }
+    order.resize(numbers.len(), 0);
+    starts.clear();
+    starts.resize(span + 1, 0);
+    numbers.iter().for_each(|number| starts[(number - first) as usize + 1] += 1);
+    (1..=span).for_each(|i| starts[i] += starts[i - 1]);
+    for (at, number) in numbers.iter().enumerate() {
+        let start = &mut starts[(number - first) as usize];
+        order[*start as usize] = at as u32;
+        *start += 1;
+    }
+}
+
 /// Sets a code that may lie beyond the end.
 fn set(column: &mut Vec<u32>, row: usize, code: u32) {
     if column.len() <= row {
@@ -182,10 +189,10 @@ fn set(column: &mut Vec<u32>, row: usize, code: u32) {
     column[row] = code;
 }
 
-/// The codes of rows; none beyond the end.
+/// The codes of rows; 0 beyond the end, none at all where no row has one.
 fn in_order(codes: &[u32], order: &[u32]) -> Vec<u32> {
     if codes.is_empty() {
-        return vec![0; order.len()];
+        return Vec::new();
     }
     order.iter().map(|row| codes.get(*row as usize).copied().unwrap_or(0)).collect()
 }

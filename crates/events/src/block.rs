@@ -1,7 +1,7 @@
 //! Block files: all rows of a range of persons, by person and time, in columns.
 //!
 //! ```text
-//! "BURGHOT1"  length of head u32  0 u32  hash of head u64  head (JSON: [`Head`])  columns, each at a multiple of 64
+//! "BURGHOT2"  length of head u32  0 u32  hash of head u64  head (JSON: [`Head`])  columns, each at a multiple of 64
 //! ```
 //!
 //! | column | one value for each | what |
@@ -11,8 +11,11 @@
 //! | `at`, `event`, `id`, `who` | row | instant; number of the event's name; key of the event; identifier |
 //! | `dim:<name>` | row | code of the value, 0 for none |
 //! | `filter` | | Bloom filter over (identifier, key) |
+//! | `day:ends` | day from the first row's to the last one's, UTC | position after the last row by day |
+//! | `day:at`, `day:event`, `day:person`, `day:dim:<name>` | row by day | time of day; as above; position among `persons` |
 //!
-//! Rows are ordered by person, then instant, then key. A file is never changed.
+//! Rows are ordered by person, then instant, then key; those by day within a day likewise. A file is never changed. Files that
+//! begin with "BURGHOT1" have no rows by day.
 
 use std::fs::File;
 use std::ops::Range;
@@ -22,12 +25,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use crate::column::{Column, Packed, pick, widen_codes, widen_instants, widen_names, within};
+use crate::column::{Column, Packed, widen_codes, widen_instants, widen_names};
+use crate::days::Days;
 use crate::disk::Disk;
 use crate::error::{HotError, Result};
 use crate::warm::Warm;
 
-const MAGIC: &[u8; 8] = b"BURGHOT1";
+const MAGIC: &[u8; 8] = b"BURGHOT2";
+const OLD_MAGIC: &[u8; 8] = b"BURGHOT1";
 const FIXED: u64 = 24;
 /// Bits of the filter for each row: about one in a hundred keys that are not there looks as if it were.
 const FILTER_BITS: u64 = 10;
@@ -52,7 +57,7 @@ pub(crate) struct Sorted {
     pub event: Vec<u16>,
     pub id: Vec<u64>,
     pub who: Vec<u32>,
-    /// One for each dimension.
+    /// One for each dimension; empty where no row has a value.
     pub dims: Vec<Vec<u32>>,
 }
 
@@ -69,11 +74,26 @@ pub(crate) struct Block {
     pub warm: Warm,
     path: PathBuf,
     file: File,
-    at: usize,
-    event: usize,
+    by_person: Columns,
+    by_day: Option<ByDay>,
     id: usize,
     who: usize,
     filter: usize,
+}
+
+/// Places of columns of rows in one order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns {
+    at: usize,
+    event: usize,
+}
+
+/// The rows by day.
+#[derive(Debug)]
+pub(crate) struct ByDay {
+    pub days: Days,
+    pub columns: Columns,
+    person: usize,
 }
 
 pub(crate) fn file_name(number: u64) -> String {
@@ -108,21 +128,46 @@ impl Block {
             ("who".into(), Packed::plain(&rows.who)),
             ("filter".into(), Packed::plain(&filter(&rows.who, &rows.id))),
         ];
-        parts.extend(dims.iter().zip(&rows.dims).map(|(name, codes)| (dim(name), Packed::codes(codes))));
+        let codes = |codes: &[u32]| match codes.is_empty() {
+            true => Packed::constant(0, rows.at.len()),
+            false => Packed::codes(codes),
+        };
+        parts.extend(dims.iter().zip(&rows.dims).map(|(name, values)| (dim(name), codes(values))));
+        if let Some((days, order)) = Days::of(&rows.at) {
+            let mut of = Vec::with_capacity(rows.at.len());
+            for (person, end) in rows.ends.iter().enumerate() {
+                of.resize(*end as usize, person as u32);
+            }
+            let events: Vec<u16> = order.iter().map(|row| rows.event[*row as usize]).collect();
+            let in_order = |codes: &Vec<u32>| {
+                order.iter().filter_map(|row| codes.get(*row as usize).copied()).collect::<Vec<_>>()
+            };
+            parts.extend([
+                ("day:ends".into(), Packed::plain(&days.ends)),
+                ("day:at".into(), Days::times(&rows.at, &order)),
+                ("day:event".into(), Packed::names(&events)),
+                ("day:person".into(), Packed::codes(&in_order(&of))),
+            ]);
+            let by_day = |(name, values): (&String, &Vec<u32>)| {
+                (format!("day:{}", dim(name)), codes(&in_order(values)))
+            };
+            parts.extend(dims.iter().zip(&rows.dims).map(by_day));
+        }
         let mut offset = 0;
         let columns = parts
             .iter()
             .map(|(name, packed)| {
                 let column = Column {
                     name: name.clone(),
-                    offset,
-                    values: packed.bytes.len() as u64 / u64::from(packed.width),
+                    // Nothing lies at the end of the file, which may be before the next multiple of 64.
+                    offset: if packed.bytes.is_empty() { 0 } else { offset },
+                    values: packed.values as u64,
                     width: packed.width,
                     base: packed.base,
                     unit: packed.unit,
                     hash: XxHash3_64::oneshot(&packed.bytes),
                 };
-                offset = (offset + column.bytes()).next_multiple_of(64);
+                offset = (offset + packed.bytes.len() as u64).next_multiple_of(64);
                 column
             })
             .collect();
@@ -157,7 +202,7 @@ impl Block {
         let mut fixed = [0u8; FIXED as usize];
         file.read_exact_at(&mut fixed, 0).map_err(|_| damaged("too short for a block file"))?;
         let word = |at: usize| fixed[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or_default();
-        if &fixed[..8] != MAGIC {
+        if ![MAGIC, OLD_MAGIC].contains(&&word(0).to_le_bytes()) {
             return Err(damaged("not a block file of this version"));
         }
         let length = (word(8) as u32) as usize;
@@ -191,9 +236,19 @@ impl Block {
         let (who, filter) = (find("who", &[4])?, find("filter", &[4])?);
         let (persons, ends) = (find("persons", &[4])?, find("ends", &[4])?);
         let (member, member_of) = (find("members", &[4])?, find("member_of", &[4])?);
+        let by_day = match find("day:ends", &[4]) {
+            Err(_) => None,
+            Ok(ends) => {
+                let (at, event) = (find("day:at", &[4, 8])?, find("day:event", &[1, 2])?);
+                Some((ends, Columns { at, event }, find("day:person", &[0, 1, 2, 4])?))
+            }
+        };
         let rows = |c: usize| head.columns[c].values == head.rows;
-        let dims = head.columns.iter().filter(|c| c.name.starts_with("dim:"));
-        let whole = [at, event, id, who].into_iter().all(rows)
+        let dims = head.columns.iter().filter(|c| c.name.contains("dim:"));
+        let mut whole = [at, event, id, who].into_iter().all(rows)
+            && by_day
+                .iter()
+                .all(|(_, by_day, person)| [by_day.at, by_day.event, *person].into_iter().all(rows))
             && dims.clone().all(|c| c.values == head.rows && c.width <= 4)
             && head.columns[persons].values == head.columns[ends].values
             && head.columns[member].values == head.columns[member_of].values
@@ -207,8 +262,8 @@ impl Block {
             warm: Warm::default(),
             path,
             file,
-            at,
-            event,
+            by_person: Columns { at, event },
+            by_day: None,
             id,
             who,
             filter,
@@ -220,6 +275,11 @@ impl Block {
             && block.ends.windows(2).all(|w| w[0] < w[1])
             && block.ends.first().is_none_or(|end| *end > 0)
             && u64::from(block.ends.last().copied().unwrap_or(0)) == block.head.rows;
+        if let Some((ends, columns, person)) = by_day {
+            let days = Days::read(block.head.min_at, block.whole(ends)?);
+            whole &= days.fit(block.head.rows);
+            block.by_day = Some(ByDay { days, columns, person });
+        }
         if !whole || !ascending {
             return Err(block.damaged("its persons and rows do not fit together"));
         }
@@ -264,59 +324,44 @@ impl Block {
         self.head.columns.iter().position(|c| c.name.strip_prefix("dim:") == Some(name))
     }
 
+    /// As [`Block::dimension`], of the rows by day.
+    pub fn dimension_by_day(&self, name: &str) -> Option<usize> {
+        self.head.columns.iter().position(|c| c.name.strip_prefix("day:dim:") == Some(name))
+    }
+
+    /// The rows by day and the days that a span of time touches, where reading these alone is worth it.
+    pub fn few_days(&self, span: (i64, i64)) -> Option<(&ByDay, Range<usize>)> {
+        let by_day = self.by_day.as_ref()?;
+        Some((by_day, by_day.days.few(span)?))
+    }
+
+    /// Instants, events and persons (as positions) of all rows of some days.
+    pub fn read_days(
+        &self,
+        by_day: &ByDay,
+        days: Range<usize>,
+        raw: &mut Vec<u64>,
+        at: &mut [i64],
+        event: &mut [u16],
+        persons: &mut [u32],
+    ) -> Result<()> {
+        let rows = by_day.days.rows(&days);
+        self.instants(by_day.columns.at, rows.clone(), raw, at)?;
+        by_day.days.date(days, at);
+        self.names(by_day.columns.event, rows.clone(), raw, event)?;
+        self.read_codes(by_day.person, rows, raw, persons)
+    }
+
     pub fn read_at(&self, rows: Range<usize>, raw: &mut Vec<u64>, out: &mut [i64]) -> Result<()> {
-        let column = &self.head.columns[self.at];
-        if column.width == 8 {
-            return self.raw(self.at, rows.start as u64, bytemuck::cast_slice_mut(out));
+        self.instants(self.by_person.at, rows, raw, out)
+    }
+
+    fn instants(&self, column: usize, rows: Range<usize>, raw: &mut Vec<u64>, out: &mut [i64]) -> Result<()> {
+        if self.head.columns[column].width == 8 {
+            return self.raw(column, rows.start as u64, bytemuck::cast_slice_mut(out));
         }
-        self.stored(self.at, &rows, raw)?;
-        widen_instants(column, raw, out);
-        Ok(())
-    }
-
-    /// Positions in `rows` of those whose instants lie in `[start, end)`, and these instants.
-    pub fn read_within(
-        &self,
-        rows: Range<usize>,
-        span: (i64, i64),
-        raw: &mut Vec<u64>,
-        places: &mut Vec<u32>,
-        out: &mut Vec<i64>,
-    ) -> Result<()> {
-        let column = &self.head.columns[self.at];
-        self.stored(self.at, &rows, raw)?;
-        within(column, raw, rows.len(), span, places);
-        out.clear();
-        pick(column, raw, places, |at| out.push(at));
-        Ok(())
-    }
-
-    /// Codes at some positions in `rows`.
-    pub fn pick_codes(
-        &self,
-        column: usize,
-        rows: Range<usize>,
-        places: &[u32],
-        raw: &mut Vec<u64>,
-        out: &mut Vec<u32>,
-    ) -> Result<()> {
         self.stored(column, &rows, raw)?;
-        out.clear();
-        pick(&self.head.columns[column], raw, places, |code| out.push(code as u32));
-        Ok(())
-    }
-
-    /// Events at some positions in `rows`.
-    pub fn pick_events(
-        &self,
-        rows: Range<usize>,
-        places: &[u32],
-        raw: &mut Vec<u64>,
-        out: &mut Vec<u16>,
-    ) -> Result<()> {
-        self.stored(self.event, &rows, raw)?;
-        out.clear();
-        pick(&self.head.columns[self.event], raw, places, |event| out.push(event as u16));
+        widen_instants(&self.head.columns[column], raw, out);
         Ok(())
     }
 
@@ -336,10 +381,14 @@ impl Block {
     }
 
     pub fn read_event(&self, rows: Range<usize>, raw: &mut Vec<u64>, out: &mut [u16]) -> Result<()> {
-        if self.head.columns[self.event].width == 2 {
-            return self.raw(self.event, rows.start as u64, bytemuck::cast_slice_mut(out));
+        self.names(self.by_person.event, rows, raw, out)
+    }
+
+    fn names(&self, column: usize, rows: Range<usize>, raw: &mut Vec<u64>, out: &mut [u16]) -> Result<()> {
+        if self.head.columns[column].width == 2 {
+            return self.raw(column, rows.start as u64, bytemuck::cast_slice_mut(out));
         }
-        self.stored(self.event, &rows, raw)?;
+        self.stored(column, &rows, raw)?;
         widen_names(raw, out);
         Ok(())
     }

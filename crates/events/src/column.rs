@@ -1,4 +1,5 @@
-//! Columns of a block file: little-endian arrays, narrowed to the width that their values need.
+//! Columns of a block file: little-endian arrays, narrowed to the width that their values need. A column of one value has
+//! no array.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ pub(crate) struct Column {
     /// Position in the file.
     pub offset: u64,
     pub values: u64,
-    /// Bytes of a stored number: 1, 2, 4 or 8.
+    /// Bytes of a stored number: 1, 2, 4 or 8; 0 where all values are `base`.
     pub width: u8,
     pub base: i64,
     pub unit: u32,
@@ -23,12 +24,14 @@ impl Column {
     }
 
     pub fn fits(&self) -> bool {
-        matches!(self.width, 1 | 2 | 4 | 8) && self.unit > 0
+        matches!(self.width, 0 | 1 | 2 | 4 | 8) && self.unit > 0
     }
 }
 
 /// A column ready to be written.
+#[derive(Clone)]
 pub(crate) struct Packed {
+    pub values: usize,
     pub width: u8,
     pub base: i64,
     pub unit: u32,
@@ -45,24 +48,30 @@ impl Packed {
             let wide = u64::from(unit);
             if most / wide <= u64::from(u32::MAX) && at.iter().all(|t| t.abs_diff(base) % wide == 0) {
                 let narrow: Vec<u32> = at.iter().map(|t| (t.abs_diff(base) / wide) as u32).collect();
-                return Self { width: 4, base, unit, bytes: bytemuck::cast_slice(&narrow).to_vec() };
+                return Self { base, unit, ..Self::plain(&narrow) };
             }
         }
-        Self { width: 8, base: 0, unit: 1, bytes: bytemuck::cast_slice(at).to_vec() }
+        Self::plain(at)
     }
 
     /// Codes of a dictionary, as narrow as the highest allows.
     pub fn codes(codes: &[u32]) -> Self {
         let most = codes.iter().copied().max().unwrap_or(0);
-        let (width, bytes) = if most <= u32::from(u8::MAX) {
-            (1, codes.iter().map(|c| *c as u8).collect())
+        if codes.iter().all(|code| *code == most) {
+            return Self::constant(most, codes.len());
+        }
+        if most <= u32::from(u8::MAX) {
+            Self::plain(&codes.iter().map(|c| *c as u8).collect::<Vec<_>>())
         } else if most <= u32::from(u16::MAX) {
-            let narrow: Vec<u16> = codes.iter().map(|c| *c as u16).collect();
-            (2, bytemuck::cast_slice(&narrow).to_vec())
+            Self::plain(&codes.iter().map(|c| *c as u16).collect::<Vec<_>>())
         } else {
-            (4, bytemuck::cast_slice(codes).to_vec())
-        };
-        Self { width, base: 0, unit: 1, bytes }
+            Self::plain(codes)
+        }
+    }
+
+    /// The same code again and again.
+    pub fn constant(code: u32, values: usize) -> Self {
+        Self { values, width: 0, base: i64::from(code), unit: 1, bytes: Vec::new() }
     }
 
     /// Numbers of event names, in one byte where that is enough.
@@ -70,13 +79,13 @@ impl Packed {
         if names.iter().any(|name| *name > u16::from(u8::MAX)) {
             return Self::plain(names);
         }
-        Self { width: 1, base: 0, unit: 1, bytes: names.iter().map(|name| *name as u8).collect() }
+        Self::plain(&names.iter().map(|name| *name as u8).collect::<Vec<_>>())
     }
 
     /// Numbers as they are.
     pub fn plain<T: bytemuck::Pod>(values: &[T]) -> Self {
         let bytes = bytemuck::cast_slice(values).to_vec();
-        Self { width: size_of::<T>() as u8, base: 0, unit: 1, bytes }
+        Self { values: values.len(), width: size_of::<T>() as u8, base: 0, unit: 1, bytes }
     }
 }
 
@@ -98,6 +107,7 @@ pub(crate) fn widen_instants(column: &Column, raw: &[u64], out: &mut [i64]) {
 pub(crate) fn widen_codes(column: &Column, raw: &[u64], out: &mut [u32]) {
     let n = out.len();
     match column.width {
+        0 => out.fill(column.base as u32),
         1 => {
             let narrow: &[u8] = &bytemuck::cast_slice(raw)[..n];
             out.iter_mut().zip(narrow).for_each(|(to, from)| *to = u32::from(*from));
@@ -114,68 +124,6 @@ pub(crate) fn widen_codes(column: &Column, raw: &[u64], out: &mut [u32]) {
 pub(crate) fn widen_names(raw: &[u64], out: &mut [u16]) {
     let narrow: &[u8] = &bytemuck::cast_slice(raw)[..out.len()];
     out.iter_mut().zip(narrow).for_each(|(to, from)| *to = u16::from(*from));
-}
-
-/// Gives the values at some positions.
-pub(crate) fn pick(column: &Column, raw: &[u64], places: &[u32], mut give: impl FnMut(i64)) {
-    let (base, unit) = (column.base, i64::from(column.unit));
-    let value = |stored: i64| base.wrapping_add(stored.wrapping_mul(unit));
-    match column.width {
-        1 => {
-            let narrow: &[u8] = bytemuck::cast_slice(raw);
-            places.iter().for_each(|at| give(value(i64::from(narrow[*at as usize]))));
-        }
-        2 => {
-            let narrow: &[u16] = bytemuck::cast_slice(raw);
-            places.iter().for_each(|at| give(value(i64::from(narrow[*at as usize]))));
-        }
-        4 => {
-            let narrow: &[u32] = bytemuck::cast_slice(raw);
-            places.iter().for_each(|at| give(value(i64::from(narrow[*at as usize]))));
-        }
-        _ => places.iter().for_each(|at| give(value(raw[*at as usize] as i64))),
-    }
-}
-
-/// Rows that are passed over together.
-const GROUP: usize = 64;
-
-/// Positions among the first `n` whose instants lie in `[start, end)`.
-pub(crate) fn within(column: &Column, raw: &[u64], n: usize, (start, end): (i64, i64), out: &mut Vec<u32>) {
-    out.clear();
-    if column.width == 4 {
-        // The bounds as stored numbers, so that none has to be widened.
-        let unit = u64::from(column.unit);
-        let bound = |at: i64| match at.checked_sub(column.base) {
-            Some(offset) if offset > 0 => (offset as u64).div_ceil(unit).min(1 << 32),
-            Some(_) => 0,
-            None if at < column.base => 0,
-            None => 1 << 32,
-        };
-        let (first, last) = (bound(start), bound(end));
-        // How far the last number that counts lies from the first.
-        let Some(most) = last.saturating_sub(first).checked_sub(1) else { return };
-        let (first, most) = (first as u32, most as u32);
-        let narrow: &[u32] = &bytemuck::cast_slice(raw)[..n];
-        for (part, stored) in narrow.chunks(GROUP).enumerate() {
-            // Rows of a person lie near each other in time, so most groups have none; that is seen faster than which.
-            let any = |any, stored: &u32| any | u32::from(stored.wrapping_sub(first) <= most);
-            if stored.iter().fold(0, any) == 0 {
-                continue;
-            }
-            let mut found = out.len();
-            out.resize(found + stored.len(), 0);
-            for (at, stored) in stored.iter().enumerate() {
-                out[found] = (part * GROUP + at) as u32;
-                // No branch that depends on the instant.
-                found += usize::from(stored.wrapping_sub(first) <= most);
-            }
-            out.truncate(found);
-        }
-    } else {
-        let instants = raw[..n].iter().enumerate();
-        out.extend(instants.filter(|(_, at)| (start..end).contains(&(**at as i64))).map(|(at, _)| at as u32));
-    }
 }
 
 #[cfg(test)]
@@ -206,7 +154,6 @@ mod tests {
         fn instants_come_back(
             at in prop::collection::vec(any::<i64>(), 0..20),
             near in prop::collection::vec(0i64..4_000_000_000, 0..200),
-            low in any::<i64>(), high in 0i64..5_000_000_000_000,
             unit in prop::sample::select(vec![1i64, 1000, 1_000_000]),
         ) {
             let near: Vec<i64> = near.iter().map(|t| t * unit - 7).collect();
@@ -215,15 +162,6 @@ mod tests {
                 let mut out = vec![0; values.len()];
                 widen_instants(&column(&packed, values.len()), &raw(&packed), &mut out);
                 prop_assert_eq!(&out, &values);
-                let bounds = [i64::MIN, i64::MAX, low, high, values.first().copied().unwrap_or(0)];
-                for (start, end) in bounds.iter().flat_map(|a| bounds.iter().map(|b| (*a, *b))) {
-                    let column = column(&packed, values.len());
-                    let (mut places, mut picked) = (vec![], vec![]);
-                    within(&column, &raw(&packed), values.len(), (start, end), &mut places);
-                    pick(&column, &raw(&packed), &places, |at| picked.push(at));
-                    let plain: Vec<i64> = values.iter().copied().filter(|at| start <= *at && *at < end).collect();
-                    prop_assert_eq!(picked, plain, "{} to {}", start, end);
-                }
             }
             prop_assert_eq!(Packed::instants(&near).width, 4);
         }
@@ -241,16 +179,12 @@ mod tests {
         }
 
         #[test]
-        fn codes_come_back(codes in prop::collection::vec(any::<u32>(), 0..20), shift in 0u32..32) {
-            let codes: Vec<u32> = codes.iter().map(|c| c >> shift).collect();
+        fn codes_come_back(codes in prop::collection::vec(any::<u32>(), 0..20), shift in 0u32..=32) {
+            let codes: Vec<u32> = codes.iter().map(|c| c.checked_shr(shift).unwrap_or(7)).collect();
             let packed = Packed::codes(&codes);
             let mut out = vec![0; codes.len()];
             widen_codes(&column(&packed, codes.len()), &raw(&packed), &mut out);
             prop_assert_eq!(&out, &codes);
-            let places: Vec<u32> = (0..codes.len() as u32).filter(|at| at % 3 != 1).collect();
-            let mut picked = vec![];
-            pick(&column(&packed, codes.len()), &raw(&packed), &places, |code| picked.push(code as u32));
-            prop_assert_eq!(picked, places.iter().map(|at| codes[*at as usize]).collect::<Vec<_>>());
         }
     }
 }

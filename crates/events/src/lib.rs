@@ -29,6 +29,7 @@ mod cache;
 mod chunked;
 mod codes;
 mod column;
+mod days;
 mod dictionary;
 mod disk;
 pub mod error;

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use burgeon_core::behaviour::Rows;
 
-use crate::block::Block;
+use crate::assemble::grouped;
+use crate::block::{Block, ByDay};
 use crate::error::Result;
 use crate::overlay::Overlay;
 use crate::plan::{Batch, Plan};
@@ -24,8 +25,10 @@ pub(crate) struct Scratch {
     order: Vec<(i64, u32)>,
     spare: Batch,
     places: Vec<Place>,
-    /// Rows of a chunk that lie in the span of time asked for.
-    picked: Vec<u32>,
+    /// Positions of the persons of rows by day, room to count them, and the rows by person.
+    whose: Vec<u32>,
+    starts: Vec<u32>,
+    by_person: Vec<u32>,
     /// Whether the persons asked for are of this question only, so that their rows are not worth keeping.
     passing: bool,
 }
@@ -81,6 +84,16 @@ pub(crate) fn block(
     if !plan.touches(block.head.min_at, block.head.max_at) {
         return Ok(());
     }
+    if let Some(span) = plan.span.filter(|_| !plan.holds(block.head.min_at, block.head.max_at))
+        && let Some((by_day, days)) = block.few_days(span)
+    {
+        daily(view, plan, block, by_day, days, scratch)?;
+        let rows = plan.rows(&mut scratch.batch, without)?;
+        if !rows.persons.is_empty() {
+            add(&rows);
+        }
+        return Ok(());
+    }
     let columns = columns(view, plan, block);
     let mut person = 0;
     while person < block.persons.len() {
@@ -91,23 +104,12 @@ pub(crate) fn block(
         let (persons, ends) = (&block.persons[person..person + n], &block.ends[person..person + n]);
         person += n;
         let batch = &mut scratch.batch;
-        match plan.span {
-            Some(span) if !plan.holds(block.head.min_at, block.head.max_at) => {
-                let places = &mut scratch.picked;
-                pick(block, &columns, rows, span, (persons, ends), &mut scratch.raw, places, batch)?;
-                if batch.persons.is_empty() {
-                    continue;
-                }
-            }
-            _ => {
-                batch.set_rows(rows.len(), columns.len());
-                read(block, &columns, rows, &mut scratch.raw, batch)?;
-                batch.persons.clear();
-                batch.persons.extend_from_slice(persons);
-                batch.ends.clear();
-                batch.ends.extend(ends.iter().map(|end| end - start as u32));
-            }
-        }
+        batch.set_rows(rows.len(), columns.len());
+        read(block, &columns, rows, &mut scratch.raw, batch)?;
+        batch.persons.clear();
+        batch.persons.extend_from_slice(persons);
+        batch.ends.clear();
+        batch.ends.extend(ends.iter().map(|end| end - start as u32));
         let skip = between(without, persons[0], persons[n - 1]);
         let rows = plan.rows(batch, skip)?;
         if !rows.persons.is_empty() {
@@ -117,43 +119,35 @@ pub(crate) fn block(
     Ok(())
 }
 
-/// Reads of a chunk the rows that lie in a span of time, and the persons who have any: of a month out of years most rows need
-/// not be widened.
-#[allow(clippy::too_many_arguments)]
-fn pick(
+/// Reads the rows of some days and puts them into the order of a block's rows: what few days cost is theirs alone.
+fn daily(
+    view: &View,
+    plan: &Plan,
     block: &Block,
-    columns: &[Option<usize>],
-    rows: Range<usize>,
-    span: (i64, i64),
-    (persons, ends): (&[u32], &[u32]),
-    raw: &mut Vec<u64>,
-    places: &mut Vec<u32>,
-    to: &mut Batch,
+    by_day: &ByDay,
+    days: Range<usize>,
+    scratch: &mut Scratch,
 ) -> Result<()> {
-    to.clear(columns.len());
-    block.read_within(rows.clone(), span, raw, places, &mut to.at)?;
-    if places.is_empty() {
-        return Ok(());
+    let Scratch { raw, batch, spare, whose, starts, by_person, .. } = scratch;
+    let rows = by_day.days.rows(&days);
+    spare.set_rows(rows.len(), plan.dims.len());
+    whose.resize(rows.len(), 0);
+    block.read_days(by_day, days, raw, &mut spare.at, &mut spare.event, whose)?;
+    for (dim, codes) in plan.dims.iter().zip(&mut spare.columns) {
+        let column = block.dimension_by_day(&view.dims[*dim].name);
+        read_column(block, column, rows.clone(), raw, codes)?;
     }
-    let mut taken = 0;
-    for (person, end) in persons.iter().zip(ends) {
-        let end = end - rows.start as u32;
-        let before = taken;
-        while places.get(taken).is_some_and(|place| *place < end) {
-            taken += 1;
-        }
-        if taken > before {
-            to.persons.push(*person);
-            to.ends.push(taken as u32);
-        }
+    grouped(whose, starts, by_person);
+    batch.clear(plan.dims.len());
+    let order = || by_person.iter().map(|row| *row as usize);
+    batch.at.extend(order().map(|row| spare.at[row]));
+    batch.event.extend(order().map(|row| spare.event[row]));
+    for (to, from) in batch.columns.iter_mut().zip(&spare.columns) {
+        to.extend(order().map(|row| from[row]));
     }
-    block.pick_events(rows.clone(), places, raw, &mut to.event)?;
-    for (column, codes) in columns.iter().zip(&mut to.columns) {
-        match column {
-            Some(column) => block.pick_codes(*column, rows.clone(), places, raw, codes)?,
-            // The dimension is younger than the block.
-            None => codes.resize(places.len(), 0),
-        }
+    for history in by_person.chunk_by(|a, b| whose[*a as usize] == whose[*b as usize]) {
+        batch.persons.push(block.persons[whose[history[0] as usize] as usize]);
+        batch.ends.push(batch.ends.last().copied().unwrap_or(0) + history.len() as u32);
     }
     Ok(())
 }
@@ -177,13 +171,26 @@ fn read(
     block.read_at(rows.clone(), raw, &mut to.at)?;
     block.read_event(rows.clone(), raw, &mut to.event)?;
     for (column, codes) in columns.iter().zip(&mut to.columns) {
-        match column {
-            Some(column) => block.read_codes(*column, rows.clone(), raw, codes)?,
-            // The dimension is younger than the block.
-            None => codes.fill(0),
-        }
+        read_column(block, *column, rows.clone(), raw, codes)?;
     }
     Ok(())
+}
+
+/// Codes of a dimension, none where the block is older than it.
+fn read_column(
+    block: &Block,
+    column: Option<usize>,
+    rows: Range<usize>,
+    raw: &mut Vec<u64>,
+    to: &mut [u32],
+) -> Result<()> {
+    match column {
+        Some(column) => block.read_codes(column, rows, raw, to),
+        None => {
+            to.fill(0);
+            Ok(())
+        }
+    }
 }
 
 /// Hands the rows of some persons (ascending, all of the range at position `range`) to `now` as they are in the view, and

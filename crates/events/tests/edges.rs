@@ -248,7 +248,7 @@ fn damage_is_found_and_named() {
     };
     damage(whole.len() - 1);
     let store = HotStore::open(dir.path(), options(&["channel"])).unwrap();
-    assert!(store.check()[0].contains("its column dim:channel is damaged"), "{:?}", store.check());
+    assert!(store.check()[0].contains("its column day:event is damaged"), "{:?}", store.check());
     damage(40);
     let error = HotStore::open(dir.path(), options(&["channel"])).unwrap_err().to_string();
     assert!(error.contains("its head is damaged; the hot columns can be rebuilt"), "{error}");

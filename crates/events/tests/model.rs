@@ -17,6 +17,11 @@ const NAMES: [&str; 4] = ["view", "signup", "pay", "leave"];
 const CHANNELS: [Option<&str>; 4] = [None, Some("direct"), Some("search"), Some("mail")];
 const PATHS: [Option<&str>; 3] = [Some("/"), Some("/pricing"), None];
 
+/// Questions that are asked.
+const QUESTIONS: usize = 5;
+/// Time between two instants of the test: some rows share a day, all of them lie in three weeks.
+const STEP: i64 = 5 * 3_600_000_000;
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     who: &'static str,
@@ -422,12 +427,31 @@ fn question(
                     },
                     Filter { dimension: EVENT.into(), values: vec![Some("leave".into())], negated: true },
                 ],
-                span: Some((20, 70)),
+                span: Some((20 * STEP, 70 * STEP)),
                 ..Question::default()
             },
             |r| u64::from(r.event == "signup" && r.channel == Some("search")),
             |s, r| s.code(EVENT, r.event).unwrap().unwrap(),
-            Box::new(|r| r.path != Some("/pricing") && r.event != "leave" && (20..70).contains(&r.at)),
+            Box::new(|r| {
+                r.path != Some("/pricing") && r.event != "leave" && (20 * STEP..70 * STEP).contains(&r.at)
+            }),
+        ),
+        3 => (
+            // Few of all days, the first and the last of them in part.
+            Question {
+                conditions: vec![steps(&["view", "pay[path=/]"])],
+                by: Breakdown::Dimension("path".into()),
+                filters: vec![Filter {
+                    dimension: "channel".into(),
+                    values: vec![Some("mail".into())],
+                    negated: true,
+                }],
+                span: Some((32 * STEP, 41 * STEP + 1)),
+                ..Question::default()
+            },
+            |r| u64::from(r.event == "view" || r.event == "pay" && r.path == Some("/")),
+            |s, r| r.path.map_or(0, |text| s.code("path", text).unwrap().unwrap()),
+            Box::new(|r| r.channel != Some("mail") && (32 * STEP..=41 * STEP).contains(&r.at)),
         ),
         _ => {
             // Persons with an even number, in groups by their number.
@@ -436,10 +460,10 @@ fn question(
             let question = Question {
                 by: Breakdown::PersonCodes(codes),
                 persons: Some(even),
-                span: Some((0, 1000)),
+                span: Some((0, 1000 * STEP)),
                 ..Question::default()
             };
-            let wanted = |r: &Row| model.person(r.who).is_multiple_of(2) && (0..1000).contains(&r.at);
+            let wanted = |r: &Row| model.person(r.who).is_multiple_of(2) && (0..1000 * STEP).contains(&r.at);
             (question, |_| 0, |s, r| s.person(r.who).unwrap() % 5, Box::new(wanted))
         }
     }
@@ -515,7 +539,9 @@ fn digest(histories: &Histories, salt: u64) -> u64 {
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    (0..WHO.len(), 0..NAMES.len(), 0u64..40, 0i64..100, 0..CHANNELS.len(), 0..PATHS.len()).prop_map(
+    // Now and then a clock is decades off.
+    let at = prop_oneof![40 => 0i64..100, 1 => Just(-100_000)].prop_map(|at| at * STEP);
+    (0..WHO.len(), 0..NAMES.len(), 0u64..40, at, 0..CHANNELS.len(), 0..PATHS.len()).prop_map(
         |(who, event, id, at, channel, path)| Row {
             who: WHO[who],
             event: NAMES[event],
@@ -540,8 +566,8 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::Compact),
         2 => Just(Action::Reopen),
         1 => (0..WHO.len()).prop_map(Action::Delete),
-        1 => (0i64..40).prop_map(Action::Expire),
-        4 => (0usize..4).prop_map(Action::Ask),
+        1 => (0i64..40).prop_map(|before| Action::Expire(before * STEP)),
+        4 => (0..QUESTIONS).prop_map(Action::Ask),
         2 => (0i64..40).prop_map(Action::Fail),
     ]
 }
@@ -555,13 +581,13 @@ proptest! {
         for action in &actions {
             model.act(action);
         }
-        for which in 0..4 {
+        for which in 0..QUESTIONS {
             model.compare(which);
         }
         model.act(&Action::Compact);
         model.act(&Action::Reopen);
         model.act(&Action::Compact);
-        for which in 0..4 {
+        for which in 0..QUESTIONS {
             model.compare(which);
         }
     }
