@@ -19,11 +19,11 @@ impl Chunked {
         Self { chunks: sizes.map(|size| Arc::new(vec![value; size])).collect(), len }
     }
 
-    /// A number for each that this one has.
+    /// A number for each that this one has; what stays as it is is shared.
     pub fn map(&self, f: impl Fn(u32, u32) -> u32) -> Self {
         let chunk = |(at, chunk): (usize, &Arc<Vec<u32>>)| {
-            let numbers = chunk.iter().enumerate();
-            Arc::new(numbers.map(|(i, value)| f((at * CHUNK + i) as u32, *value)).collect())
+            let numbers = chunk.iter().enumerate().map(|(i, value)| f((at * CHUNK + i) as u32, *value));
+            if numbers.clone().eq(chunk.iter().copied()) { chunk.clone() } else { Arc::new(numbers.collect()) }
         };
         Self { chunks: self.chunks.iter().enumerate().map(chunk).collect(), len: self.len }
     }
@@ -121,6 +121,10 @@ mod tests {
         let filled = Chunked::filled(7, 200_000);
         assert_eq!((filled.len(), filled.get(199_999), filled.get(200_000)), (200_000, Some(7), None));
         assert!(filled.map(|at, value| at * value).iter().eq((0..200_000).map(|at| 7 * at)));
+        let part = filled.map(|at, value| if at < 70_000 { 3 } else { value });
+        assert!(part.iter().eq((0..200_000).map(|at| if at < 70_000 { 3 } else { 7 })));
+        let shared = part.chunks.iter().zip(&filled.chunks).map(|(a, b)| Arc::ptr_eq(a, b));
+        assert!(shared.eq([false, false, true, true]));
         assert!(old.iter().enumerate().all(|(i, v)| i as u32 == v));
     }
 }

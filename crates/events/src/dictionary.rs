@@ -2,8 +2,8 @@
 //!
 //! `<name>.text` holds the texts one after the other, `<name>.ends` the position after each (u64). How many of them
 //! count is said by the manifest; what stands behind is left over from before a crash and is cut off.
-//! Identifiers keep a hash of 127 bits each in memory and no text (about 25 bytes an identifier); small dictionaries
-//! keep their texts.
+//! Identifiers keep a hash of 95 bits each in memory and no text (about 20 bytes an identifier), so that of a thousand
+//! million two are taken for one with a probability of 1 in 10¹⁰; small dictionaries keep their texts.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -35,11 +35,30 @@ pub(crate) struct Dictionary {
     unsynced: bool,
     count: u32,
     bytes: u64,
-    /// Two hashes of each text; the first is 0 for one that was removed. Resident: the second is 0, since the text can be
-    /// compared.
-    hashes: Vec<[u64; 2]>,
+    hashes: Vec<Hash>,
     /// Number + 1 by hash, open addressing; 0 is free.
     slots: Vec<u32>,
+}
+
+/// The hash of a text: 64 bits that find it and are 0 for one that was removed, and 32 more by which it is told from
+/// others. Resident: these are 0, since the text can be compared.
+#[derive(Debug, Clone, Copy)]
+struct Hash([u32; 3]);
+
+impl Hash {
+    const REMOVED: Self = Self([0; 3]);
+
+    fn new(first: u64, second: u32) -> Self {
+        Self([first as u32, (first >> 32) as u32, second])
+    }
+
+    fn first(self) -> u64 {
+        u64::from(self.0[1]) << 32 | u64::from(self.0[0])
+    }
+
+    fn second(self) -> u32 {
+        self.0[2]
+    }
 }
 
 impl Dictionary {
@@ -122,13 +141,14 @@ impl Dictionary {
 
     /// Whether the text of a number was removed.
     pub fn is_removed(&self, number: u32) -> bool {
-        self.hashes.get(number as usize).is_some_and(|hash| hash[0] == 0)
+        self.hashes.get(number as usize).is_some_and(|hash| hash.first() == 0)
     }
 
     /// Bytes in memory and in files.
     pub fn sizes(&self) -> (u64, u64) {
         let memory = self.kept.capacity()
-            + 8 * (self.kept_ends.capacity() + 2 * self.hashes.capacity())
+            + 8 * self.kept_ends.capacity()
+            + size_of::<Hash>() * self.hashes.capacity()
             + 4 * self.slots.capacity();
         (memory as u64, self.stored_bytes + 8 * u64::from(self.stored))
     }
@@ -141,8 +161,9 @@ impl Dictionary {
         }
         self.slots = vec![0; size];
         for number in 0..self.hashes.len() {
-            if self.hashes[number][0] != 0 {
-                let at = self.free(self.hashes[number][0]);
+            let hash = self.hashes[number].first();
+            if hash != 0 {
+                let at = self.free(hash);
                 self.slots[at] = number as u32 + 1;
             }
         }
@@ -162,7 +183,7 @@ impl Dictionary {
             self.grow_to(self.slots.len());
         }
         let hash = if removed { 0 } else { first(text) };
-        self.hashes.push([hash, if self.resident { 0 } else { second(text) }]);
+        self.hashes.push(Hash::new(hash, if self.resident { 0 } else { second(text) }));
         if !removed {
             let at = self.free(hash);
             self.slots[at] = self.count + 1;
@@ -190,12 +211,12 @@ impl Dictionary {
     }
 
     fn is(&self, number: u32, text: &str, hash: u64) -> bool {
-        let [first, other] = self.hashes[number as usize];
-        first == hash
+        let known = self.hashes[number as usize];
+        known.first() == hash
             && if self.resident {
                 self.kept_text(number) == Some(text.as_bytes())
             } else {
-                other == second(text.as_bytes())
+                known.second() == second(text.as_bytes())
             }
     }
 
@@ -319,7 +340,7 @@ impl Dictionary {
             let (start, end) = self.place(*number)?;
             let blank = vec![REMOVED; (end - start) as usize];
             self.disk.write(&self.names[0], &self.text, &blank, start)?;
-            self.hashes[*number as usize] = [0, 0];
+            self.hashes[*number as usize] = Hash::REMOVED;
         }
         self.disk.sync(&self.names[0], &self.text)
     }
@@ -330,8 +351,8 @@ fn first(text: &[u8]) -> u64 {
     XxHash3_64::oneshot(text) | 1 << 63
 }
 
-fn second(text: &[u8]) -> u64 {
-    XxHash3_64::oneshot_with_seed(SECOND_SEED, text)
+fn second(text: &[u8]) -> u32 {
+    XxHash3_64::oneshot_with_seed(SECOND_SEED, text) as u32
 }
 
 #[cfg(test)]
