@@ -52,12 +52,22 @@ pub fn evaluate(
     Ok(assemble(&Evaluator::new(plan, answers, rates)?))
 }
 
-/// Values of a leaf: for each group (or the whole) one for each of its periods.
+/// Values of a leaf.
 struct LeafValues {
     starts: Vec<Date>,
-    values: HashMap<usize, Vec<Cell>>,
+    /// By group (the whole has number 0) and period; groups without rows have none.
+    values: Vec<Vec<Cell>>,
     /// What a group without rows has.
     empty: Cell,
+}
+
+/// A leaf and the place of a period in it.
+type Place<'e> = (&'e LeafValues, usize);
+
+impl LeafValues {
+    fn value(&self, group: usize, period: usize) -> &Cell {
+        self.values.get(group).and_then(|values| values.get(period)).unwrap_or(&self.empty)
+    }
 }
 
 /// Number of a metric, period and group of a value that was computed already.
@@ -109,6 +119,26 @@ impl<'a> Evaluator<'a> {
         let groups = found.into_iter().map(<[_]>::to_vec).collect();
         let ids = plan.catalog.metrics().enumerate().map(|(i, m)| (m.name.as_str(), i)).collect();
         Ok(Evaluator { plan, groups, leaves, memo: RefCell::default(), ids })
+    }
+
+    /// The values of a metric in some periods for any group; what is the same for all groups is looked up once.
+    pub fn across<'e>(&'e self, name: &'e str, periods: &'e [Period]) -> impl Fn(usize) -> Vec<Cell> + 'e {
+        let metric = self.plan.catalog.metric(name);
+        let is_leaf = |kind: &Kind| kind.fact().is_some() || matches!(kind, Kind::Model { .. });
+        let places = metric.filter(|metric| metric.grain.is_none() && is_leaf(&metric.kind)).map(|_| {
+            periods
+                .iter()
+                .map(|period| self.place(name, period, false))
+                .collect::<Vec<Result<Place<'_>, Label>>>()
+        });
+        let known = |place: &Result<Place<'_>, Label>, group| match place {
+            Ok((leaf, period)) => leaf.value(group, *period).clone(),
+            Err(reason) => Err(reason.clone()),
+        };
+        move |group| match &places {
+            Some(places) => places.iter().map(|place| known(place, group)).collect(),
+            None => periods.iter().map(|period| self.metric(name, period, Some(group))).collect(),
+        }
     }
 
     /// The value of a metric in a period.
@@ -237,19 +267,19 @@ impl<'a> Evaluator<'a> {
     }
 
     fn leaf(&self, name: &str, period: &Period, group: Group) -> Cell {
-        let key = |total| LeafKey::of(name, period, total);
+        let (leaf, place) = self.place(name, period, group.is_none())?;
+        leaf.value(group.unwrap_or(0), place).clone()
+    }
+
+    /// Where the values of a leaf in a period are: of the whole, or of groups.
+    fn place(&self, name: &str, period: &Period, total: bool) -> Result<Place<'_>, Label> {
+        let find = |total| self.leaves.get(&LeafKey::of(name, period, total));
         // Without dimensions the only group is the whole.
-        let whole = (self.plan.query.by.is_empty()).then(|| self.leaves.get(&key(false))).flatten();
-        let leaf = match group {
-            Some(_) => self.leaves.get(&key(false)),
-            None => self.leaves.get(&key(true)).or(whole),
-        };
-        let Some(leaf) = leaf else { return Err(Label::english(&format!("{name} was not planned"))) };
-        let Ok(i) = leaf.starts.binary_search(&period.start) else {
-            return Err(Label::english(&format!("{name} was not planned for {period}")));
-        };
-        let values = leaf.values.get(&group.unwrap_or(0));
-        values.and_then(|v| v.get(i)).unwrap_or(&leaf.empty).clone()
+        let leaf =
+            find(total).or_else(|| (total && self.plan.query.by.is_empty()).then(|| find(false)).flatten());
+        let leaf = leaf.ok_or_else(|| Label::english(&format!("{name} was not planned")))?;
+        let place = leaf.starts.binary_search(&period.start);
+        Ok((leaf, place.map_err(|_| Label::english(&format!("{name} was not planned for {period}")))?))
     }
 }
 
@@ -362,28 +392,31 @@ fn leaf_values(
     converter: &mut Converter<'_>,
 ) -> Result<LeafValues, EvaluateError> {
     let overflow = || EvaluateError::Overflow(key.metric.clone());
-    // Sums for each group and span.
-    let gather = |base: usize| -> Result<HashMap<usize, Vec<Amounts>>, EvaluateError> {
+    let groups = if key.total { 1 } else { number.len() };
+    // Sums for each group and span; none for groups without rows.
+    let gather = |base: usize| -> Result<Vec<Vec<Amounts>>, EvaluateError> {
         let spans = converter.plan.bases[base].spans.len();
-        let mut sums: HashMap<usize, Vec<Amounts>> = HashMap::new();
+        let mut sums: Vec<Vec<Amounts>> = vec![Vec::new(); groups];
         for BaseRow { span, dims, currency, value, scale } in &answers[base].rows {
             let group = if key.total { Some(0) } else { number.get(dims.as_slice()).copied() };
-            let Some(group) = group else { continue };
-            let series = sums.entry(group).or_insert_with(|| vec![Amounts::default(); spans]);
+            let Some(series) = group.and_then(|group| sums.get_mut(group)) else { continue };
+            if series.is_empty() {
+                series.resize(spans, Amounts::default());
+            }
             let Some(amounts) = series.get_mut(*span) else { continue };
             amounts.add((*currency, *scale), *value).ok_or_else(overflow)?;
         }
         Ok(sums)
     };
     let n = leaf.periods.len();
-    let mut values: HashMap<usize, Vec<Cell>> = HashMap::new();
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); groups];
     let mut empty = Ok(Exact::zero());
     match &leaf.shape {
         Shape::Plain { base, zero } => {
             if !zero {
                 empty = no_rows();
             }
-            for (group, spans) in gather(*base)? {
+            for (group, spans) in with_rows(gather(*base)?) {
                 let mut cells = Vec::with_capacity(n);
                 for (amounts, period) in spans.iter().zip(&leaf.periods) {
                     cells.push(match amounts.0.is_empty() && !zero {
@@ -391,27 +424,27 @@ fn leaf_values(
                         false => Ok(converter.value(amounts, leaf, Some(period))?),
                     });
                 }
-                values.insert(group, cells);
+                values[group] = cells;
             }
         }
         Shape::Average { sum, count, unit } => {
             empty = no_rows();
             // A sum of zero may be left out, so the groups are those that have rows.
             let (sums, none) = (gather(*sum)?, Amounts::default());
-            for (group, counts) in gather(*count)? {
+            for (group, counts) in with_rows(gather(*count)?) {
                 let mut cells = Vec::with_capacity(n);
                 for (i, (counts, period)) in counts.iter().zip(&leaf.periods).enumerate() {
-                    let amounts = sums.get(&group).and_then(|spans| spans.get(i)).unwrap_or(&none);
+                    let amounts = sums[group].get(i).unwrap_or(&none);
                     let sum = converter.value(amounts, leaf, Some(period))?;
                     let count: i128 = counts.0.iter().map(|(_, count)| count).sum();
                     let count = Exact::from_int(count * i128::from(*unit));
                     cells.push(sum.checked_div(&count).map_or_else(no_rows, Ok));
                 }
-                values.insert(group, cells);
+                values[group] = cells;
             }
         }
         Shape::Balance { base } => {
-            for (group, spans) in gather(*base)? {
+            for (group, spans) in with_rows(gather(*base)?) {
                 let mut cells = Vec::with_capacity(n);
                 let mut running = Amounts::default();
                 for (i, amounts) in spans.iter().enumerate() {
@@ -422,7 +455,7 @@ fn leaf_values(
                         cells.push(Ok(converter.value(&running, leaf, Some(period))?));
                     }
                 }
-                values.insert(group, cells);
+                values[group] = cells;
             }
         }
         Shape::Curve { base, months, window, take } => {
@@ -433,12 +466,12 @@ fn leaf_values(
             for (dims, counts) in curves.counts(&answers[*base].rows, divisions, &overflow)? {
                 let group = if key.total { Some(0) } else { number.get(dims).copied() };
                 if let Some(group) = group {
-                    values.insert(group, leaf.periods.iter().map(|p| curves.value(&counts, p)).collect());
+                    values[group] = leaf.periods.iter().map(|p| curves.value(&counts, p)).collect();
                 }
             }
         }
         Shape::Trailing { base, ranges } => {
-            for (group, spans) in gather(*base)? {
+            for (group, spans) in with_rows(gather(*base)?) {
                 let mut cells = Vec::with_capacity(n);
                 for &(from, to) in ranges {
                     let mut sum = Exact::zero();
@@ -447,11 +480,16 @@ fn leaf_values(
                     }
                     cells.push(Ok(sum));
                 }
-                values.insert(group, cells);
+                values[group] = cells;
             }
         }
     }
     Ok(LeafValues { starts: leaf.periods.iter().map(|p| p.start).collect(), values, empty })
+}
+
+/// The groups that have rows, with their sums.
+fn with_rows(sums: Vec<Vec<Amounts>>) -> impl Iterator<Item = (usize, Vec<Amounts>)> {
+    sums.into_iter().enumerate().filter(|(_, spans)| !spans.is_empty())
 }
 
 /// Whether a period is over: by the clock, and not cut short by `--at`.

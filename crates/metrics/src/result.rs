@@ -220,83 +220,97 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
     let mut warnings = Vec::new();
     let additive: Vec<bool> =
         query.metrics.iter().map(|m| query.by.iter().all(|d| plan.catalog.additive_over(m, d))).collect();
-    let value = |metric: &str, periods: &[Period], group| -> Vec<Cell> {
-        periods.iter().map(|p| evaluator.metric(metric, p, Some(group))).collect()
-    };
+    let columns: Vec<_> = query
+        .metrics
+        .iter()
+        .map(|name| {
+            let compare = plan.compare_periods.as_ref().map(|periods| evaluator.across(name, periods));
+            (evaluator.across(name, &query.periods), compare)
+        })
+        .collect();
     // A row for each group that has something to show.
-    let mut rows: Vec<(usize, Vec<Series>)> = Vec::new();
-    for (group, dims) in evaluator.groups.iter().enumerate() {
+    let mut rows: Vec<Row> = Vec::new();
+    for group in 0..evaluator.groups.len() {
         let mut seen = !divided;
-        let mut row = Vec::with_capacity(query.metrics.len());
-        for (name, additive) in query.metrics.iter().zip(&additive) {
-            let unit = plan.catalog.metric(name).map_or(Unit::Count, |m| m.unit);
-            let series = Series {
-                metric: name.clone(),
-                unit,
-                decimals: decimals(unit, query.currency),
-                dimensions: query.by.iter().cloned().zip(dims.iter().cloned()).collect(),
-                other: false,
-                values: value(name, &query.periods, group),
-                compare: plan.compare_periods.as_ref().map(|periods| value(name, periods, group)),
-            };
-            let mut all = series.values.iter().chain(series.compare.iter().flatten());
+        let mut cells = Vec::with_capacity(columns.len());
+        for ((values, compare), additive) in columns.iter().zip(&additive) {
+            let (values, compare) = (values(group), compare.as_ref().map(|compare| compare(group)));
+            let mut all = values.iter().chain(compare.iter().flatten());
             seen = seen || all.any(|c| c.as_ref().is_ok_and(|v| !v.is_zero() || !additive));
-            row.push(series);
+            cells.push(Cells { values, compare });
         }
         if seen {
-            rows.push((group, row));
+            rows.push(Row { group, cells });
         }
     }
+    let series = |name: &String, dimensions: Vec<(String, Option<String>)>, other: bool, cells: Cells| {
+        let unit = plan.catalog.metric(name).map_or(Unit::Count, |m| m.unit);
+        Series {
+            metric: name.clone(),
+            unit,
+            decimals: decimals(unit, query.currency),
+            dimensions,
+            other,
+            values: cells.values,
+            compare: cells.compare,
+        }
+    };
     let mut totals = Vec::new();
     if divided && !rows.is_empty() {
         for (i, name) in query.metrics.iter().enumerate().filter(|(i, _)| additive[*i]) {
-            totals.extend(sum(rows.iter().map(|(_, row)| &row[i]), name, Vec::new(), false));
+            let sum = sum(rows.iter().map(|row| &row.cells[i]));
+            totals.extend(sum.map(|sum| series(name, Vec::new(), false, sum)));
         }
     }
     // The largest by the first metric first; of equal ones in the order of their values.
-    let ranked = |rows: Vec<(usize, Vec<Series>)>, size: &dyn Fn(&[Cell]) -> Exact| {
-        let mut ranked: Vec<(Exact, (usize, Vec<Series>))> =
-            rows.into_iter().map(|r| (r.1.first().map(|s| size(&s.values)).unwrap_or_default(), r)).collect();
-        ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.cmp(&b.1.0)));
-        ranked
+    let ranked = |rows: Vec<Row>, size: &dyn Fn(&[Cell]) -> Exact| {
+        let size = |row: &Row| row.cells.first().map(|cells| size(&cells.values)).unwrap_or_default();
+        let mut ranked: Vec<(Exact, Row)> = rows.into_iter().map(|row| (size(&row), row)).collect();
+        ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.group.cmp(&b.1.group)));
+        ranked.into_iter().map(|(_, row)| row).collect::<Vec<Row>>()
     };
     let amount = |cell: &Cell| cell.as_ref().map(Exact::abs).unwrap_or_default();
     let mut left_out = 0;
     if let (Groups::Top(top), true) = (query.groups, divided) {
-        let all = ranked(rows, &|cells| cells.last().map(amount).unwrap_or_default());
-        left_out = all.len().saturating_sub(top);
-        rows = all.into_iter().take(top).map(|(_, row)| row).collect();
+        left_out = rows.len().saturating_sub(top);
+        rows = ranked(rows, &|cells| cells.last().map(amount).unwrap_or_default());
+        rows.truncate(top);
     }
-    let limit = match query.groups {
-        Groups::Limit(limit) if divided && limit < rows.len() => Some(limit),
-        _ => None,
-    };
-    if let Some(limit) = limit {
-        let mut ranked = ranked(rows, &|cells| cells.iter().map(amount).sum());
-        let rest = ranked.split_off(limit);
-        rows = ranked.into_iter().map(|(_, row)| row).collect();
-        rows.sort_by_key(|(group, _)| *group);
-        let dimensions: Vec<(String, Option<String>)> =
-            query.by.iter().map(|d| (d.clone(), Some("other".to_owned()))).collect();
-        let mut other = Vec::new();
-        for (i, name) in query.metrics.iter().enumerate() {
-            let of = rest.iter().map(|(_, (_, row))| &row[i]);
-            match additive[i] {
-                true => other.extend(sum(of, name, dimensions.clone(), true)),
-                false => warnings.push(format!(
-                    "{name} does not add up over {}, so the other {} values are left out",
-                    query.by.join(", "),
-                    rest.len()
-                )),
-            }
+    let mut rest = Vec::new();
+    if let Groups::Limit(limit) = query.groups
+        && divided
+        && limit < rows.len()
+    {
+        rows = ranked(rows, &|cells| cells.iter().map(amount).sum());
+        rest = rows.split_off(limit);
+        rows.sort_by_key(|row| row.group);
+    }
+    // Metric by metric, groups in order, behind them the rest together.
+    let mut all = Vec::with_capacity(rows.len() * columns.len());
+    for (i, name) in query.metrics.iter().enumerate() {
+        for row in &mut rows {
+            let cells = std::mem::take(&mut row.cells[i]);
+            let dims = &evaluator.groups[row.group];
+            all.push(series(
+                name,
+                query.by.iter().cloned().zip(dims.iter().cloned()).collect(),
+                false,
+                cells,
+            ));
         }
-        rows.push((usize::MAX, other));
-    }
-    // Metric by metric, groups in order.
-    let mut series = Vec::new();
-    for name in &query.metrics {
-        for (_, row) in &rows {
-            series.extend(row.iter().filter(|s| s.metric == *name).cloned());
+        if rest.is_empty() {
+            continue;
+        }
+        if additive[i] {
+            let dimensions = query.by.iter().map(|d| (d.clone(), Some("other".to_owned()))).collect();
+            let sum = sum(rest.iter().map(|row| &row.cells[i]));
+            all.extend(sum.map(|sum| series(name, dimensions, true, sum)));
+        } else {
+            warnings.push(format!(
+                "{name} does not add up over {}, so the other {} values are left out",
+                query.by.join(", "),
+                rest.len()
+            ));
         }
     }
     warnings.extend(query.metrics.iter().filter_map(|name| immature(plan, name)));
@@ -312,7 +326,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>) -> QueryResult {
         compare_periods: plan.compare_periods.as_ref().map(|all| all.iter().map(|p| info(plan, p)).collect()),
         by: query.by.clone(),
         compare_name: if query.compare == Compare::YearAgo { "year_ago" } else { "previous" },
-        series,
+        series: all,
         totals,
         left_out,
         warnings,
@@ -342,13 +356,22 @@ fn immature(plan: &Plan, name: &str) -> Option<String> {
     Some(format!("{name} of {periods} may still grow: {days} days to convert are not over for all"))
 }
 
-/// The sum of series of one metric; empty values count as nothing, only all empty stays empty.
-fn sum<'a>(
-    all: impl Iterator<Item = &'a Series>,
-    metric: &str,
-    dimensions: Vec<(String, Option<String>)>,
-    other: bool,
-) -> Option<Series> {
+/// The values of a metric in a group.
+#[derive(Debug, Clone, Default)]
+struct Cells {
+    values: Vec<Cell>,
+    compare: Option<Vec<Cell>>,
+}
+
+/// A group with the values of each metric.
+#[derive(Debug)]
+struct Row {
+    group: usize,
+    cells: Vec<Cells>,
+}
+
+/// The sum of the values of one metric; empty ones count as nothing, only all empty stays empty.
+fn sum<'a>(all: impl Iterator<Item = &'a Cells>) -> Option<Cells> {
     fn add(sum: &mut [Cell], values: &[Cell]) {
         for (sum, value) in sum.iter_mut().zip(values) {
             match (&mut *sum, value) {
@@ -358,20 +381,13 @@ fn sum<'a>(
             }
         }
     }
-    let mut total: Option<Series> = None;
-    for series in all {
+    let mut total: Option<Cells> = None;
+    for cells in all {
         match &mut total {
-            None => {
-                total = Some(Series {
-                    metric: metric.to_owned(),
-                    dimensions: dimensions.clone(),
-                    other,
-                    ..series.clone()
-                });
-            }
+            None => total = Some(cells.clone()),
             Some(total) => {
-                add(&mut total.values, &series.values);
-                if let (Some(sum), Some(values)) = (&mut total.compare, &series.compare) {
+                add(&mut total.values, &cells.values);
+                if let (Some(sum), Some(values)) = (&mut total.compare, &cells.compare) {
                     add(sum, values);
                 }
             }

@@ -1,9 +1,10 @@
 //! Rows of an import that wait for its end: in memory by ranges of identifier numbers, on disk when there are many.
 //!
 //! A row is written once as it comes and read once at the end, range by range, so an import is sorted without being merged.
+//! Its texts lie apart from the rest, so that those of a range are the buffer of the columns that come of them.
 //!
 //! ```text
-//! who u32   at i64   number u64   which u32   [received_at i64]   lengths   texts
+//! who u32   at i64   number u64   which u32   [received_at i64]   [line u32]   lengths
 //! ```
 //!
 //! `number` counts the rows of the import, bit `i` of `which` says that the `i`-th text column has a value. A length is one
@@ -20,6 +21,7 @@ use arrow::array::{
     Array, ArrayBuilder, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray,
     StringViewBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
+use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, FieldRef, Schema, TimestampMicrosecondType};
 use burgeon_core::records::system;
 
@@ -36,14 +38,18 @@ const FIXED: usize = 24;
 const RECEIVED: u32 = 1 << 31;
 /// Bit of a row whose source is that of the first row of all.
 const SAME_SOURCE: u32 = 1 << 30;
+/// Bit of a row whose origin is that of the first row of all but for the line.
+const SAME_FILE: u32 = 1 << 29;
 /// Text columns at most.
-const TEXTS: usize = 30;
+const TEXTS: usize = 29;
+/// Bits of the text columns.
+const TEXT_BITS: u32 = SAME_FILE - 1;
 
 /// The rows of one import.
 #[derive(Debug)]
 pub(crate) struct Spill {
     path: PathBuf,
-    file: Option<File>,
+    spilled: Option<File>,
     /// Bytes in the file.
     written: u64,
     /// Bytes that may wait in memory.
@@ -55,15 +61,40 @@ pub(crate) struct Spill {
     texts: Vec<FieldRef>,
     /// The source of the first row; nearly always that of all.
     source: Option<String>,
+    /// The origin of the first row up to its line.
+    file: Option<String>,
 }
 
 /// The rows of a range.
 #[derive(Debug, Default)]
 struct Part {
-    buffer: Vec<u8>,
-    /// Place and length of what is on disk.
-    extents: Vec<(u64, usize)>,
-    bytes: usize,
+    rows: Vec<u8>,
+    texts: Vec<u8>,
+    /// What is on disk.
+    extents: Vec<Extent>,
+    /// Bytes in all.
+    size: Size,
+}
+
+/// Bytes of rows without their texts, and of the texts.
+#[derive(Debug, Default, Clone, Copy)]
+struct Size {
+    rows: usize,
+    texts: usize,
+}
+
+/// Rows on disk and, behind them, their texts.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    at: u64,
+    size: Size,
+}
+
+/// Rows in memory.
+#[derive(Debug, Default)]
+struct Loaded {
+    rows: Vec<u8>,
+    texts: Vec<u8>,
 }
 
 /// Where a row lies.
@@ -71,7 +102,10 @@ struct Part {
 struct Key {
     at: i64,
     who: u32,
+    /// Where the row begins.
     place: usize,
+    /// Where its texts do.
+    text: usize,
 }
 
 /// Places of rows as they were found and in order, with room that serves many ranges.
@@ -92,8 +126,8 @@ impl Spill {
             return Err(LakeError::Internal(format!("events have more than {TEXTS} columns of text")));
         }
         let path = dir.join("rows");
-        let (parts, source) = (BTreeMap::new(), None);
-        Ok(Self { path, file: None, written: 0, most, waiting: 0, parts, texts, source })
+        let parts = BTreeMap::new();
+        Ok(Self { path, spilled: None, written: 0, most, waiting: 0, parts, texts, source: None, file: None })
     }
 
     /// Adds rows, each with the number of its identifier; they are counted from `first`.
@@ -101,30 +135,53 @@ impl Spill {
         let at = batch::times(rows)?.values();
         let received = rows.column_by_name("received_at");
         let received = received.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-        let mut texts: Vec<(u32, bool, &StringViewArray)> = Vec::with_capacity(self.texts.len());
+        let mut texts: Vec<(u32, Repeated, &StringViewArray)> = Vec::with_capacity(self.texts.len());
         for (place, field) in self.texts.iter().enumerate() {
             if let Some(column) = rows.column_by_name(field.name()).and_then(batch::as_texts) {
-                let source = field.name() == system::SOURCE;
-                if source && self.source.is_none() {
-                    self.source = column.iter().flatten().next().map(str::to_owned);
-                }
-                texts.push((1 << place, source, column));
+                let mut first = column.iter().flatten();
+                let repeated = match field.name().as_str() {
+                    system::SOURCE => {
+                        self.source = self.source.take().or_else(|| first.next().map(str::to_owned));
+                        Repeated::Source
+                    }
+                    system::ORIGIN => {
+                        let file = || {
+                            first.next().and_then(|origin| Some(origin.rsplit_once(':')?.0.to_owned() + ":"))
+                        };
+                        self.file = self.file.take().or_else(file);
+                        Repeated::File
+                    }
+                    _ => Repeated::No,
+                };
+                texts.push((1 << place, repeated, column));
             }
         }
+        let (source, file) = (self.source.as_deref(), self.file.as_deref());
         let mut lengths: Vec<u8> = Vec::with_capacity(64);
         for (row, (who, at)) in who.iter().zip(at).enumerate() {
             let part = self.parts.entry(who / RANGE).or_default();
-            let before = part.buffer.len();
+            let before = part.rows.len() + part.texts.len();
             let mut which = 0;
+            let mut line = None;
             lengths.clear();
-            for (bit, source, column) in &texts {
+            for (bit, repeated, column) in &texts {
                 if column.is_null(row) {
                     continue;
                 }
                 let text = column.value(row);
-                if *source && self.source.as_deref() == Some(text) {
-                    which |= SAME_SOURCE;
-                    continue;
+                match repeated {
+                    Repeated::Source if source == Some(text) => {
+                        which |= SAME_SOURCE;
+                        continue;
+                    }
+                    Repeated::File => {
+                        line = file.and_then(|file| plain_number(text.strip_prefix(file)?));
+                        if line.is_some() {
+                            which |= SAME_FILE;
+                            continue;
+                        }
+                    }
+                    _ => {}
                 }
                 which |= bit;
                 match u8::try_from(text.len()) {
@@ -135,26 +192,23 @@ impl Spill {
                         lengths.extend_from_slice(&(text.len() as u32).to_le_bytes());
                     }
                 }
+                part.texts.extend_from_slice(text.as_bytes());
             }
             let received =
                 received.filter(|received| received.is_valid(row)).map(|received| received.value(row));
             which |= if received.is_some() { RECEIVED } else { 0 };
-            part.buffer.extend_from_slice(&who.to_le_bytes());
-            part.buffer.extend_from_slice(&at.to_le_bytes());
-            part.buffer.extend_from_slice(&(first + row as u64).to_le_bytes());
-            part.buffer.extend_from_slice(&which.to_le_bytes());
+            part.rows.extend_from_slice(&who.to_le_bytes());
+            part.rows.extend_from_slice(&at.to_le_bytes());
+            part.rows.extend_from_slice(&(first + row as u64).to_le_bytes());
+            part.rows.extend_from_slice(&which.to_le_bytes());
             if let Some(received) = received {
-                part.buffer.extend_from_slice(&received.to_le_bytes());
+                part.rows.extend_from_slice(&received.to_le_bytes());
             }
-            part.buffer.extend_from_slice(&lengths);
-            for (bit, _, column) in &texts {
-                if which & bit != 0 {
-                    part.buffer.extend_from_slice(column.value(row).as_bytes());
-                }
+            if let Some(line) = line {
+                part.rows.extend_from_slice(&line.to_le_bytes());
             }
-            let bytes = part.buffer.len() - before;
-            part.bytes += bytes;
-            self.waiting += bytes;
+            part.rows.extend_from_slice(&lengths);
+            self.waiting += part.rows.len() + part.texts.len() - before;
         }
         if self.waiting > self.most {
             self.flush()?;
@@ -165,26 +219,31 @@ impl Spill {
     /// Writes what waits, range by range.
     fn flush(&mut self) -> Result<()> {
         let fail = |error| LakeError::io(&self.path, error);
-        let file = match &self.file {
+        let file = match &self.spilled {
             Some(file) => file,
             None => {
                 if let Some(dir) = self.path.parent() {
                     std::fs::create_dir_all(dir).map_err(fail)?;
                 }
                 let options = File::options().read(true).write(true).create_new(true).open(&self.path);
-                self.file.insert(options.map_err(fail)?)
+                self.spilled.insert(options.map_err(fail)?)
             }
         };
         let mut held = 0;
-        for part in self.parts.values_mut().filter(|part| !part.buffer.is_empty()) {
-            file.write_all_at(&part.buffer, self.written).map_err(fail)?;
-            part.extents.push((self.written, part.buffer.len()));
-            self.written += part.buffer.len() as u64;
-            part.buffer.clear();
-            held += part.buffer.capacity();
+        for part in self.parts.values_mut().filter(|part| !part.rows.is_empty()) {
+            let size = Size { rows: part.rows.len(), texts: part.texts.len() };
+            part.extents.push(Extent { at: self.written, size });
+            for buffer in [&mut part.rows, &mut part.texts] {
+                file.write_all_at(buffer, self.written).map_err(fail)?;
+                self.written += buffer.len() as u64;
+                buffer.clear();
+                held += buffer.capacity();
+            }
+            part.size.rows += size.rows;
+            part.size.texts += size.texts;
         }
         if held > 2 * self.most {
-            self.parts.values_mut().for_each(|part| part.buffer = Vec::new());
+            self.parts.values_mut().for_each(Part::shed);
         }
         self.waiting = 0;
         Ok(())
@@ -192,9 +251,9 @@ impl Spill {
 
     /// Gives back the memory of rows that wait, where others of them went to disk already.
     pub fn shed(&mut self) -> Result<()> {
-        if self.file.is_some() {
+        if self.spilled.is_some() {
             self.flush()?;
-            self.parts.values_mut().for_each(|part| part.buffer = Vec::new());
+            self.parts.values_mut().for_each(Part::shed);
         }
         Ok(())
     }
@@ -208,18 +267,19 @@ impl Spill {
         keep: impl Fn(u64) -> bool,
         mut give: impl FnMut(RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let mut out = Out::new(self.texts.clone(), self.source.clone(), position);
-        let (mut buffer, mut keys) = (Vec::new(), Keys::default());
+        let mut out = Out::new(&self, position);
+        let (mut loaded, mut keys) = (Loaded::default(), Keys::default());
         while let Some((range, part)) = self.parts.pop_first() {
             let first = range.saturating_mul(RANGE);
             for numbers in self.cut(first, &part)? {
-                let bytes = self.load(&part, &numbers, &mut buffer)?;
-                self.sort(bytes, &numbers, &mut keys)?;
+                self.load(&part, &numbers, &mut loaded)?;
+                self.sort(&loaded.rows, &numbers, &mut keys)?;
+                out.open(Buffer::from_vec(std::mem::take(&mut loaded.texts)));
                 for person in keys.sorted.chunk_by(|a, b| a.who == b.who) {
                     for key in person {
-                        let row = self.row(bytes, key.place)?;
+                        let row = self.row(&loaded.rows, key.place)?;
                         if keep(row.number) {
-                            out.push(&row);
+                            out.push(&row, key.text)?;
                         }
                     }
                     if out.len() >= BATCH_ROWS {
@@ -237,13 +297,13 @@ impl Spill {
     /// Numbers of a range that fit into memory together.
     fn cut(&self, first: u32, part: &Part) -> Result<Vec<Range<u64>>> {
         let (first, end) = (u64::from(first), u64::from(first) + u64::from(RANGE));
-        if part.bytes <= self.most {
+        let whole = part.whole();
+        if whole.rows + whole.texts <= self.most {
             return Ok(std::iter::once(first..end).collect());
         }
         let mut sizes = vec![0usize; RANGE as usize];
-        self.walk(part, |row, bytes| {
-            sizes[(u64::from(row.who) - first) as usize % RANGE as usize] += bytes.len();
-            Ok(())
+        self.walk(part, |row, bytes, texts| {
+            sizes[(u64::from(row.who) - first) as usize % RANGE as usize] += bytes.len() + texts.len();
         })?;
         let (mut cuts, mut from, mut size) = (Vec::new(), first, 0);
         for (number, bytes) in (first..).zip(sizes) {
@@ -257,70 +317,75 @@ impl Spill {
         Ok(cuts)
     }
 
-    /// The rows of some numbers of a range, as they came, at the beginning of a buffer that serves many ranges.
-    fn load<'b>(&self, part: &Part, numbers: &Range<u64>, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
+    /// The rows of some numbers of a range, as they came. The room for rows serves many ranges.
+    fn load(&self, part: &Part, numbers: &Range<u64>, to: &mut Loaded) -> Result<()> {
+        to.rows.clear();
         if numbers.end - numbers.start == u64::from(RANGE) {
-            if buffer.len() < part.bytes {
-                *buffer = vec![0; part.bytes];
+            let whole = part.whole();
+            to.rows.resize(whole.rows, 0);
+            to.texts = vec![0; whole.texts];
+            let mut from = Size::default();
+            for Extent { at, size } in &part.extents {
+                let end = Size { rows: from.rows + size.rows, texts: from.texts + size.texts };
+                self.read(*at, &mut to.rows[from.rows..end.rows])?;
+                self.read(*at + size.rows as u64, &mut to.texts[from.texts..end.texts])?;
+                from = end;
             }
-            let mut from = 0;
-            for extent in &part.extents {
-                self.read(extent, &mut buffer[from..from + extent.1])?;
-                from += extent.1;
-            }
-            buffer[from..part.bytes].copy_from_slice(&part.buffer);
-            return Ok(&buffer[..part.bytes]);
+            to.rows[from.rows..].copy_from_slice(&part.rows);
+            to.texts[from.texts..].copy_from_slice(&part.texts);
+            return Ok(());
         }
-        buffer.clear();
-        self.walk(part, |row, bytes| {
+        self.walk(part, |row, bytes, texts| {
             if numbers.contains(&u64::from(row.who)) {
-                buffer.extend_from_slice(bytes);
+                to.rows.extend_from_slice(bytes);
+                to.texts.extend_from_slice(texts);
             }
-            Ok(())
-        })?;
-        Ok(buffer)
+        })
     }
 
-    fn read(&self, (at, _): &(u64, usize), to: &mut [u8]) -> Result<()> {
-        match &self.file {
-            Some(file) => file.read_exact_at(to, *at).map_err(|error| LakeError::io(&self.path, error)),
+    fn read(&self, at: u64, to: &mut [u8]) -> Result<()> {
+        match &self.spilled {
+            Some(file) => file.read_exact_at(to, at).map_err(|error| LakeError::io(&self.path, error)),
             None => Err(LakeError::reading(&self.path, "it was never written")),
         }
     }
 
-    /// Hands out all rows of a range with their bytes, an extent at a time.
-    fn walk(&self, part: &Part, mut each: impl FnMut(&Row<'_>, &[u8]) -> Result<()>) -> Result<()> {
-        let mut bytes = Vec::new();
-        let mut rows = |bytes: &[u8]| {
-            let mut place = 0;
-            while place < bytes.len() {
-                let row = self.row(bytes, place)?;
-                each(&row, &bytes[place..row.end])?;
-                place = row.end;
+    /// Hands out all rows of a range with their bytes and those of their texts, an extent at a time.
+    fn walk(&self, part: &Part, mut each: impl FnMut(&Row<'_>, &[u8], &[u8])) -> Result<()> {
+        let mut walk = |rows: &[u8], texts: &[u8]| {
+            let (mut place, mut text) = (0, 0);
+            while place < rows.len() {
+                let row = self.row(rows, place)?;
+                let texts = texts.get(text..text + row.text_bytes).ok_or_else(|| self.cut_off())?;
+                each(&row, &rows[place..row.end], texts);
+                (place, text) = (row.end, text + row.text_bytes);
             }
             Ok(())
         };
-        for extent in &part.extents {
-            bytes.resize(extent.1, 0);
-            self.read(extent, &mut bytes)?;
-            rows(&bytes)?;
+        let mut loaded = Loaded::default();
+        for Extent { at, size } in &part.extents {
+            loaded.rows.resize(size.rows, 0);
+            loaded.texts.resize(size.texts, 0);
+            self.read(*at, &mut loaded.rows)?;
+            self.read(*at + size.rows as u64, &mut loaded.texts)?;
+            walk(&loaded.rows, &loaded.texts)?;
         }
-        rows(&part.buffer)
+        walk(&part.rows, &part.texts)
     }
 
     /// Finds out where rows lie, by number and time; rows of one time as they came.
-    fn sort(&self, bytes: &[u8], numbers: &Range<u64>, keys: &mut Keys) -> Result<()> {
+    fn sort(&self, rows: &[u8], numbers: &Range<u64>, keys: &mut Keys) -> Result<()> {
         let place_of = |who: u32| (u64::from(who) - numbers.start) as usize % RANGE as usize;
         let Keys { found, starts, sorted } = keys;
         found.clear();
         starts.clear();
         starts.resize(RANGE as usize + 1, 0);
-        let mut place = 0;
-        while place < bytes.len() {
-            let row = self.row(bytes, place)?;
+        let (mut place, mut text) = (0, 0);
+        while place < rows.len() {
+            let row = self.row(rows, place)?;
             starts[place_of(row.who) + 1] += 1;
-            found.push(Key { at: row.at, who: row.who, place });
-            place = row.end;
+            found.push(Key { at: row.at, who: row.who, place, text });
+            (place, text) = (row.end, text + row.text_bytes);
         }
         for at in 1..starts.len() {
             starts[at] += starts[at - 1];
@@ -340,14 +405,46 @@ impl Spill {
     }
 
     /// The row that begins at a place.
-    fn row<'a>(&self, bytes: &'a [u8], place: usize) -> Result<Row<'a>> {
-        Row::read(bytes, place).ok_or_else(|| LakeError::reading(&self.path, "a row of it is cut off"))
+    fn row<'a>(&self, rows: &'a [u8], place: usize) -> Result<Row<'a>> {
+        Row::read(rows, place).ok_or_else(|| self.cut_off())
     }
+
+    fn cut_off(&self) -> LakeError {
+        LakeError::reading(&self.path, "a row of it is cut off")
+    }
+}
+
+impl Part {
+    /// Bytes in memory and on disk.
+    fn whole(&self) -> Size {
+        Size { rows: self.size.rows + self.rows.len(), texts: self.size.texts + self.texts.len() }
+    }
+
+    /// Gives back the memory of what was written.
+    fn shed(&mut self) {
+        (self.rows, self.texts) = (Vec::new(), Vec::new());
+    }
+}
+
+/// What the values of a text column have in common.
+#[derive(Debug, Clone, Copy)]
+enum Repeated {
+    No,
+    /// Nearly all are one.
+    Source,
+    /// Nearly all name one file and a line.
+    File,
+}
+
+/// The number that is written this way and no other.
+fn plain_number(text: &str) -> Option<u32> {
+    let number: u32 = text.parse().ok()?;
+    (text.starts_with(|first: char| ('1'..='9').contains(&first)) || text == "0").then_some(number)
 }
 
 impl Drop for Spill {
     fn drop(&mut self) {
-        if self.file.take().is_some() {
+        if self.spilled.take().is_some() {
             std::fs::remove_file(&self.path).ok();
             if let Some(dir) = self.path.parent() {
                 std::fs::remove_dir(dir).ok(); // only when nothing else is in it
@@ -363,8 +460,10 @@ struct Row<'a> {
     number: u64,
     which: u32,
     received_at: i64,
+    line: u32,
     lengths: &'a [u8],
-    texts: &'a [u8],
+    /// Bytes of its texts.
+    text_bytes: usize,
     end: usize,
 }
 
@@ -377,20 +476,23 @@ impl<'a> Row<'a> {
         let number = u64::from_le_bytes(*fixed.get(12..)?.first_chunk()?);
         let which = u32::from_le_bytes(*fixed.get(20..)?.first_chunk()?);
         let mut start = place + FIXED;
-        let mut received_at = 0;
+        let (mut received_at, mut line) = (0, 0);
         if which & RECEIVED != 0 {
             received_at = i64::from_le_bytes(*bytes.get(start..)?.first_chunk()?);
             start += 8;
         }
-        let (mut at_length, mut sum) = (start, 0usize);
-        for _ in 0..(which & (SAME_SOURCE - 1)).count_ones() {
-            let (length, next) = length(bytes, at_length)?;
-            sum += length;
-            at_length = next;
+        if which & SAME_FILE != 0 {
+            line = u32::from_le_bytes(*bytes.get(start..)?.first_chunk()?);
+            start += 4;
         }
-        let lengths = bytes.get(start..at_length)?;
-        let texts = bytes.get(at_length..at_length + sum)?;
-        Some(Self { who, at, number, which, received_at, lengths, texts, end: at_length + sum })
+        let (mut end, mut text_bytes) = (start, 0usize);
+        for _ in 0..(which & TEXT_BITS).count_ones() {
+            let (length, next) = length(bytes, end)?;
+            text_bytes += length;
+            end = next;
+        }
+        let lengths = bytes.get(start..end)?;
+        Some(Self { who, at, number, which, received_at, line, lengths, text_bytes, end })
     }
 }
 
@@ -406,31 +508,64 @@ fn length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 /// Rows on their way into a batch.
 struct Out {
     fields: Vec<FieldRef>,
-    source_place: usize,
-    source: Option<String>,
+    source: Shared,
+    file: String,
+    origin_place: usize,
     position: i64,
     texts: Vec<StringViewBuilder>,
+    /// The texts of the rows that come, which the columns share.
+    buffer: Buffer,
+    /// Its number in each column that uses it.
+    blocks: Vec<Option<u32>>,
     who: Vec<i32>,
     at: Vec<i64>,
     received_at: TimestampMicrosecondBuilder,
+    /// Room for an origin.
+    origin: String,
+}
+
+/// A text of many rows of a column.
+struct Shared {
+    place: usize,
+    text: Buffer,
+    block: Option<u32>,
 }
 
 impl Out {
-    fn new(fields: Vec<FieldRef>, source: Option<String>, position: u64) -> Self {
+    fn new(spill: &Spill, position: u64) -> Self {
+        let fields = spill.texts.clone();
         let texts =
             fields.iter().map(|_| StringViewBuilder::new().with_fixed_block_size(256 << 10)).collect();
-        let source_place =
-            fields.iter().position(|field| field.name() == system::SOURCE).unwrap_or(fields.len());
-        let (who, at) = (Vec::new(), Vec::new());
-        let received_at = TimestampMicrosecondBuilder::new();
-        Self { fields, source_place, source, position: position as i64, texts, who, at, received_at }
+        let place = |name| fields.iter().position(|field| field.name() == name).unwrap_or(fields.len());
+        let source = spill.source.clone().unwrap_or_default().into_bytes();
+        Self {
+            source: Shared { place: place(system::SOURCE), text: source.into(), block: None },
+            file: spill.file.clone().unwrap_or_default(),
+            origin_place: place(system::ORIGIN),
+            position: position as i64,
+            texts,
+            buffer: Vec::<u8>::new().into(),
+            blocks: vec![None; fields.len()],
+            fields,
+            who: Vec::new(),
+            at: Vec::new(),
+            received_at: TimestampMicrosecondBuilder::new(),
+            origin: String::new(),
+        }
     }
 
     fn len(&self) -> usize {
         self.who.len()
     }
 
-    fn push(&mut self, row: &Row<'_>) {
+    /// The texts of the rows that come from now on lie in this buffer.
+    fn open(&mut self, buffer: Buffer) {
+        self.buffer = buffer;
+        self.blocks.fill(None);
+    }
+
+    /// Adds a row whose texts begin at `from`.
+    fn push(&mut self, row: &Row<'_>, mut from: usize) -> Result<()> {
         let place = self.who.len();
         self.who.push(row.who as i32);
         self.at.push(row.at);
@@ -438,27 +573,54 @@ impl Out {
             self.received_at.append_nulls(place - self.received_at.len());
             self.received_at.append_value(row.received_at);
         }
-        let (mut at, mut from) = (0, 0);
-        let mut left = row.which & (SAME_SOURCE - 1);
+        let mut at = 0;
+        let mut left = row.which & TEXT_BITS;
         while left != 0 {
             let column = left.trailing_zeros() as usize;
             left &= left - 1;
             let Some((length, next)) = length(row.lengths, at) else { break };
             at = next;
-            // What was text when it was written is text.
-            let text = std::str::from_utf8(row.texts.get(from..from + length).unwrap_or_default());
+            let builder = &mut self.texts[column];
+            fill(builder, place);
+            match (u32::try_from(from), u32::try_from(length)) {
+                (Ok(start), Ok(length)) if self.buffer.len() <= u32::MAX as usize => {
+                    let block =
+                        *self.blocks[column].get_or_insert_with(|| builder.append_block(self.buffer.clone()));
+                    builder.try_append_view(block, start, length)?;
+                }
+                // One identifier has more text than a block can hold.
+                _ => {
+                    let text =
+                        self.buffer.get(from..from + length).and_then(|text| std::str::from_utf8(text).ok());
+                    builder.append_value(text.unwrap_or_default());
+                }
+            }
             from += length;
-            add(&mut self.texts[column], place, text.unwrap_or_default());
         }
         if row.which & SAME_SOURCE != 0
-            && let (Some(builder), Some(source)) = (self.texts.get_mut(self.source_place), &self.source)
+            && let Some(builder) = self.texts.get_mut(self.source.place)
         {
-            add(builder, place, source);
+            fill(builder, place);
+            let Shared { text, block, .. } = &mut self.source;
+            let block = *block.get_or_insert_with(|| builder.append_block(text.clone()));
+            builder.try_append_view(block, 0, text.len() as u32)?;
         }
+        if row.which & SAME_FILE != 0
+            && let Some(builder) = self.texts.get_mut(self.origin_place)
+        {
+            fill(builder, place);
+            self.origin.clear();
+            self.origin.push_str(&self.file);
+            self.origin.push_str(itoa::Buffer::new().format(row.line));
+            builder.append_value(&self.origin);
+        }
+        Ok(())
     }
 
     fn take(&mut self, columns: &Columns) -> Result<RecordBatch> {
         let rows = self.who.len();
+        self.blocks.fill(None);
+        self.source.block = None;
         let mut fields: Vec<FieldRef> = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for field in columns.stored.fields() {
@@ -492,11 +654,10 @@ impl Out {
     }
 }
 
-/// The text of a row; the rows since the last one have none.
+/// The rows since the last one with a text have none.
 #[inline]
-fn add(builder: &mut StringViewBuilder, place: usize, text: &str) {
+fn fill(builder: &mut StringViewBuilder, place: usize) {
     (builder.len()..place).for_each(|_| builder.append_null());
-    builder.append_value(text);
 }
 
 fn is_text(field: &FieldRef) -> bool {
