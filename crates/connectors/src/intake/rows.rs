@@ -263,7 +263,7 @@ impl EventRows {
     /// Adds a row.
     pub fn push(&mut self, row: &EventRow<'_>) {
         let place = self.at.len();
-        for (column, text) in self.texts.iter_mut().zip(row.texts()) {
+        for (column, text) in self.texts.iter_mut().zip(&row.texts()) {
             if !text.is_empty() {
                 column.push(place, text);
             }
