@@ -89,12 +89,14 @@ pub struct Scanner<'a> {
     open: Vec<bool>,
     /// The most brackets that were open at once in a value, since it was last set to 0.
     pub deepest: usize,
+    /// Whether a string with escapes was passed.
+    pub escapes: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// A reader from the beginning of a text.
     pub fn new(text: &'a str) -> Self {
-        Self { text, at: 0, open: Vec::new(), deepest: 0 }
+        Self { text, at: 0, open: Vec::new(), deepest: 0, escapes: false }
     }
 
     /// Where the reader stands, in bytes.
@@ -173,6 +175,24 @@ impl<'a> Scanner<'a> {
         }
         *first = false;
         self.member().map(Some)
+    }
+
+    /// Passes a key that is expected, in the form `"key":`, with the comma before it, where exactly that stands next; else
+    /// nothing is passed, and [`Scanner::raw_key`] tells what stands there. `first` as in [`Scanner::key`].
+    #[inline]
+    pub fn pass_key(&mut self, expected: &str, first: &mut bool) -> bool {
+        let bytes = self.text.as_bytes();
+        let start = match *first {
+            true => self.at,
+            false if self.byte() == b',' => self.at + 1,
+            false => return false,
+        };
+        let stands = bytes.get(start..).is_some_and(|rest| rest.starts_with(expected.as_bytes()));
+        if stands {
+            self.at = start + expected.len();
+            *first = false;
+        }
+        stands
     }
 
     #[inline]
@@ -325,7 +345,7 @@ impl<'a> Scanner<'a> {
             match bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    escaped = true;
+                    (escaped, self.escapes) = (true, true);
                     at += 1;
                     match bytes.get(at) {
                         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 1,

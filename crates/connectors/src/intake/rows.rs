@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayBuilder, ArrayRef, StringViewArray, StringViewBuilder, TimestampMicrosecondArray,
-};
+use arrow::array::{Array, ArrayRef, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use burgeon_core::records::{ColumnType, Table, content_schema, table};
@@ -184,6 +182,7 @@ impl<'a> EventRow<'a> {
 pub struct EventRows {
     texts: [Column; TEXT_COLUMNS],
     at: Vec<i64>,
+    /// Ends with the last row that has a value.
     received_at: Vec<Option<i64>>,
     /// No values, as many as were ever needed at once.
     nothing: StringViewArray,
@@ -196,37 +195,41 @@ const TEXT_BLOCK: u32 = 64 << 10;
 #[derive(Debug)]
 struct Column {
     builder: StringViewBuilder,
-}
-
-impl Default for Column {
-    fn default() -> Self {
-        // Blocks that grow to the usual two mebibytes are mostly pages of zeros that nobody writes to.
-        Self { builder: StringViewBuilder::new().with_fixed_block_size(TEXT_BLOCK) }
-    }
+    /// Rows that the builder has, with and without a value.
+    rows: usize,
 }
 
 impl Column {
+    /// A column with room for the values of so many rows.
+    fn new(rows: usize) -> Self {
+        // Blocks that grow to the usual two mebibytes are mostly pages of zeros that nobody writes to.
+        Self { builder: StringViewBuilder::with_capacity(rows).with_fixed_block_size(TEXT_BLOCK), rows: 0 }
+    }
+
     /// The text of a row; the rows since the last one have none.
     #[inline]
     fn push(&mut self, row: usize, text: &str) {
         self.settle(row);
         self.builder.append_value(text);
+        self.rows += 1;
     }
 
     #[inline]
     fn settle(&mut self, rows: usize) {
-        for _ in self.builder.len()..rows {
+        for _ in self.rows..rows {
             self.builder.append_null();
         }
+        self.rows = rows;
     }
 
     /// The column of `rows` rows; `None` when there is no value.
     fn take(&mut self, rows: usize) -> Option<StringViewArray> {
-        if self.builder.is_empty() {
+        if self.rows == 0 {
             return None;
         }
         self.settle(rows);
-        Some(self.builder.finish())
+        // The next rows are about as many.
+        Some(std::mem::replace(self, Self::new(rows)).builder.finish())
     }
 }
 
@@ -240,7 +243,7 @@ impl EventRows {
     /// An empty collection.
     pub fn new() -> Self {
         Self {
-            texts: std::array::from_fn(|_| Column::default()),
+            texts: std::array::from_fn(|_| Column::new(0)),
             at: Vec::new(),
             received_at: Vec::new(),
             nothing: StringViewArray::new_null(0),
@@ -260,13 +263,16 @@ impl EventRows {
     /// Adds a row.
     pub fn push(&mut self, row: &EventRow<'_>) {
         let place = self.at.len();
-        for (column, text) in self.texts.iter_mut().zip(row.texts()) {
+        for (column, text) in self.texts.iter_mut().zip(&row.texts()) {
             if !text.is_empty() {
                 column.push(place, text);
             }
         }
         self.at.push(row.at);
-        self.received_at.push(row.received_at);
+        if row.received_at.is_some() {
+            self.received_at.resize(place, None);
+            self.received_at.push(row.received_at);
+        }
     }
 
     /// Changes the times of all rows: is called with the row's place and its time.
@@ -276,13 +282,22 @@ impl EventRows {
         }
     }
 
+    fn received(&mut self, rows: usize) -> TimestampMicrosecondArray {
+        if self.received_at.is_empty() {
+            return TimestampMicrosecondArray::new_null(rows);
+        }
+        let mut received = std::mem::replace(&mut self.received_at, Vec::with_capacity(rows));
+        received.resize(rows, None);
+        TimestampMicrosecondArray::from(received)
+    }
+
     /// Hands the rows over, in the content schema of `events`, and begins anew.
     pub fn take(&mut self) -> RecordBatch {
         let rows = self.at.len();
         let utc = ColumnType::Timestamp.data_type();
-        let at = TimestampMicrosecondArray::from(std::mem::take(&mut self.at)).with_data_type(utc.clone());
-        let received = std::mem::take(&mut self.received_at);
-        let received = TimestampMicrosecondArray::from(received).with_data_type(utc);
+        let at = std::mem::replace(&mut self.at, Vec::with_capacity(rows));
+        let at = TimestampMicrosecondArray::from(at).with_data_type(utc.clone());
+        let received = self.received(rows).with_data_type(utc);
         if self.nothing.len() < rows {
             self.nothing = StringViewArray::new_null(rows);
         }
@@ -387,9 +402,15 @@ mod tests {
         let at = batch.column_by_name("at").unwrap();
         let at = at.as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
         assert_eq!(at.values(), &[5, 8, 2]);
+        let received = batch.column_by_name("received_at").unwrap();
+        let received: Vec<Option<i64>> =
+            received.as_primitive::<arrow::datatypes::TimestampMicrosecondType>().iter().collect();
+        assert_eq!(received, [None, Some(8), None]);
         // What was taken is gone.
         assert_eq!(rows.take().num_rows(), 0);
-        rows.push(&all);
-        assert_eq!(rows.take().num_rows(), 1);
+        rows.push(&EventRow { title: long, ..EventRow::default() });
+        let batch = rows.take();
+        assert_eq!(batch.num_rows(), 1);
+        assert_eq!(batch.columns().iter().filter(|column| column.null_count() == 0).count(), 2);
     }
 }

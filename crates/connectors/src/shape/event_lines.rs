@@ -7,7 +7,7 @@ use std::sync::Arc;
 use burgeon_core::records::KeyHasher;
 
 use super::Lines;
-use super::events::{country, event_id, inside, member, put};
+use super::events::{country, event_id, inside, put, quote};
 use crate::error::Reject;
 use crate::intake::collect::is_too_deep;
 use crate::intake::json::{Fault, Kind, Raw, Scanner, mend_surrogates};
@@ -39,16 +39,31 @@ enum Slot {
     Properties,
     /// It is a property of another name: the place of that.
     Named(usize),
-    /// Some path within it has a slot of its own.
+    /// Some path within it has a slot of its own; what is no object is a property of its own name.
     Within,
     /// It is a property of its own name.
     Rest,
 }
 
+/// What is known of a path that has been met.
+#[derive(Debug)]
+struct Known {
+    path: String,
+    /// How much of the path leads to the object that the key stands in.
+    outer: usize,
+    /// The key as nearly all programs write it, with its quotes and colon.
+    key: String,
+    slot: Slot,
+    /// Whether an object at this path is gone into.
+    opens: bool,
+    /// The name of the property that the value would be, as a key.
+    property: String,
+}
+
 struct EventLines {
     plan: Arc<Plan>,
-    /// Slots of paths that have been met; keys of objects come in the same order line after line.
-    met: Vec<(String, Slot)>,
+    /// The paths that have been met; keys of objects come in the same order line after line.
+    known: Vec<Known>,
     paths: HashMap<String, Slot>,
     within: HashSet<String>,
     renamed: Vec<String>,
@@ -64,8 +79,8 @@ struct EventLines {
     path: String,
 }
 
-/// Most different keys that are remembered.
-const MET: usize = 4096;
+/// Most different paths that are remembered.
+const KNOWN: usize = 4096;
 
 /// A reader for one thread.
 pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
@@ -99,7 +114,9 @@ pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
                 };
                 add(&header[*column], slot);
             }
-            (Bound::Literal(text), Some(place)) => literals.push((place, text.clone())),
+            (Bound::Literal(text), Some(place)) => {
+                literals.push((place, if is_empty(text) { String::new() } else { text.clone() }));
+            }
             (Bound::Literal(text), None) if field.name == "at" => at = Some(text.clone()),
             (Bound::Literal(_), None) => {}
         }
@@ -116,7 +133,7 @@ pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
         _ => field.to_owned(),
     };
     Box::new(EventLines {
-        met: Vec::new(),
+        known: Vec::new(),
         paths,
         within,
         renamed,
@@ -135,13 +152,71 @@ pub fn event_lines(plan: &Arc<Plan>) -> Box<dyn Lines> {
 
 /// One line in work.
 struct Row<'a> {
-    texts: [Cow<'a, str>; TEXT_COLUMNS],
+    /// Empty where a text says that there is no value.
+    texts: [&'a str; TEXT_COLUMNS],
+    /// Texts that do not stand in the line as they are, with their places. They go before those that do.
+    rewritten: Vec<(usize, String)>,
     at: Option<Raw<'a>>,
     received_at: Option<Raw<'a>>,
+    /// The object of properties without its closing bracket; empty as long as there are none.
     properties: String,
-    /// Where the next key is expected among those that were met.
+    /// Where the next key is expected among the known paths.
     next: usize,
     wrong: Option<String>,
+}
+
+impl<'a> Row<'a> {
+    fn new(mut properties: String) -> Self {
+        properties.clear();
+        Self {
+            texts: [""; TEXT_COLUMNS],
+            rewritten: Vec::new(),
+            at: None,
+            received_at: None,
+            properties,
+            next: 0,
+            wrong: None,
+        }
+    }
+
+    /// Takes the value at a path.
+    #[inline]
+    fn value(&mut self, known: &Known, value: &Raw<'a>) {
+        match known.slot {
+            Slot::Text(place) => self.text(place, value.name()),
+            Slot::At => self.at = Some(*value),
+            Slot::ReceivedAt => self.received_at = Some(*value),
+            _ if value.kind == Kind::Null => {}
+            Slot::Properties => match inside(&value.plain()) {
+                Some("") => {}
+                Some(members) => self.members(&[members]),
+                None => self.wrong = Some("properties: is not a JSON object".to_owned()),
+            },
+            Slot::Named(_) | Slot::Within | Slot::Rest => self.members(&[&known.property, value.text]),
+        }
+    }
+
+    /// Of several values of one column the last one counts.
+    #[inline]
+    fn text(&mut self, place: usize, text: Cow<'a, str>) {
+        if !self.rewritten.is_empty() {
+            self.rewritten.retain(|(other, _)| *other != place);
+        }
+        match text {
+            Cow::Borrowed(text) if !is_empty(text) => self.texts[place] = text,
+            Cow::Owned(text) if !is_empty(&text) => self.rewritten.push((place, text)),
+            _ => self.texts[place] = "",
+        }
+    }
+
+    /// Adds members to the properties, in pieces of their text.
+    #[inline]
+    fn members(&mut self, pieces: &[&str]) {
+        self.properties.push(if self.properties.is_empty() { '{' } else { ',' });
+        for piece in pieces {
+            self.properties.push_str(piece);
+        }
+    }
 }
 
 impl Lines for EventLines {
@@ -151,9 +226,7 @@ impl Lines for EventLines {
         let mut taken = Vec::with_capacity(lines.len());
         let mut properties = String::new();
         for (number, line) in lines {
-            let mut text = Cow::Borrowed(*line);
-            mend_surrogates(&mut text);
-            match self.line(&text, *number, &mut properties, &mut visits) {
+            match self.line(line, *number, &mut properties, &mut visits) {
                 Ok(()) => taken.push(*number),
                 Err(reason) => out.rejects.push(Reject::new(*number, reason, line.as_bytes())),
             }
@@ -170,19 +243,11 @@ impl EventLines {
         buffer: &mut String,
         visits: &mut Visits<'_>,
     ) -> Result<(), String> {
-        buffer.clear();
-        let mut row = Row {
-            texts: [const { Cow::Borrowed("") }; TEXT_COLUMNS],
-            at: None,
-            received_at: None,
-            properties: std::mem::take(buffer),
-            next: 0,
-            wrong: None,
-        };
         let mut scanner = Scanner::new(text);
         if scanner.peek() != b'{' {
             return Err("is not a JSON object".to_owned());
         }
+        let mut row = Row::new(std::mem::take(buffer));
         let mut path = std::mem::take(&mut self.path);
         path.clear();
         let read = self.object(&mut scanner, &mut path, &mut row);
@@ -194,7 +259,11 @@ impl EventLines {
         let taken = match read {
             Err(fault) => Err(format!("is not JSON: {fault}")),
             Ok(()) if is_too_deep(scanner.deepest) => Err("is nested too deep".to_owned()),
-            Ok(()) => self.take(text, number, &mut row, visits),
+            // Only what has escapes can have halves of surrogate pairs. Mended it has none.
+            Ok(()) => match scanner.escapes.then(|| mended(text)).flatten() {
+                Some(mended) => self.line(&mended, number, &mut row.properties, visits),
+                None => self.take(text, number, &mut row, visits),
+            },
         };
         *buffer = row.properties;
         taken
@@ -233,17 +302,16 @@ impl EventLines {
             },
             None => None,
         };
-        for (place, literal) in &self.literals {
-            row.texts[*place] = Cow::Owned(literal.clone());
-        }
         if !row.properties.is_empty() {
-            row.properties.insert(0, '{');
             row.properties.push('}');
         }
-        let texts = std::array::from_fn(|place| {
-            let text: &str = &row.texts[place];
-            if is_empty(text) { "" } else { text }
-        });
+        let mut texts = row.texts;
+        for (place, text) in &row.rewritten {
+            texts[*place] = text;
+        }
+        for (place, literal) in &self.literals {
+            texts[*place] = literal;
+        }
         let mut event = EventRow::of(texts, at.unwrap_or_default(), received_at);
         event.properties = &row.properties;
         for (text, name) in [(event.event, event_name), (event.distinct_id, person_name)] {
@@ -276,97 +344,100 @@ impl EventLines {
         row: &mut Row<'a>,
     ) -> Result<(), Fault> {
         scanner.open_object()?;
+        let length = path.len();
         let mut first = true;
-        while let Some(key) = scanner.raw_key(&mut first)? {
-            let length = path.len();
-            let plain = key.plain();
-            // At the top the key is the path.
-            let inner = length > 0;
-            if inner {
-                path.push_str(&plain);
-            }
-            let name = if inner { path.as_str() } else { &*plain };
-            let slot = match self.place(name, &mut row.next) {
-                Some(place) => self.met[place].1,
-                None => self.slot(name),
-            };
-            let within = matches!(slot, Slot::Within)
-                || PROPERTY_OBJECTS.contains(&name) && !matches!(slot, Slot::Properties);
-            if within && scanner.peek() == b'{' {
-                if !inner {
-                    path.push_str(&plain);
-                }
+        while let Some(place) = self.key(scanner, &mut first, path, &mut row.next)? {
+            let known = &self.known[place];
+            if known.opens && scanner.peek() == b'{' {
+                path.clear();
+                path.push_str(&known.path);
                 path.push('.');
                 self.object(scanner, path, row)?;
+                path.truncate(length);
             } else {
                 let value = scanner.value()?;
-                self.value(slot, name, &key, &value, row);
+                row.value(known, &value);
             }
-            path.truncate(length);
         }
         Ok(())
     }
 
-    fn value<'a>(&self, slot: Slot, path: &str, key: &Raw<'a>, value: &Raw<'a>, row: &mut Row<'a>) {
-        match slot {
-            Slot::Text(place) => row.texts[place] = value.name(),
-            Slot::At => row.at = Some(*value),
-            Slot::ReceivedAt => row.received_at = Some(*value),
-            _ if value.kind == Kind::Null => {}
-            Slot::Properties => match inside(&value.plain()) {
-                Some("") => {}
-                Some(members) => {
-                    if !row.properties.is_empty() {
-                        row.properties.push(',');
-                    }
-                    row.properties.push_str(members);
-                }
-                None => row.wrong = Some("properties: is not a JSON object".to_owned()),
-            },
-            Slot::Named(place) => member(&mut row.properties, &self.renamed[place], value.text),
-            Slot::Within | Slot::Rest => {
-                let name = property_name(path);
-                if name.len() + 2 == key.text.len() {
-                    // The key stands there as it is needed.
-                    if !row.properties.is_empty() {
-                        row.properties.push(',');
-                    }
-                    row.properties.push_str(key.text);
-                    row.properties.push(':');
-                    row.properties.push_str(value.text);
-                } else {
-                    member(&mut row.properties, name, value.text);
-                }
-            }
-        }
-    }
-
-    /// Where a path is among those that were met; the one after the last is tried first.
+    /// Passes the next key of the object at a path and gives its place among the known paths; `None` at the object's end.
     #[inline]
-    fn place(&mut self, path: &str, next: &mut usize) -> Option<usize> {
-        if self.met.get(*next).is_some_and(|(known, _)| known == path) {
+    fn key(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        first: &mut bool,
+        path: &mut String,
+        next: &mut usize,
+    ) -> Result<Option<usize>, Fault> {
+        if let Some(known) = self.known.get(*next)
+            && known.outer == path.len()
+            && (known.outer == 0 || known.path.starts_with(path.as_str()))
+            && scanner.pass_key(&known.key, first)
+        {
             *next += 1;
-            return Some(*next - 1);
+            return Ok(Some(*next - 1));
         }
-        if let Some(place) = self.met.iter().position(|(known, _)| known == path) {
-            *next = place + 1;
-            return Some(place);
-        }
-        if self.met.len() >= MET {
-            return None;
-        }
-        let slot = self.slot(path);
-        let place = (*next).min(self.met.len());
-        self.met.insert(place, (path.to_owned(), slot));
-        *next = place + 1;
-        Some(place)
+        let Some(key) = scanner.raw_key(first)? else { return Ok(None) };
+        let outer = path.len();
+        path.push_str(&key.plain());
+        let place = self.place(path, outer, next);
+        path.truncate(outer);
+        Ok(Some(place))
     }
 
-    fn slot(&self, path: &str) -> Slot {
-        match self.paths.get(path) {
+    /// Where a path is among those that are known. The one after it is expected next.
+    fn place(&mut self, path: &str, outer: usize, next: &mut usize) -> usize {
+        if let Some(place) = self.known.iter().position(|known| known.path == path) {
+            *next = place + 1;
+            return place;
+        }
+        let known = self.meet(path, outer);
+        if self.known.len() >= KNOWN {
+            // Of a file whose keys are all different the last one makes room.
+            self.known[KNOWN - 1] = known;
+            return KNOWN - 1;
+        }
+        let place = (*next).min(self.known.len());
+        self.known.insert(place, known);
+        *next = place + 1;
+        place
+    }
+
+    fn meet(&self, path: &str, outer: usize) -> Known {
+        let slot = match self.paths.get(path) {
             Some(slot) => *slot,
             None if self.within.contains(path) => Slot::Within,
             None => Slot::Rest,
+        };
+        let key = |name: &str| {
+            let mut key = String::new();
+            quote(&mut key, name);
+            key.push(':');
+            key
+        };
+        Known {
+            path: path.to_owned(),
+            outer,
+            key: key(path.get(outer..).unwrap_or_default()),
+            slot,
+            opens: matches!(slot, Slot::Within)
+                || PROPERTY_OBJECTS.contains(&path) && !matches!(slot, Slot::Properties),
+            property: key(match slot {
+                Slot::Named(place) => &self.renamed[place],
+                _ => property_name(path),
+            }),
         }
+    }
+}
+
+/// The text with its halves of surrogate pairs mended; `None` when it has none.
+fn mended(text: &str) -> Option<String> {
+    let mut text = Cow::Borrowed(text);
+    mend_surrogates(&mut text);
+    match text {
+        Cow::Owned(mended) => Some(mended),
+        Cow::Borrowed(_) => None,
     }
 }

@@ -38,6 +38,8 @@ pub struct TimeReader {
     order: Option<DateOrder>,
     /// The last date that was converted, as days since 1970, and its midnight.
     last: (i32, i64),
+    /// The last date in the form `2025-12-31`, and the same as days since 1970.
+    last_iso: ([u8; 10], i32),
 }
 
 impl TimeReader {
@@ -45,22 +47,33 @@ impl TimeReader {
     pub fn new(zone: Zone, order: Option<DateOrder>) -> Self {
         let utc = zone.tz() == &jiff::tz::TimeZone::UTC;
         let last = (0, zone.start_of(jiff::civil::date(1970, 1, 1)));
-        Self { zone, utc, order, last }
+        Self { zone, utc, order, last, last_iso: (*b"1970-01-01", 0) }
     }
 
     /// An instant in µs UTC. A date without time is its midnight in the zone. The error is a reason for a person.
     #[inline]
     pub fn instant(&mut self, text: &str) -> Result<i64, String> {
         let bytes = text.as_bytes();
-        if let Some(days) = iso_days(bytes) {
-            if bytes.len() == 10 {
+        if let Some((date, rest)) = bytes.split_first_chunk()
+            && let Some(days) = self.days(date)
+        {
+            if rest.is_empty() {
                 return Ok(self.midnight(days));
             }
-            if let Some(at) = self.iso_time(days, &bytes[10..]) {
+            if let Some(at) = self.iso_time(days, rest) {
                 return Ok(at);
             }
         }
         self.slow(text)
+    }
+
+    /// Days since 1970. Rows that follow one another are mostly of one day.
+    #[inline]
+    fn days(&mut self, date: &[u8; 10]) -> Option<i32> {
+        if self.last_iso.0 != *date {
+            self.last_iso = (*date, iso_days(date)?);
+        }
+        Some(self.last_iso.1)
     }
 
     /// A calendar date. Of an instant, the date on the zone's wall.
@@ -85,28 +98,32 @@ impl TimeReader {
     }
 
     /// The rest of `2025-12-31T10:00:00Z` after the date, in the forms that programs write.
+    #[inline]
     fn iso_time(&self, days: i32, rest: &[u8]) -> Option<i64> {
-        if rest.len() < 9 || !matches!(rest[0], b'T' | b' ' | b't') || rest[3] != b':' || rest[6] != b':' {
-            return None;
+        let (clock, rest) = rest.split_first_chunk()?;
+        let clock = i64::from(days) * DAY_MICROS + iso_clock(clock)?;
+        // What most programs write.
+        if let [b'.', _, _, last @ b'0'..=b'9', b'Z'] = rest
+            && let Some(first) = two(rest, 1)
+        {
+            return Some(clock + (i64::from(first) * 10 + i64::from(last - b'0')) * 1_000);
         }
-        let (h, m, s) = (two(rest, 1)?, two(rest, 4)?, two(rest, 7)?);
-        if h > 23 || m > 59 || s > 59 {
-            return None;
-        }
-        let mut micros = (i64::from(h) * 3600 + i64::from(m) * 60 + i64::from(s)) * 1_000_000;
-        let mut rest = &rest[9..];
-        if let Some((b'.', digits)) = rest.split_first() {
-            let n = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-            if n == 0 || n > 9 {
-                return None;
+        let (fraction, zone) = match rest.split_first() {
+            Some((b'.', digits)) => {
+                let n = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+                if n == 0 || n > 9 {
+                    return None;
+                }
+                let value = digits[..n].iter().fold(0i64, |v, b| v * 10 + i64::from(b - b'0'));
+                let micros =
+                    if n <= 6 { value * 10i64.pow(6 - n as u32) } else { value / 10i64.pow(n as u32 - 6) };
+                (micros, &digits[n..])
             }
-            let value = digits[..n].iter().fold(0i64, |v, b| v * 10 + i64::from(b - b'0'));
-            micros += if n <= 6 { value * 10i64.pow(6 - n as u32) } else { value / 10i64.pow(n as u32 - 6) };
-            rest = &digits[n..];
-        }
-        match rest {
-            b"Z" | b"z" | b" UTC" | b"+00:00" | b"+00" => Some(i64::from(days) * DAY_MICROS + micros),
-            b"" if self.utc => Some(i64::from(days) * DAY_MICROS + micros),
+            _ => (0, rest),
+        };
+        match zone {
+            b"Z" | b"z" | b" UTC" | b"+00:00" | b"+00" => Some(clock + fraction),
+            b"" if self.utc => Some(clock + fraction),
             _ => None,
         }
     }
@@ -290,10 +307,22 @@ fn no_such_day(text: &str) -> String {
     format!("{} is not a day of the calendar", quoted(text))
 }
 
+#[inline]
 fn two(bytes: &[u8], at: usize) -> Option<u8> {
     let (a, b) = (bytes.get(at)?.wrapping_sub(b'0'), bytes.get(at + 1)?.wrapping_sub(b'0'));
     // Only when both are digits, or the product may overflow.
     (a < 10 && b < 10).then(|| a * 10 + b)
+}
+
+/// Microseconds since midnight of `T10:00:00`.
+#[inline]
+fn iso_clock(b: &[u8; 9]) -> Option<i64> {
+    if !matches!(b[0], b'T' | b' ' | b't') || b[3] != b':' || b[6] != b':' {
+        return None;
+    }
+    let (h, m, s) = (two(b, 1)?, two(b, 4)?, two(b, 7)?);
+    (h <= 23 && m <= 59 && s <= 59)
+        .then(|| (i64::from(h) * 3600 + i64::from(m) * 60 + i64::from(s)) * 1_000_000)
 }
 
 /// Days since 1970 of `YYYY-MM-DD` at the beginning.
@@ -578,6 +607,21 @@ mod tests {
             let mut reader = TimeReader::new(Zone::utc(), Some(DateOrder::Mdy));
             let _ = reader.instant(&text);
             let _ = order_evidence(&text);
+        }
+
+        #[test]
+        fn what_was_read_before_changes_nothing(
+            texts in proptest::collection::vec("20[0-9]{2}-0[0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9]([.][0-9]{0,10})?(Z|z|[+]02:00)?)?", 1..6),
+        ) {
+            let zone = Zone::new("Europe/Berlin", jiff::civil::Weekday::Monday).unwrap();
+            for zone in [Zone::utc(), zone] {
+                let mut reader = TimeReader::new(zone.clone(), None);
+                for text in texts.iter().chain(&texts) {
+                    let fresh = TimeReader::new(zone.clone(), None);
+                    // The long way knows all forms.
+                    proptest::prop_assert_eq!(reader.instant(text), fresh.slow(text), "{}", text);
+                }
+            }
         }
 
         #[test]

@@ -258,6 +258,79 @@ fn threads_change_nothing() {
     assert!(one == many);
 }
 
+/// Keys that come in another order, are parts of one another, are written with escapes or twice, or stand in other objects
+/// than in the line before.
+#[test]
+fn keys_are_told_apart_whatever_stood_in_the_line_before() {
+    let lines = [
+        r#"{"user_id":"u1","event":"a","timestamp":"2026-03-01T10:00:00.250Z","plan":"pro","plans":1,"who":{"age":5,"plan":"x"}}"#,
+        r#"{"user_id":"u2","event":"a","timestamp":"2026-03-01T10:00:00.5Z","plans":1,"plan":"pro","who":{"plan":"x","age":5}}"#,
+        r#"{"event":"a","user_id":"u3","timestamp":"2026-03-01","pl":1,"pla\u006e":"é","plan\"":2,"plan\"":3}"#,
+        "{ \"user_id\" : \"u4\" , \"event\":\"a\",\t\"timestamp\":1772359200,\"plan\" :\"pro\"}\r",
+        r#"{"user_id":"u5","event":"a","timestamp":"2026-03-01T10:00:00.250Z","user_id":"u\u0036","plan":"pro","plan":null,"event":"b"}"#,
+        r#"{"user_id":"u\u0037","event":"a","timestamp":"2026-03-01T10:00:00.250+02:00","user_id":"u8","who":5,"age":7,"properties":{"user_id":1}}"#,
+        r#"{"user_id":"u9","event":"a \ud83d","timestamp":"2026-02-29T10:00:00.250Z","plan":"\ud83d\ude00"}"#,
+        r#"{"user_id":"u9","event":"a \ud83d","timestamp":"2026-03-01T10:00:00.250z","plan":"\ud83d\ude00 \ude00"}"#,
+        r#"{"user_id":"u10","event":"a","timestamp":"2026-03-01T10:00:00.250Z","plan":"pro",}"#,
+        r#"{"user_id":"u10","event":"a","timestamp":"2026-03-01T10:00:00.250Z""plan":"pro"}"#,
+        r#"{"user_id":"u11","event":"a","timestamp":"2026-03-01T10:00:00.250Z","plan":"pro"}"#,
+    ];
+    let map = "person=user_id,event=event,at=timestamp,properties.years=who.age";
+    insta::assert_snapshot!(anonymised(&shown("x.jsonl", lines.join("\n"), &options("events", map))), @r#"
+    events@1 event_id=ID event=a distinct_id=u1 at=2026-03-01T10:00:00.250Z properties={"plan":"pro","plans":1,"years":5,"who.plan":"x"}
+    events@2 event_id=ID event=a distinct_id=u2 at=2026-03-01T10:00:00.500Z properties={"plans":1,"plan":"pro","who.plan":"x","years":5}
+    events@3 event_id=ID event=a distinct_id=u3 at=2026-03-01 properties={"pl":1,"plan":"é","plan\"":2,"plan\"":3}
+    events@4 event_id=ID event=a distinct_id=u4 at=2026-03-01T10:00:00Z properties={"plan":"pro"}
+    events@5 event_id=ID event=b distinct_id=u6 at=2026-03-01T10:00:00.250Z properties={"plan":"pro"}
+    events@6 event_id=ID event=a distinct_id=u8 at=2026-03-01T08:00:00.250Z properties={"who":5,"age":7,"user_id":1}
+    events@8 event_id=ID event=a � distinct_id=u9 at=2026-03-01T10:00:00.250Z properties={"plan":"\ud83d\ude00 \ufffd"}
+    events@11 event_id=ID event=a distinct_id=u11 at=2026-03-01T10:00:00.250Z properties={"plan":"pro"}
+    line 7: timestamp: "2026-02-29T10:00:00.250Z" is not a day of the calendar <- {"user_id":"u9","event":"a \ud83d","timestamp":"2026-02-29T10:00:00.250Z","plan":"\ud83d\ude00"}
+    line 9: is not JSON: it is not JSON at byte 81: a key in quotes should stand here <- {"user_id":"u10","event":"a","timestamp":"2026-03-01T10:00:00.250Z","plan":"pro",}
+    line 10: is not JSON: it is not JSON at byte 67: a comma or } should stand here <- {"user_id":"u10","event":"a","timestamp":"2026-03-01T10:00:00.250Z""plan":"pro"}
+    "#);
+}
+
+fn member() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let keys = [
+        "user_id",
+        "event",
+        "timestamp",
+        "plan",
+        "plans",
+        "pl",
+        "pla\\u006e",
+        "\\ud83d",
+        "é",
+        "who",
+        "who.age",
+        "properties",
+        "props",
+        "props.plan",
+        "a\\/b",
+    ];
+    let values = [
+        "\"u1\"",
+        "\"2026-03-01T10:00:00.250Z\"",
+        "\"2026-03-01\"",
+        "1772359200",
+        "1.50",
+        "null",
+        "true",
+        "\"\"",
+        "\" x \"",
+        "\"\\ud83d\"",
+        "\"\\u00e9\\n\"",
+        "[1, {\"plan\":2}]",
+        "{}",
+        "{\"age\":5,\"plan\":\"\\ud83d\"}",
+        "{\"plan\":{\"age\":1}}",
+        "nul",
+        "\"",
+    ];
+    (prop::sample::select(keys.to_vec()), prop::sample::select(values.to_vec()))
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -307,6 +380,32 @@ proptest! {
             expected.remove(name);
         }
         prop_assert_eq!(found, expected);
+    }
+
+    /// A key that is found where it is expected means what it means when it must be searched for.
+    #[test]
+    fn blanks_before_colons_change_nothing(lines in prop::collection::vec(prop::collection::vec(member(), 0..6), 1..12)) {
+        let head = r#"{"event_id":"i","user_id":"u","event":"e","timestamp":"2026-03-01T10:00:00.250Z","plan":"p","who":{"age":5,"plan":"x"}"#;
+        let file = |colon: &str| {
+            let mut text = format!("{head}}}\n");
+            for members in &lines {
+                text.push_str(head);
+                for (key, value) in members {
+                    text.push_str(&format!(",\"{key}\"{colon}{value}"));
+                }
+                text.push_str("}\n");
+            }
+            text
+        };
+        let map = "person=user_id,event=event,at=timestamp,event_id=event_id,properties.years=who.age";
+        let seen = |colon| {
+            let outputs = read("x.jsonl", file(colon), &options("events", map)).unwrap();
+            let rows: Vec<_> = outputs.iter().flat_map(|output| &output.batches).map(|batch| (batch.rows.clone(), batch.lines.clone())).collect();
+            let rejects: Vec<_> = outputs.iter().flat_map(|output| &output.rejects)
+                .map(|reject| (reject.line, reject.reason.split(" at byte ").next().unwrap_or_default().to_owned())).collect();
+            (rows, rejects)
+        };
+        prop_assert_eq!(seen(":"), seen(" :"));
     }
 
     #[test]
