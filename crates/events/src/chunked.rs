@@ -23,7 +23,11 @@ impl Chunked {
     pub fn map(&self, f: impl Fn(u32, u32) -> u32) -> Self {
         let chunk = |(at, chunk): (usize, &Arc<Vec<u32>>)| {
             let numbers = chunk.iter().enumerate().map(|(i, value)| f((at * CHUNK + i) as u32, *value));
-            if numbers.clone().eq(chunk.iter().copied()) { chunk.clone() } else { Arc::new(numbers.collect()) }
+            if numbers.clone().eq(chunk.iter().copied()) {
+                chunk.clone()
+            } else {
+                Arc::new(numbers.collect())
+            }
         };
         Self { chunks: self.chunks.iter().enumerate().map(chunk).collect(), len: self.len }
     }

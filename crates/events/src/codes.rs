@@ -63,12 +63,20 @@ impl Dim {
         let mut codes = vec![0; values.len()];
         let mut fresh = Vec::new();
         let known = self.values.read();
+        // Rows that follow one another often have the same value.
+        let mut last = ("", 0);
         for (row, value) in values.iter().enumerate() {
             if let Some(text) = value.filter(|text| !text.is_empty() && wanted(row)) {
-                match known.get(text) {
-                    Some(number) => codes[row] = number + 1,
-                    None => fresh.push((row, text)),
+                if text != last.0 {
+                    match known.get(text) {
+                        Some(number) => last = (text, number + 1),
+                        None => {
+                            fresh.push((row, text));
+                            continue;
+                        }
+                    }
                 }
+                codes[row] = last.1;
             }
         }
         drop(known);

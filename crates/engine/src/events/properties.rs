@@ -25,17 +25,24 @@ impl Properties {
             names.iter().map(|_| StringViewBuilder::with_capacity(rows.num_rows())).collect();
         let json = rows.column_by_name("properties").and_then(|column| batch::as_texts(column));
         let mut found: Vec<Option<Cow<'_, str>>> = vec![None; names.len()];
+        // Rows that follow one another often say the same.
+        let mut last = None;
         for row in 0..if names.is_empty() { 0 } else { rows.num_rows() } {
-            if let Some(json) = json.filter(|json| json.is_valid(row)) {
-                pick(json.value(row), names, &mut found).map_err(|error| LakeError::Rows {
-                    table: TABLE.into(),
-                    what: format!(
-                        "column \"properties\" in row {row} of the batch is no JSON object: {error}"
-                    ),
-                })?;
+            let json = json.filter(|json| json.is_valid(row)).map(|json| json.value(row));
+            if json != last {
+                found.fill(None);
+                if let Some(json) = json {
+                    pick(json, names, &mut found).map_err(|error| LakeError::Rows {
+                        table: TABLE.into(),
+                        what: format!(
+                            "column \"properties\" in row {row} of the batch is no JSON object: {error}"
+                        ),
+                    })?;
+                }
+                last = json;
             }
-            for (builder, value) in builders.iter_mut().zip(&mut found) {
-                builder.append_option(value.take());
+            for (builder, value) in builders.iter_mut().zip(&found) {
+                builder.append_option(value.as_deref());
             }
         }
         let values = builders.iter_mut().map(StringViewBuilder::finish).collect();

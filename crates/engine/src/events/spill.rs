@@ -10,7 +10,6 @@
 //! `number` counts the rows of the import, bit `i` of `which` says that the `i`-th text column has a value. A length is one
 //! byte, or 255 and four bytes.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -55,8 +54,8 @@ pub(crate) struct Spill {
     /// Bytes that may wait in memory.
     most: usize,
     waiting: usize,
-    /// Ranges of numbers with rows.
-    parts: BTreeMap<u32, Part>,
+    /// By range of numbers.
+    parts: Vec<Part>,
     /// Text columns of a row, in order.
     texts: Vec<FieldRef>,
     /// The source of the first row; nearly always that of all.
@@ -126,8 +125,8 @@ impl Spill {
             return Err(LakeError::Internal(format!("events have more than {TEXTS} columns of text")));
         }
         let path = dir.join("rows");
-        let parts = BTreeMap::new();
-        Ok(Self { path, spilled: None, written: 0, most, waiting: 0, parts, texts, source: None, file: None })
+        let (spilled, parts) = (None, Vec::new());
+        Ok(Self { path, spilled, written: 0, most, waiting: 0, parts, texts, source: None, file: None })
     }
 
     /// Adds rows, each with the number of its identifier; they are counted from `first`.
@@ -157,9 +156,11 @@ impl Spill {
             }
         }
         let (source, file) = (self.source.as_deref(), self.file.as_deref());
+        let ranges = who.iter().max().map_or(0, |last| (last / RANGE) as usize + 1);
+        self.parts.resize_with(ranges.max(self.parts.len()), Part::default);
         let mut lengths: Vec<u8> = Vec::with_capacity(64);
         for (row, (who, at)) in who.iter().zip(at).enumerate() {
-            let part = self.parts.entry(who / RANGE).or_default();
+            let part = &mut self.parts[(who / RANGE) as usize];
             let before = part.rows.len() + part.texts.len();
             let mut which = 0;
             let mut line = None;
@@ -230,7 +231,7 @@ impl Spill {
             }
         };
         let mut held = 0;
-        for part in self.parts.values_mut().filter(|part| !part.rows.is_empty()) {
+        for part in self.parts.iter_mut().filter(|part| !part.rows.is_empty()) {
             let size = Size { rows: part.rows.len(), texts: part.texts.len() };
             part.extents.push(Extent { at: self.written, size });
             for buffer in [&mut part.rows, &mut part.texts] {
@@ -243,7 +244,7 @@ impl Spill {
             part.size.texts += size.texts;
         }
         if held > 2 * self.most {
-            self.parts.values_mut().for_each(Part::shed);
+            self.parts.iter_mut().for_each(Part::shed);
         }
         self.waiting = 0;
         Ok(())
@@ -253,7 +254,7 @@ impl Spill {
     pub fn shed(&mut self) -> Result<()> {
         if self.spilled.is_some() {
             self.flush()?;
-            self.parts.values_mut().for_each(Part::shed);
+            self.parts.iter_mut().for_each(Part::shed);
         }
         Ok(())
     }
@@ -269,8 +270,8 @@ impl Spill {
     ) -> Result<()> {
         let mut out = Out::new(&self, position);
         let (mut loaded, mut keys) = (Loaded::default(), Keys::default());
-        while let Some((range, part)) = self.parts.pop_first() {
-            let first = range.saturating_mul(RANGE);
+        let parts = std::mem::take(&mut self.parts).into_iter().zip((0..=u32::MAX).step_by(RANGE as usize));
+        for (part, first) in parts.filter(|(part, _)| part.whole().rows > 0) {
             for numbers in self.cut(first, &part)? {
                 self.load(&part, &numbers, &mut loaded)?;
                 self.sort(&loaded.rows, &numbers, &mut keys)?;

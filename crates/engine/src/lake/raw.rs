@@ -1,6 +1,6 @@
 //! Source files as they came: kept whole but for persons who were removed, compressed, named by the hash of their content.
 //!
-//! `DATA/raw/<sha256>.zst` is the file, `DATA/raw/<sha256>.json` says what it was. Rows point to it by the first 16
+//! `DATA/raw/<sha256>.lz4` is the file, `DATA/raw/<sha256>.json` says what it was. Rows point to it by the first 16
 //! digits of the hash and the line, `<16 hex>:<line>`. [What was taken out](removed) of it stands in a note beside it.
 
 use std::fmt::Write as _;
@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_64;
@@ -21,8 +22,6 @@ pub use removed::{Holds, Removed, Taken, removed, take_out, verify};
 
 /// Digits of the hash that rows carry.
 pub const SHORT: usize = 16;
-/// Level of zstd: raw files are written with every import and read when somebody looks a row up.
-const COMPRESSION: i32 = -3;
 /// Bytes that are read and compressed at once.
 const PIECE: usize = 1 << 20;
 
@@ -113,29 +112,42 @@ fn temporary(data: &Path) -> PathBuf {
     data.join("raw").join(format!("tmp-{}-{number}.part", std::process::id()))
 }
 
-/// Removes what a crash left half-written.
-pub(crate) fn clear(data: &Path) {
+/// Removes what a crash left half-written and packs anew what an earlier version packed with zstd.
+///
+/// # Errors
+/// When a file cannot be read or written; it is then as it was.
+pub(crate) fn tidy(data: &Path) -> Result<()> {
     for entry in fs::read_dir(data.join("raw")).into_iter().flatten().flatten() {
-        if entry.path().extension().is_some_and(|extension| extension == "part") {
-            fs::remove_file(entry.path()).ok();
+        let path = entry.path();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("part") => drop(fs::remove_file(&path)),
+            Some("zst") => {
+                let fail = |error| LakeError::io(&path, error);
+                let from =
+                    zstd::stream::read::Decoder::new(File::open(&path).map_err(fail)?).map_err(fail)?;
+                let part = temporary(data);
+                compress(&part, from, |_| ()).inspect_err(|_| drop(fs::remove_file(&part)))?;
+                fs::rename(&part, path.with_extension("lz4")).map_err(fail)?;
+                fs::remove_file(&path).map_err(fail)?;
+            }
+            _ => {}
         }
     }
+    Ok(())
 }
 
-/// Writes the content as one zstd frame a piece: what is compressed at once costs less than a stream. `each` sees every
-/// piece.
+/// Writes the content as an LZ4 frame, which costs half of what zstd does: files are kept with every import and read when
+/// somebody looks a row up. `each` sees every piece.
 fn compress(path: &Path, from: impl Read, mut each: impl FnMut(&[u8])) -> Result<(u64, u64)> {
     let fail = |error| LakeError::io(path, error);
-    let mut out = File::create(path).map_err(fail)?;
-    let mut encoder = zstd::bulk::Compressor::new(COMPRESSION).map_err(fail)?;
-    let mut packed = Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE));
+    let info = FrameInfo::new().block_size(BlockSize::Max1MB).block_mode(BlockMode::Independent);
+    let mut out = FrameEncoder::with_frame_info(info, File::create(path).map_err(fail)?);
     let found = pieces(from, |piece| {
         each(piece);
-        packed.clear();
-        encoder.compress_to_buffer(piece, &mut packed)?;
-        out.write_all(&packed)
-    })
-    .map_err(fail)?;
+        out.write_all(piece)
+    });
+    let found = found.map_err(fail)?;
+    let out = out.finish().map_err(|error| fail(error.into()))?;
     out.sync_all().map_err(fail)?;
     Ok(found)
 }
@@ -169,7 +181,7 @@ fn write_beside(path: &Path, text: &[u8]) -> Result<()> {
 }
 
 fn file(data: &Path, sha: &str) -> PathBuf {
-    data.join("raw").join(format!("{sha}.zst"))
+    data.join("raw").join(format!("{sha}.lz4"))
 }
 
 /// The full hash of a kept file from its first digits (at least 8), also of one that was given up since; `None` when
@@ -187,7 +199,7 @@ pub fn kept(data: &Path) -> Vec<String> {
     let mut all: Vec<String> = entries
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let sha = name.strip_suffix(".zst").or_else(|| name.strip_suffix(".json"))?;
+            let sha = name.strip_suffix(".lz4").or_else(|| name.strip_suffix(".json"))?;
             (sha.len() == 64).then(|| sha.to_owned())
         })
         .collect();
@@ -212,9 +224,7 @@ pub fn open(data: &Path, sha: &str) -> Result<impl BufRead + use<>> {
         None => return Err(LakeError::reading(&file(data, sha), "there is no such raw file")),
     };
     let input = File::open(&path).map_err(|error| LakeError::reading(&path, error))?;
-    let decoder =
-        zstd::stream::read::Decoder::new(input).map_err(|error| LakeError::reading(&path, error))?;
-    Ok(BufReader::new(decoder))
+    Ok(BufReader::new(FrameDecoder::new(input)))
 }
 
 /// Line `number` (from 1) of a kept file without its line end; `None` when the file has fewer lines.

@@ -52,7 +52,7 @@ fn with(folder: &Path, secret: &str) -> Vec<PathBuf> {
             continue;
         }
         let mut bytes = std::fs::read(&path).unwrap();
-        if path.extension().is_some_and(|extension| extension == "zst") {
+        if path.extension().is_some_and(|extension| extension == "lz4") {
             let sha = path.file_stem().unwrap().to_str().unwrap().to_owned();
             bytes = text(folder.parent().unwrap(), &sha).into_bytes();
         }

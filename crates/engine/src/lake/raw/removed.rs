@@ -203,7 +203,7 @@ pub fn verify(data: &Path) -> Result<Vec<(PathBuf, String)>> {
     for entry in entries {
         let path = entry.map_err(|error| LakeError::io(&dir, error))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let Some(sha) = name.strip_suffix(".zst") else { continue };
+        let Some(sha) = name.strip_suffix(".lz4") else { continue };
         let expected = match removed(data, sha) {
             Ok(None) => sha.to_owned(),
             Ok(Some(Removed { holds: Some(holds), .. })) => holds.sha256,

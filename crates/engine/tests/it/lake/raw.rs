@@ -124,11 +124,11 @@ fn a_kept_file_that_is_not_what_it_should_be_is_found() {
         assert!(raw::keep(data, content.as_slice(), &known, &about()).expect("keep"));
         known.sha256
     });
-    let path = |sha: &str| data.join("raw").join(format!("{sha}.zst"));
+    let path = |sha: &str| data.join("raw").join(format!("{sha}.lz4"));
     std::fs::copy(path(&one), path(&two)).expect("copy");
     let wrong = raw::verify(data).expect("verify");
     assert_eq!(wrong.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), [path(&two)]);
-    std::fs::write(path(&one), b"no zstd").expect("write");
+    std::fs::write(path(&one), b"no frame").expect("write");
     assert_eq!(raw::verify(data).expect("verify").len(), 2);
 }
 
@@ -143,4 +143,20 @@ fn a_file_of_many_pieces_comes_back_whole() {
     let known = raw::content(content.as_slice()).expect("content");
     assert!(raw::keep(dir.path(), content.as_slice(), &known, &meta).expect("keep"));
     assert!(whole(dir.path(), &known.sha256) == content);
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_packed_with_zstd_is_packed_anew() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let raw_dir = dir.path().join("raw");
+    std::fs::create_dir_all(&raw_dir).expect("dir");
+    let content = b"a,b\n1,2\n".repeat(100_000);
+    let sha = raw::content(content.as_slice()).expect("content").sha256;
+    let old = raw_dir.join(format!("{sha}.zst"));
+    std::fs::write(&old, zstd::encode_all(content.as_slice(), 3).expect("pack")).expect("write");
+    std::fs::write(raw_dir.join("tmp-1-1.part"), b"half").expect("write");
+    drop(super::open(dir.path()).await);
+    assert!(whole(dir.path(), &sha) == content);
+    assert_eq!(raw::verify(dir.path()).expect("verify"), []);
+    assert_eq!(std::fs::read_dir(&raw_dir).expect("dir").count(), 1);
 }
