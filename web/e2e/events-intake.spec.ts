@@ -45,5 +45,7 @@ test('a person is deleted everywhere', async ({ page, request }) => {
   await asked.getByRole('textbox').fill('e2e-person');
   await asked.getByRole('button', { name: 'Delete' }).click();
   await expect(asked.getByRole('status')).toContainText('Deleted everywhere');
+  // Their page stays behind the answer as it was; it is not asked for again.
+  await expect(page.locator('.notice.bad')).toHaveCount(0);
   expect((await request.get(`${demo()}/api/v1/persons/e2e-person`)).status()).toBe(404);
 });

@@ -256,8 +256,9 @@ export const usePersons = (params: Params, enabled = true) =>
     enabled,
   });
 
-export const usePerson = (id: string) =>
+export const usePerson = (id: string, enabled: boolean) =>
   useInfiniteQuery({
+    enabled,
     queryKey: ['events', '/persons', id],
     queryFn: ({ pageParam, signal }) => get<PersonPage>(`/persons/${encodeURIComponent(id)}`, { after: pageParam }, signal),
     initialPageParam: null as string | null,

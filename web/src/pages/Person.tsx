@@ -47,20 +47,26 @@ function Identifiers({ id, list }: { id: string; list: Identifier[] }) {
 /** Where something of a person may be, as the answer counts it. */
 const PLACES = ['identifiers', 'events', 'records', 'event_files', 'source_rows', 'source_files', 'source_files_given_up', 'rejects', 'audit_lines'] as const;
 
-function Delete({ id, name }: { id: string; name: string }) {
+/** `gone` is told as soon as the person is being removed, so that nobody asks for them any more. */
+function Delete({ id, name, gone }: { id: string; name: string; gone: (is: boolean) => void }) {
   const { t, value } = useI18n();
   const client = useQueryClient();
   const navigate = useNavigate();
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState('');
-  const remove = useMutation({ mutationFn: () => send<Record<(typeof PLACES)[number], number>>('DELETE', `/persons/${encodeURIComponent(id)}`, undefined), onSuccess: () => client.invalidateQueries({ predicate: (q) => !(q.queryKey[0] === 'events' && q.queryKey[2] === id) }) });
+  const remove = useMutation({
+    mutationFn: () => send<Record<(typeof PLACES)[number], number>>('DELETE', `/persons/${encodeURIComponent(id)}`, undefined),
+    onMutate: () => gone(true),
+    onError: () => gone(false),
+    onSuccess: () => client.invalidateQueries(),
+  });
   const close = () => {
     setOpen(false);
     if (remove.data) void navigate({ to: '/persons' } as never);
   };
   return (
     <>
-      <Button variant="subtle" color="red" size="compact-sm" onClick={() => setOpen(true)}>{t('person.delete')}</Button>
+      <Button variant="subtle" color="red" size="compact-sm" className="bad-text" onClick={() => setOpen(true)}>{t('person.delete')}</Button>
       <Modal opened={open} onClose={close} title={t('person.deleteOf', { name })} closeButtonProps={{ 'aria-label': t('action.close') }}>
         {remove.data ? (
           <div className="stack" role="status">
@@ -89,7 +95,8 @@ export function Person() {
   const name = usePersonName();
   const now = useWorkspace().data?.now ?? '';
   const [only, setOnly] = useToken('show');
-  const query = usePerson(id);
+  const [gone, setGone] = useState(false);
+  const query = usePerson(id, !gone);
   const head = query.data?.pages[0];
   return (
     <div className="page" data-page="person">
@@ -112,7 +119,7 @@ export function Person() {
               <div className="page-head">
                 <h1>{name(p)}</h1>
                 <span className="muted">{p.person_id}{p.email && p.name ? ` · ${p.email}` : ''}</span>
-                <span className="push"><Delete id={p.person_id} name={name(p)} /></span>
+                <span className="push"><Delete id={p.person_id} name={name(p)} gone={setGone} /></span>
               </div>
               <dl className="facts">{facts.map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
               <div className="grid two-one">

@@ -204,12 +204,47 @@ fn finish(
     }
     // Numbers must be durable before a file carries them.
     events.hot.checkpoint()?;
-    let mut parts = Parts::new(&events.dir, &events.columns, (stamp, stamp), stamp);
     let outcome = prepared.outcome();
-    spill.each(&events.columns, stamp, |number| !outcome.is_dropped(number), |rows| parts.write(&rows))?;
-    let written = parts.finish()?;
+    let written = write(shared, spill, stamp, |number| !outcome.is_dropped(number))?;
     runtime.block_on(commit(store, prepared, written, stamp))?;
     Ok(summary)
+}
+
+/// Writes the rows that `keep` says yes to (by their number) as files; one thread sorts them, another one packs them.
+fn write(
+    shared: &Shared,
+    spill: Spill,
+    stamp: u64,
+    keep: impl Fn(u64) -> bool,
+) -> Result<Vec<(Arc<Run>, usize)>> {
+    let events = &shared.events;
+    let (sender, receiver) = sync_channel::<RecordBatch>(1);
+    std::thread::scope(|scope| {
+        let packing = scope.spawn(move || {
+            let mut parts = Parts::new(&events.dir, &events.columns, (stamp, stamp), stamp);
+            receiver.iter().try_for_each(|rows| parts.write(&rows))?;
+            parts.finish()
+        });
+        let sorted =
+            spill.each(&events.columns, stamp, keep, |rows| sender.send(rows).map_err(|_| LakeError::Closed));
+        drop(sender);
+        let packed = packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // Where packing ended early its reason counts, not that nobody took more rows.
+        match (packed, sorted) {
+            (Ok(written), Err(error)) => {
+                discard(&written);
+                Err(error)
+            }
+            (packed, _) => packed,
+        }
+    })
+}
+
+/// Removes files that are not part of the table.
+fn discard(runs: &[(Arc<Run>, usize)]) {
+    for (run, _) in runs {
+        std::fs::remove_file(&run.file.path).ok();
+    }
 }
 
 /// Makes the files part of the table and the rows part of the hot columns. Appends are held back, so that the position
@@ -222,11 +257,6 @@ async fn commit(
 ) -> Result<()> {
     let shared = store.shared();
     let events = &shared.events;
-    let discard = |runs: &[(Arc<Run>, usize)]| {
-        for (run, _) in runs {
-            std::fs::remove_file(&run.file.path).ok();
-        }
-    };
     if let Err(error) = store.flush().await.and_then(|()| shared.fault(FaultPoint::FilesWritten)) {
         discard(&written);
         return Err(error);
