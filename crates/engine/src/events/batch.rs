@@ -116,11 +116,14 @@ impl Columns {
                 continue;
             };
             if required {
+                let texts = column.as_string_view_opt();
                 let empty = |row: &usize| {
-                    column.is_null(*row)
-                        || column.as_string_view_opt().is_some_and(|texts| texts.value(*row).is_empty())
+                    column.is_null(*row) || texts.is_some_and(|texts| texts.value(*row).is_empty())
                 };
-                if let Some(row) = (0..batch.num_rows()).find(empty) {
+                // The low half of a view begins with the length; only where something is missing is looked for the row.
+                let missing = column.null_count() > 0
+                    || texts.is_some_and(|texts| texts.views().iter().any(|view| *view as u32 == 0));
+                if let Some(row) = missing.then(|| (0..batch.num_rows()).find(empty)).flatten() {
                     return Err(misfit(format!(
                         "column \"{}\" is empty in row {row} of the batch",
                         field.name()

@@ -1,7 +1,7 @@
 //! Rows of an import that wait for its end: in memory by ranges of identifier numbers, on disk when there are many.
 //!
 //! A row is written once as it comes and read once at the end, range by range, so an import is sorted without being merged.
-//! Its texts lie apart from the rest, so that those of a range are the buffer of the columns that come of them.
+//! Its texts lie apart from the rest, so that those of a range are found to be text at once.
 //!
 //! ```text
 //! who u32   at i64   number u64   which u32   [received_at i64]   [line u32]   lengths
@@ -27,8 +27,8 @@ use burgeon_core::records::system;
 use super::batch::{self, Columns, POSITION, WHO};
 use crate::lake::{LakeError, Result};
 
-/// Numbers of identifiers of a range.
-const RANGE: u32 = 1 << 15;
+/// Numbers of identifiers of a range: few enough that its rows are sorted near the processor.
+const RANGE: u32 = 1 << 13;
 /// Rows of a batch that is given out, roughly: whole persons.
 const BATCH_ROWS: usize = 32_768;
 /// Bytes before the optional parts of a row.
@@ -89,11 +89,33 @@ struct Extent {
     size: Size,
 }
 
-/// Rows in memory.
+/// Rows in memory, at the beginning of room that may be longer.
 #[derive(Debug, Default)]
 struct Loaded {
     rows: Vec<u8>,
     texts: Vec<u8>,
+    size: Size,
+}
+
+impl Loaded {
+    /// Room for so many bytes, whatever they hold.
+    fn room(&mut self, size: Size) -> (&mut [u8], &mut [u8]) {
+        self.size = size;
+        for (buffer, bytes) in [(&mut self.rows, size.rows), (&mut self.texts, size.texts)] {
+            if buffer.len() < bytes {
+                *buffer = vec![0; bytes];
+            }
+        }
+        (&mut self.rows[..size.rows], &mut self.texts[..size.texts])
+    }
+
+    fn rows(&self) -> &[u8] {
+        &self.rows[..self.size.rows]
+    }
+
+    fn texts(&self) -> &[u8] {
+        &self.texts[..self.size.texts]
+    }
 }
 
 /// Where a row lies.
@@ -274,13 +296,13 @@ impl Spill {
         for (part, first) in parts.filter(|(part, _)| part.whole().rows > 0) {
             for numbers in self.cut(first, &part)? {
                 self.load(&part, &numbers, &mut loaded)?;
-                self.sort(&loaded.rows, &numbers, &mut keys)?;
-                out.open(Buffer::from_vec(std::mem::take(&mut loaded.texts)));
+                self.sort(loaded.rows(), &numbers, &mut keys)?;
+                let texts = std::str::from_utf8(loaded.texts()).map_err(|_| self.cut_off())?;
                 for person in keys.sorted.chunk_by(|a, b| a.who == b.who) {
                     for key in person {
-                        let row = self.row(&loaded.rows, key.place)?;
+                        let row = self.row(loaded.rows(), key.place)?;
                         if keep(row.number) {
-                            out.push(&row, key.text)?;
+                            out.push(&row, texts, key.text)?;
                         }
                     }
                     if out.len() >= BATCH_ROWS {
@@ -318,30 +340,32 @@ impl Spill {
         Ok(cuts)
     }
 
-    /// The rows of some numbers of a range, as they came. The room for rows serves many ranges.
+    /// The rows of some numbers of a range, as they came, in room that serves many ranges.
     fn load(&self, part: &Part, numbers: &Range<u64>, to: &mut Loaded) -> Result<()> {
-        to.rows.clear();
         if numbers.end - numbers.start == u64::from(RANGE) {
-            let whole = part.whole();
-            to.rows.resize(whole.rows, 0);
-            to.texts = vec![0; whole.texts];
-            let mut from = Size::default();
+            let (mut rows, mut texts) = to.room(part.whole());
             for Extent { at, size } in &part.extents {
-                let end = Size { rows: from.rows + size.rows, texts: from.texts + size.texts };
-                self.read(*at, &mut to.rows[from.rows..end.rows])?;
-                self.read(*at + size.rows as u64, &mut to.texts[from.texts..end.texts])?;
-                from = end;
+                let (first, rest) = rows.split_at_mut(size.rows);
+                self.read(*at, first)?;
+                rows = rest;
+                let (first, rest) = texts.split_at_mut(size.texts);
+                self.read(*at + size.rows as u64, first)?;
+                texts = rest;
             }
-            to.rows[from.rows..].copy_from_slice(&part.rows);
-            to.texts[from.texts..].copy_from_slice(&part.texts);
+            rows.copy_from_slice(&part.rows);
+            texts.copy_from_slice(&part.texts);
             return Ok(());
         }
+        to.rows.clear();
+        to.texts.clear();
         self.walk(part, |row, bytes, texts| {
             if numbers.contains(&u64::from(row.who)) {
                 to.rows.extend_from_slice(bytes);
                 to.texts.extend_from_slice(texts);
             }
-        })
+        })?;
+        to.size = Size { rows: to.rows.len(), texts: to.texts.len() };
+        Ok(())
     }
 
     fn read(&self, at: u64, to: &mut [u8]) -> Result<()> {
@@ -365,11 +389,10 @@ impl Spill {
         };
         let mut loaded = Loaded::default();
         for Extent { at, size } in &part.extents {
-            loaded.rows.resize(size.rows, 0);
-            loaded.texts.resize(size.texts, 0);
-            self.read(*at, &mut loaded.rows)?;
-            self.read(*at + size.rows as u64, &mut loaded.texts)?;
-            walk(&loaded.rows, &loaded.texts)?;
+            let (rows, texts) = loaded.room(*size);
+            self.read(*at, rows)?;
+            self.read(*at + size.rows as u64, texts)?;
+            walk(rows, texts)?;
         }
         walk(&part.rows, &part.texts)
     }
@@ -514,10 +537,6 @@ struct Out {
     origin_place: usize,
     position: i64,
     texts: Vec<StringViewBuilder>,
-    /// The texts of the rows that come, which the columns share.
-    buffer: Buffer,
-    /// Its number in each column that uses it.
-    blocks: Vec<Option<u32>>,
     who: Vec<i32>,
     at: Vec<i64>,
     received_at: TimestampMicrosecondBuilder,
@@ -545,8 +564,6 @@ impl Out {
             origin_place: place(system::ORIGIN),
             position: position as i64,
             texts,
-            buffer: Vec::<u8>::new().into(),
-            blocks: vec![None; fields.len()],
             fields,
             who: Vec::new(),
             at: Vec::new(),
@@ -559,14 +576,8 @@ impl Out {
         self.who.len()
     }
 
-    /// The texts of the rows that come from now on lie in this buffer.
-    fn open(&mut self, buffer: Buffer) {
-        self.buffer = buffer;
-        self.blocks.fill(None);
-    }
-
     /// Adds a row whose texts begin at `from`.
-    fn push(&mut self, row: &Row<'_>, mut from: usize) -> Result<()> {
+    fn push(&mut self, row: &Row<'_>, texts: &str, mut from: usize) -> Result<()> {
         let place = self.who.len();
         self.who.push(row.who as i32);
         self.at.push(row.at);
@@ -583,19 +594,7 @@ impl Out {
             at = next;
             let builder = &mut self.texts[column];
             fill(builder, place);
-            match (u32::try_from(from), u32::try_from(length)) {
-                (Ok(start), Ok(length)) if self.buffer.len() <= u32::MAX as usize => {
-                    let block =
-                        *self.blocks[column].get_or_insert_with(|| builder.append_block(self.buffer.clone()));
-                    builder.try_append_view(block, start, length)?;
-                }
-                // One identifier has more text than a block can hold.
-                _ => {
-                    let text =
-                        self.buffer.get(from..from + length).and_then(|text| std::str::from_utf8(text).ok());
-                    builder.append_value(text.unwrap_or_default());
-                }
-            }
+            builder.append_value(texts.get(from..from + length).unwrap_or_default());
             from += length;
         }
         if row.which & SAME_SOURCE != 0
@@ -620,7 +619,6 @@ impl Out {
 
     fn take(&mut self, columns: &Columns) -> Result<RecordBatch> {
         let rows = self.who.len();
-        self.blocks.fill(None);
         self.source.block = None;
         let mut fields: Vec<FieldRef> = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
@@ -711,7 +709,7 @@ mod tests {
         let text = || prop_oneof![Just(String::new()), "[a-zé]{1,20}", "x{250,260}"];
         let source = prop::sample::select(vec![None, Some("a file".to_owned()), Some("another".to_owned())]);
         // Numbers in three ranges, many rows for some of them.
-        let who = prop_oneof![0u32..4, 32_766u32..32_770, 70_000u32..70_040];
+        let who = prop_oneof![0u32..4, 8_190u32..8_194, 70_000u32..70_040];
         (who, 0i64..50, proptest::option::of(any::<i64>()), text(), source, proptest::option::of(text()))
     }
 
