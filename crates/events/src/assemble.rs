@@ -204,8 +204,8 @@ impl Rewrite<'_> {
         let mut out = RowSet::with_dims(view.dims.len());
         let here = |person: u32| persons.contains(&u64::from(person));
         if let Some(block) = &view.ranges[range].block {
-            let from = block.persons.partition_point(|p| u64::from(*p) < persons.start);
-            let to = block.persons.partition_point(|p| u64::from(*p) < persons.end);
+            let from = block.persons.below(persons.start);
+            let to = block.persons.below(persons.end);
             if from < to {
                 // Most ranges have nobody who belongs elsewhere.
                 let settled = view.ranges[range].left.is_empty()
@@ -229,7 +229,7 @@ impl Rewrite<'_> {
             let Some(block) = &view.ranges[view.range_of(place)].block else {
                 continue;
             };
-            if let Ok(at) = block.persons.binary_search(&place) {
+            if let Some(at) = block.persons.position(place) {
                 self.take(block, at..at + 1, &mut out, |_, w| (w == *who).then_some(root))?;
             }
         }
@@ -271,9 +271,9 @@ impl Rewrite<'_> {
         let mut person = Vec::with_capacity(n);
         let mut dropped = 0;
         for p in positions {
-            let history = block.rows_at(p);
+            let (history, lies) = (block.rows_at(p), block.persons.get(p).unwrap_or(NOWHERE));
             for row in history.start - rows.start..history.end - rows.start {
-                let to = under(block.persons[p], who[row]);
+                let to = under(lies, who[row]);
                 let gone = to.is_some() && (self.drop)(who[row], at[row]);
                 dropped += u64::from(gone);
                 person.push(to.filter(|_| !gone).unwrap_or(NOWHERE));

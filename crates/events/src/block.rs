@@ -29,6 +29,7 @@ use crate::column::{Column, Packed, widen_codes, widen_instants, widen_names};
 use crate::days::Days;
 use crate::disk::Disk;
 use crate::error::{HotError, Result};
+use crate::numbers::Numbers;
 use crate::warm::Warm;
 
 const MAGIC: &[u8; 8] = b"BURGHOT2";
@@ -67,7 +68,7 @@ pub(crate) struct Block {
     /// Number of the file, never used again.
     pub number: u64,
     pub head: Head,
-    pub persons: Vec<u32>,
+    pub persons: Numbers,
     pub ends: Vec<u32>,
     pub bytes: u64,
     /// Rows that are kept in memory.
@@ -256,7 +257,7 @@ impl Block {
             && (head.rows == 0 || head.columns[filter].values > 0);
         let mut block = Self {
             number,
-            persons: Vec::new(),
+            persons: Numbers::default(),
             ends: Vec::new(),
             bytes,
             warm: Warm::default(),
@@ -269,16 +270,19 @@ impl Block {
             filter,
             head,
         };
-        block.persons = block.whole(persons)?;
+        let persons = Numbers::of(block.whole(persons)?);
         block.ends = block.whole(ends)?;
-        let ascending = block.persons.windows(2).all(|w| w[0] < w[1])
-            && block.ends.windows(2).all(|w| w[0] < w[1])
+        let ascending = block.ends.windows(2).all(|w| w[0] < w[1])
             && block.ends.first().is_none_or(|end| *end > 0)
             && u64::from(block.ends.last().copied().unwrap_or(0)) == block.head.rows;
         if let Some((ends, columns, person)) = by_day {
             let days = Days::read(block.head.min_at, block.whole(ends)?);
             whole &= days.fit(block.head.rows);
             block.by_day = Some(ByDay { days, columns, person });
+        }
+        match persons {
+            Some(persons) => block.persons = persons,
+            None => whole = false,
         }
         if !whole || !ascending {
             return Err(block.damaged("its persons and rows do not fit together"));
@@ -310,7 +314,7 @@ impl Block {
 
     /// Rows of a person.
     pub fn rows_of(&self, person: u32) -> Range<usize> {
-        self.persons.binary_search(&person).map_or(0..0, |at| self.rows_at(at))
+        self.persons.position(person).map_or(0..0, |at| self.rows_at(at))
     }
 
     /// Rows of the person at a position.

@@ -336,7 +336,7 @@ impl Bulk {
                     (from, rows) = (part_start, 0);
                 }
                 let old = entry.block.as_ref().map_or(0, |block| {
-                    let below = |p: u64| block.persons.partition_point(|q| u64::from(*q) < p);
+                    let below = |number| block.persons.below(number);
                     let (a, b) = (below(part_start), below(part_start + u64::from(PARTITION)));
                     if a < b { (block.rows_at(b - 1).end - block.rows_at(a).start) as u64 } else { 0 }
                 });

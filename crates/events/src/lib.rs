@@ -34,6 +34,7 @@ mod dictionary;
 mod disk;
 pub mod error;
 mod manifest;
+mod numbers;
 mod overlay;
 mod plan;
 pub mod question;

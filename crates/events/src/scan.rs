@@ -7,6 +7,7 @@ use burgeon_core::behaviour::Rows;
 use crate::assemble::grouped;
 use crate::block::{Block, ByDay};
 use crate::error::Result;
+use crate::numbers::gallop;
 use crate::overlay::Overlay;
 use crate::plan::{Batch, Plan};
 use crate::view::View;
@@ -101,16 +102,18 @@ pub(crate) fn block(
         let most = (start + CHUNK) as u64;
         let n = block.ends[person..].partition_point(|end| u64::from(*end) <= most).max(1);
         let rows = start..block.rows_at(person + n - 1).end;
-        let (persons, ends) = (&block.persons[person..person + n], &block.ends[person..person + n]);
-        person += n;
         let batch = &mut scratch.batch;
         batch.set_rows(rows.len(), columns.len());
         read(block, &columns, rows, &mut scratch.raw, batch)?;
         batch.persons.clear();
-        batch.persons.extend_from_slice(persons);
+        block.persons.append(person..person + n, &mut batch.persons);
         batch.ends.clear();
-        batch.ends.extend(ends.iter().map(|end| end - start as u32));
-        let skip = between(without, persons[0], persons[n - 1]);
+        batch.ends.extend(block.ends[person..person + n].iter().map(|end| end - start as u32));
+        person += n;
+        let skip = match (batch.persons.first(), batch.persons.last()) {
+            (Some(first), Some(last)) => between(without, *first, *last),
+            _ => &[],
+        };
         let rows = plan.rows(batch, skip)?;
         if !rows.persons.is_empty() {
             add(&rows);
@@ -146,7 +149,7 @@ fn daily(
         to.extend(order().map(|row| from[row]));
     }
     for history in by_person.chunk_by(|a, b| whose[*a as usize] == whose[*b as usize]) {
-        batch.persons.push(block.persons[whose[history[0] as usize] as usize]);
+        batch.persons.extend(block.persons.get(whose[history[0] as usize] as usize));
         batch.ends.push(batch.ends.last().copied().unwrap_or(0) + history.len() as u32);
     }
     Ok(())
@@ -223,8 +226,8 @@ pub(crate) fn persons(
         while let Some((person, later)) = rest.split_first() {
             let mut place = Place { person: *person, rows: 0..0, keys: 0..0, earlier: 0..0 };
             if let Some(block) = block {
-                at = gallop(&block.persons, at, |p| p < person);
-                if block.persons.get(at) == Some(person) {
+                at = block.persons.below_from(at, *person);
+                if block.persons.get(at) == Some(*person) {
                     place.rows = block.rows_at(at);
                 }
             }
@@ -282,16 +285,6 @@ pub(crate) fn persons(
         }
     }
     Ok(())
-}
-
-/// First position from `from` on that is not `below`, where all that are come first; fast when it is near.
-pub(crate) fn gallop<T>(list: &[T], from: usize, below: impl Fn(&T) -> bool) -> usize {
-    let (mut at, mut step) = (from, 1);
-    while list.get(at + step - 1).is_some_and(&below) {
-        at += step;
-        step *= 2;
-    }
-    at + list[at..list.len().min(at + step)].partition_point(below)
 }
 
 /// What else is wanted of stored rows.

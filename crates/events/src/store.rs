@@ -648,7 +648,8 @@ impl HotStore {
         let state = self.core.state.lock();
         let blocks: Vec<&Arc<Block>> = state.ranges.iter().filter_map(|range| range.block.as_ref()).collect();
         let lying: u64 = blocks.iter().map(|block| block.head.rows).sum();
-        let index: u64 = blocks.iter().map(|block| 8 * block.persons.len() as u64).sum();
+        let index: u64 =
+            blocks.iter().map(|block| (block.persons.bytes() + 4 * block.ends.len()) as u64).sum();
         let (mut memory, mut file_bytes) = self.core.identifiers.read().sizes();
         for dictionary in state.dims.iter().map(|dim| &dim.values).chain([&self.core.events]) {
             let (m, f) = dictionary.read().sizes();

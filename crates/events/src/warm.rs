@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 use crate::block::Block;
 use crate::cache::ASKED;
 use crate::error::Result;
+use crate::numbers::gallop;
 use crate::plan::Batch;
-use crate::scan::{between, gallop, gather};
+use crate::scan::{between, gather};
 use crate::store::HotStore;
 
 /// At most this part of a block's rows is kept …
@@ -57,8 +58,8 @@ impl HotStore {
                 if unsettled.next_if(|other| *other == person).is_some() {
                     continue; // whose rows they are has to be looked up anyway
                 }
-                place = gallop(&block.persons, place, |p| p < person);
-                if block.persons.get(place) == Some(person) {
+                place = block.persons.below_from(place, *person);
+                if block.persons.get(place) == Some(*person) {
                     wanted.push((*person, block.rows_at(place)));
                 }
             }
@@ -122,9 +123,8 @@ impl Warm {
                 new.columns = columns.iter().flatten().copied().collect();
             }
             let known = old.rows.persons.iter();
-            let known = known.filter_map(|person| {
-                Some((*person, block.rows_at(block.persons.binary_search(person).ok()?)))
-            });
+            let known =
+                known.filter_map(|person| Some((*person, block.rows_at(block.persons.position(*person)?))));
             let mut all: Vec<(u32, Range<usize>)> = known.chain(missing).collect();
             all.sort_unstable_by_key(|(person, _)| *person);
             let of_block: Vec<Option<usize>> = new.columns.iter().copied().map(Some).collect();
