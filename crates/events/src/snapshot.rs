@@ -67,7 +67,8 @@ impl Snapshot {
         }
         let plan = Plan::of(view, question, entry.interner.clone())?;
         self.cache.asked(plan.dims.iter().map(|dim| view.dims[*dim].name.as_str()));
-        let changed = last.and_then(|last| view.since(&last.view).map(|persons| (last, persons)));
+        let counts = |at| plan.touches(at, at);
+        let changed = last.and_then(|last| view.since(&last.view, counts).map(|persons| (last, persons)));
         let answer = match changed {
             Some((last, persons)) if persons.len() < view.overlay().touched.len() => {
                 self.corrected(&plan, kernel, &last, &persons)?

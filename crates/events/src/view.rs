@@ -72,8 +72,9 @@ impl View {
         self.roots.get(identifier).unwrap_or(identifier)
     }
 
-    /// Persons whose rows differ from those in an earlier view, ascending; `None` when the blocks are others.
-    pub fn since(&self, earlier: &Self) -> Option<Vec<u32>> {
+    /// Persons whose rows at times that `counts` says yes to differ from those in an earlier view, and those who became
+    /// others, ascending; `None` when the blocks are others.
+    pub fn since(&self, earlier: &Self, counts: impl Fn(i64) -> bool) -> Option<Vec<u32>> {
         if !Arc::ptr_eq(&self.ranges, &earlier.ranges)
             || self.recents.generation != earlier.recents.generation
             || self.recents.len < earlier.recents.len
@@ -83,7 +84,9 @@ impl View {
         let mut persons = Vec::new();
         for position in earlier.recents.len..self.recents.len {
             let (chunk, at) = self.recents.place(position);
-            persons.push(self.root(chunk.who[at]));
+            if counts(chunk.at[at]) {
+                persons.push(self.root(chunk.who[at]));
+            }
         }
         self.roots.differences(&earlier.roots, |who| persons.extend([self.root(who), earlier.root(who)]));
         persons.sort_unstable();
