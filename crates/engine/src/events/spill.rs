@@ -594,7 +594,9 @@ impl Out {
             at = next;
             let builder = &mut self.texts[column];
             fill(builder, place);
-            builder.append_value(texts.get(from..from + length).unwrap_or_default());
+            let text = texts.get(from..from + length);
+            builder
+                .append_value(text.ok_or_else(|| LakeError::Internal("a spilled text is cut off".into()))?);
             from += length;
         }
         if row.which & SAME_SOURCE != 0
@@ -672,8 +674,8 @@ mod tests {
 
     use super::*;
 
-    /// A row of a test: number, time, time of arrival, name, source, path.
-    type Given = (u32, i64, Option<i64>, String, Option<String>, Option<String>);
+    /// A row of a test: number, time, time of arrival, name, source, path, origin.
+    type Given = (u32, i64, Option<i64>, String, Option<String>, Option<String>, Option<String>);
 
     fn rows(given: &[Given]) -> RecordBatch {
         let utc = burgeon_core::records::ColumnType::Timestamp.data_type();
@@ -689,6 +691,7 @@ mod tests {
             ("received_at", times(&|row| row.2)),
             ("path", text(&|row| row.5.clone())),
             (system::SOURCE, text(&|row| row.4.clone())),
+            (system::ORIGIN, text(&|row| row.6.clone())),
         ];
         let fields: Vec<Field> = columns
             .iter()
@@ -710,7 +713,20 @@ mod tests {
         let source = prop::sample::select(vec![None, Some("a file".to_owned()), Some("another".to_owned())]);
         // Numbers in three ranges, many rows for some of them.
         let who = prop_oneof![0u32..4, 8_190u32..8_194, 70_000u32..70_040];
-        (who, 0i64..50, proptest::option::of(any::<i64>()), text(), source, proptest::option::of(text()))
+        let origins = [
+            "abc:1",
+            "abc:0",
+            "abc:4294967295",
+            "abc:4294967296",
+            "abc:012",
+            "abc:+1",
+            "abc:",
+            "ab:1",
+            "none",
+        ];
+        let origin = proptest::option::of(prop::sample::select(origins.map(str::to_owned).to_vec()));
+        let arrival = proptest::option::of(any::<i64>());
+        (who, 0i64..50, arrival, text(), source, proptest::option::of(text()), origin)
     }
 
     proptest! {
@@ -742,9 +758,10 @@ mod tests {
                 });
                 let received = received.unwrap_or_else(|| vec![None; who.len()]);
                 let (event, source, path) = (texts(&batch, "event"), texts(&batch, system::SOURCE), texts(&batch, "path"));
+                let origin = texts(&batch, system::ORIGIN);
                 for row in 0..who.len() {
                     let event = event[row].clone().unwrap();
-                    back.push((who[row] as u32, at[row], received[row], event, source[row].clone(), path[row].clone()));
+                    back.push((who[row] as u32, at[row], received[row], event, source[row].clone(), path[row].clone(), origin[row].clone()));
                 }
                 Ok(())
             }).unwrap();

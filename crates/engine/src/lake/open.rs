@@ -25,7 +25,7 @@ pub(crate) async fn open(dir: &Path, options: LakeOptions) -> Result<Arc<Shared>
     std::fs::create_dir_all(&tables_dir).map_err(|error| LakeError::io(&tables_dir, error))?;
     let log = IntakeLog::open(&dir.join("log.redb"))?;
     std::fs::remove_dir_all(dir.join("spill")).ok(); // left by an import that was killed
-    super::raw::tidy(dir)?;
+    super::raw::tidy(dir);
     let buckets = log.remember("buckets", options.buckets.max(1) as u64)? as usize;
     let versions = Versions::default();
     let now = options.clock.now().as_second();

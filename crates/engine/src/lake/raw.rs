@@ -112,28 +112,31 @@ fn temporary(data: &Path) -> PathBuf {
     data.join("raw").join(format!("tmp-{}-{number}.part", std::process::id()))
 }
 
-/// Removes what a crash left half-written and packs anew what an earlier version packed with zstd.
-///
-/// # Errors
-/// When a file cannot be read or written; it is then as it was.
-pub(crate) fn tidy(data: &Path) -> Result<()> {
+/// Removes what a crash left half-written and packs anew what an earlier version packed with zstd. What cannot be packed
+/// anew stays as it was.
+pub(crate) fn tidy(data: &Path) {
     for entry in fs::read_dir(data.join("raw")).into_iter().flatten().flatten() {
         let path = entry.path();
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("part") => drop(fs::remove_file(&path)),
             Some("zst") => {
-                let fail = |error| LakeError::io(&path, error);
-                let from =
-                    zstd::stream::read::Decoder::new(File::open(&path).map_err(fail)?).map_err(fail)?;
-                let part = temporary(data);
-                compress(&part, from, |_| ()).inspect_err(|_| drop(fs::remove_file(&part)))?;
-                fs::rename(&part, path.with_extension("lz4")).map_err(fail)?;
-                fs::remove_file(&path).map_err(fail)?;
+                if let Err(error) = repack(data, &path) {
+                    tracing::warn!(file = %path.display(), "a kept source file cannot be packed anew: {error}");
+                }
             }
             _ => {}
         }
     }
-    Ok(())
+}
+
+fn repack(data: &Path, path: &Path) -> Result<()> {
+    let fail = |error| LakeError::io(path, error);
+    let from = zstd::stream::read::Decoder::new(File::open(path).map_err(fail)?).map_err(fail)?;
+    let part = temporary(data);
+    compress(&part, from, |_| ()).inspect_err(|_| drop(fs::remove_file(&part)))?;
+    fs::rename(&part, path.with_extension("lz4")).map_err(fail)?;
+    super::files::sync_dir(&data.join("raw"))?;
+    fs::remove_file(path).map_err(fail)
 }
 
 /// Writes the content as an LZ4 frame, which costs half of what zstd does: files are kept with every import and read when
