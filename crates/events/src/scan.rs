@@ -149,7 +149,10 @@ fn daily(
         to.extend(order().map(|row| from[row]));
     }
     for history in by_person.chunk_by(|a, b| whose[*a as usize] == whose[*b as usize]) {
-        batch.persons.extend(block.persons.get(whose[history[0] as usize] as usize));
+        let person = block.persons.get(whose[history[0] as usize] as usize);
+        batch
+            .persons
+            .push(person.ok_or_else(|| block.damaged("its rows by day are of persons that it has not"))?);
         batch.ends.push(batch.ends.last().copied().unwrap_or(0) + history.len() as u32);
     }
     Ok(())
