@@ -153,9 +153,9 @@ impl Dictionary {
         (memory as u64, self.stored_bytes + 8 * u64::from(self.stored))
     }
 
+    /// Makes room for so many texts; slots are two thirds full then.
     fn grow_to(&mut self, count: usize) {
-        // Two thirds full at most.
-        let size = (count + count / 2 + 64).next_power_of_two();
+        let size = count + count / 2 + 64;
         if size <= self.slots.len() {
             return;
         }
@@ -169,17 +169,26 @@ impl Dictionary {
         }
     }
 
+    /// Where the number of a hash stands if its place is free. Slots are as many as are needed, not a power of two; the
+    /// highest bit of a hash is always set.
+    fn home(&self, hash: u64) -> usize {
+        (u128::from(hash << 1) * self.slots.len() as u128 >> 64) as usize
+    }
+
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
+
     fn free(&self, hash: u64) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = self.home(hash);
         while self.slots[at] != 0 {
-            at = (at + 1) & mask;
+            at = self.after(at);
         }
         at
     }
 
     fn insert(&mut self, text: &[u8], removed: bool) {
-        if (self.count as usize + 1) * 3 > self.slots.len() * 2 {
+        if (self.count as usize + 1) * 4 > self.slots.len() * 3 {
             self.grow_to(self.slots.len());
         }
         let hash = if removed { 0 } else { first(text) };
@@ -197,7 +206,7 @@ impl Dictionary {
     }
 
     fn find(&self, text: &str, hash: u64) -> Option<u32> {
-        self.find_from(text, hash, hash as usize & (self.slots.len() - 1))
+        self.find_from(text, hash, self.home(hash))
     }
 
     fn find_from(&self, text: &str, hash: u64, mut at: usize) -> Option<u32> {
@@ -206,7 +215,7 @@ impl Dictionary {
             if self.is(number, text, hash) {
                 return Some(number);
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = self.after(at);
         }
     }
 
@@ -223,9 +232,8 @@ impl Dictionary {
     /// The numbers of many texts. In passes, so that the processor waits for many places in memory at once rather than
     /// for one after the other.
     pub fn get_all(&self, texts: &[&str]) -> Vec<Option<u32>> {
-        let mask = self.slots.len() - 1;
         let hashes: Vec<u64> = texts.iter().map(|text| first(text.as_bytes())).collect();
-        let slots: Vec<u32> = hashes.iter().map(|hash| self.slots[*hash as usize & mask]).collect();
+        let slots: Vec<u32> = hashes.iter().map(|hash| self.slots[self.home(*hash)]).collect();
         let places = texts.iter().zip(&hashes).zip(&slots);
         places
             .map(|((text, hash), slot)| {
@@ -233,7 +241,7 @@ impl Dictionary {
                 if self.is(number, text, *hash) {
                     return Some(number);
                 }
-                self.find_from(text, *hash, (*hash as usize + 1) & mask)
+                self.find_from(text, *hash, self.after(self.home(*hash)))
             })
             .collect()
     }

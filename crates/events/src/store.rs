@@ -246,6 +246,7 @@ impl HotStore {
             };
             ranges.push(Range { start: entry.start, block, left: Arc::new(entry.left.clone()) });
         }
+        placed.settle();
         // Until links are given, persons are as their rows lie.
         let roots = placed.map(|who, place| if place == NOWHERE { who } else { place });
         let mut state = State {
@@ -667,7 +668,7 @@ impl HotStore {
                 + manifest.journal_rows * row_bytes(state.dims.len()) as u64,
             memory_bytes: memory
                 + index
-                + 8 * state.roots.len() as u64
+                + (state.roots.bytes() + state.placed.bytes()) as u64
                 + recents.bytes() as u64
                 + 18 * state.known.capacity() as u64,
             displaced: state.displaced.len() as u64,

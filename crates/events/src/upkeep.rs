@@ -364,6 +364,8 @@ impl HotStore {
             state.roots.set(*who, *who);
             state.settle(*who);
         }
+        state.placed.settle();
+        state.roots.settle();
         state.position = state.position.max(change.position);
         state.changed();
         self.core.cache.keep(&blocks(&state.ranges).map(|block| block.number).collect());
