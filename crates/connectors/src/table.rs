@@ -33,9 +33,10 @@ impl TableBatch {
         let mut origin = String::with_capacity(file.len() + 21);
         let _ = write!(origin, "{file}:");
         let prefix = origin.len();
+        let mut digits = itoa::Buffer::new();
         for line in &self.lines {
             origin.truncate(prefix);
-            push_number(&mut origin, *line);
+            origin.push_str(digits.format(*line));
             origins.append_value(&origin);
         }
         let schema = self.rows.schema();
@@ -62,20 +63,6 @@ pub(crate) fn repeated(text: &str, rows: usize) -> StringViewArray {
         }
     }
     texts.finish()
-}
-
-fn push_number(out: &mut String, mut value: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// What comes of one chunk of the file.

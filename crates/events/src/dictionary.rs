@@ -2,7 +2,7 @@
 //!
 //! `<name>.text` holds the texts one after the other, `<name>.ends` the position after each (u64). How many of them
 //! count is said by the manifest; what stands behind is left over from before a crash and is cut off.
-//! Identifiers keep a hash of 95 bits each in memory and no text (about 20 bytes an identifier), so that of a thousand
+//! Identifiers keep a hash of 95 bits each in memory and no text (about 18 bytes an identifier), so that of a thousand
 //! million two are taken for one with a probability of 1 in 10¹⁰; small dictionaries keep their texts.
 
 use std::fs::File;

@@ -31,6 +31,8 @@ use crate::lake::{LakeError, Result};
 const RANGE: u32 = 1 << 13;
 /// Rows of a batch that is given out, roughly: whole persons.
 const BATCH_ROWS: usize = 32_768;
+/// Rows of a batch with room for a person's last ones.
+const BATCH_ROOM: usize = BATCH_ROWS + BATCH_ROWS / 16;
 /// Bytes before the optional parts of a row.
 const FIXED: usize = 24;
 /// Bit of a row that has a time of arrival.
@@ -220,10 +222,13 @@ impl Spill {
             let received =
                 received.filter(|received| received.is_valid(row)).map(|received| received.value(row));
             which |= if received.is_some() { RECEIVED } else { 0 };
-            part.rows.extend_from_slice(&who.to_le_bytes());
-            part.rows.extend_from_slice(&at.to_le_bytes());
-            part.rows.extend_from_slice(&(first + row as u64).to_le_bytes());
-            part.rows.extend_from_slice(&which.to_le_bytes());
+            let mut fixed = [0; FIXED];
+            fixed[..4].copy_from_slice(&who.to_le_bytes());
+            fixed[4..12].copy_from_slice(&at.to_le_bytes());
+            fixed[12..20].copy_from_slice(&(first + row as u64).to_le_bytes());
+            fixed[20..].copy_from_slice(&which.to_le_bytes());
+            part.rows.reserve(FIXED + 12 + lengths.len());
+            part.rows.extend_from_slice(&fixed);
             if let Some(received) = received {
                 part.rows.extend_from_slice(&received.to_le_bytes());
             }
@@ -554,8 +559,7 @@ struct Shared {
 impl Out {
     fn new(spill: &Spill, position: u64) -> Self {
         let fields = spill.texts.clone();
-        let texts =
-            fields.iter().map(|_| StringViewBuilder::new().with_fixed_block_size(256 << 10)).collect();
+        let texts = fields.iter().map(|_| builder(0)).collect();
         let place = |name| fields.iter().position(|field| field.name() == name).unwrap_or(fields.len());
         let source = spill.source.clone().unwrap_or_default().into_bytes();
         Self {
@@ -626,12 +630,15 @@ impl Out {
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for field in columns.stored.fields() {
             let array: ArrayRef = match field.name().as_str() {
-                WHO => Arc::new(Int32Array::from(std::mem::take(&mut self.who))),
+                WHO => {
+                    let who = std::mem::replace(&mut self.who, Vec::with_capacity(BATCH_ROOM));
+                    Arc::new(Int32Array::from(who))
+                }
                 POSITION => Arc::new(Int64Array::from(vec![self.position; rows])),
-                "at" => Arc::new(
-                    TimestampMicrosecondArray::from(std::mem::take(&mut self.at))
-                        .with_data_type(field.data_type().clone()),
-                ),
+                "at" => {
+                    let at = std::mem::replace(&mut self.at, Vec::with_capacity(BATCH_ROOM));
+                    Arc::new(TimestampMicrosecondArray::from(at).with_data_type(field.data_type().clone()))
+                }
                 "received_at" if self.received_at.is_empty() => continue,
                 "received_at" => {
                     self.received_at.append_nulls(rows - self.received_at.len());
@@ -643,7 +650,7 @@ impl Out {
                         None => continue,
                         Some(texts) => {
                             (texts.len()..rows).for_each(|_| texts.append_null());
-                            Arc::new(texts.finish())
+                            Arc::new(std::mem::replace(texts, builder(BATCH_ROOM)).finish())
                         }
                     }
                 }
@@ -653,6 +660,11 @@ impl Out {
         }
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
     }
+}
+
+/// For texts of so many rows.
+fn builder(rows: usize) -> StringViewBuilder {
+    StringViewBuilder::with_capacity(rows).with_fixed_block_size(256 << 10)
 }
 
 /// The rows since the last one with a text have none.
