@@ -172,7 +172,7 @@ impl Dictionary {
     /// Where the number of a hash stands if its place is free. Slots are as many as are needed, not a power of two; the
     /// highest bit of a hash is always set.
     fn home(&self, hash: u64) -> usize {
-        (u128::from(hash << 1) * self.slots.len() as u128 >> 64) as usize
+        ((u128::from(hash << 1) * self.slots.len() as u128) >> 64) as usize
     }
 
     fn after(&self, at: usize) -> usize {
