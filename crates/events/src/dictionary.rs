@@ -153,7 +153,7 @@ impl Dictionary {
         (memory as u64, self.stored_bytes + 8 * u64::from(self.stored))
     }
 
-    /// Makes room for so many texts; slots are two thirds full then.
+    /// Makes room for so many texts, which then fill two thirds of the slots.
     fn grow_to(&mut self, count: usize) {
         let size = count + count / 2 + 64;
         if size <= self.slots.len() {
@@ -169,8 +169,8 @@ impl Dictionary {
         }
     }
 
-    /// Where the number of a hash stands if its place is free. Slots are as many as are needed, not a power of two; the
-    /// highest bit of a hash is always set.
+    /// The slot where the search for a hash begins: its bits as a fraction of all slots, since these are as many as are
+    /// needed, not a power of two. Without the highest bit, which is always set.
     fn home(&self, hash: u64) -> usize {
         ((u128::from(hash << 1) * self.slots.len() as u128) >> 64) as usize
     }

@@ -227,6 +227,7 @@ impl Spill {
             fixed[4..12].copy_from_slice(&at.to_le_bytes());
             fixed[12..20].copy_from_slice(&(first + row as u64).to_le_bytes());
             fixed[20..].copy_from_slice(&which.to_le_bytes());
+            // With the time of arrival and the line, which most rows have.
             part.rows.reserve(FIXED + 12 + lengths.len());
             part.rows.extend_from_slice(&fixed);
             if let Some(received) = received {
