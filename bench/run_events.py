@@ -173,13 +173,12 @@ class Server:
         return answer, seconds
 
     def settle(self):
-        """Waits until the server has nothing left to do on its own."""
-        before = processor_seconds(self.pid)
-        while True:
+        """Waits until the server has nothing left to do on its own: its upkeep comes every five seconds."""
+        before, quiet = processor_seconds(self.pid), 0
+        while quiet < 6:
             time.sleep(2)
             now = processor_seconds(self.pid)
-            if now - before < 0.05:
-                return
+            quiet = quiet + 2 if now - before < 0.05 else 0
             before = now
 
 

@@ -21,10 +21,11 @@ pub(crate) struct Chunk {
     pub span: Option<(i64, i64)>,
 }
 
-/// Recent rows; clones share full chunks and copy the last one when it grows.
+/// Recent rows; clones share full chunks and copy the one that is being filled.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recents {
-    pub chunks: Vec<Arc<Chunk>>,
+    full: Vec<Arc<Chunk>>,
+    filling: Chunk,
     pub len: usize,
     /// Changes whenever positions do.
     pub generation: u64,
@@ -42,34 +43,38 @@ pub(crate) struct RowRef<'a> {
 
 impl Recents {
     pub fn push(&mut self, row: RowRef<'_>) {
-        if self.len.is_multiple_of(CHUNK) {
-            let dims = row.dims.iter().map(|_| Vec::new()).collect();
-            self.chunks.push(Arc::new(Chunk { dims, ..Chunk::default() }));
+        let chunk = &mut self.filling;
+        if chunk.at.is_empty() {
+            chunk.dims.resize_with(row.dims.len(), Vec::new);
         }
-        if let Some(last) = self.chunks.last_mut() {
-            let chunk = Arc::make_mut(last);
-            chunk.span = Some(chunk.span.map_or((row.at, row.at), |(a, b)| (a.min(row.at), b.max(row.at))));
-            chunk.at.push(row.at);
-            chunk.event.push(row.event);
-            chunk.id.push(row.id);
-            chunk.who.push(row.who);
-            chunk.dims.iter_mut().zip(row.dims).for_each(|(column, code)| column.push(*code));
-            self.len += 1;
+        chunk.span = Some(chunk.span.map_or((row.at, row.at), |(a, b)| (a.min(row.at), b.max(row.at))));
+        chunk.at.push(row.at);
+        chunk.event.push(row.event);
+        chunk.id.push(row.id);
+        chunk.who.push(row.who);
+        chunk.dims.iter_mut().zip(row.dims).for_each(|(column, code)| column.push(*code));
+        self.len += 1;
+        if self.len.is_multiple_of(CHUNK) {
+            self.full.push(Arc::new(std::mem::take(chunk)));
         }
     }
 
     /// Gives all rows columns for this many dimensions.
     pub fn widen(&mut self, dims: usize) {
-        for chunk in &mut self.chunks {
-            let chunk = Arc::make_mut(chunk);
+        for chunk in self.full.iter_mut().map(Arc::make_mut).chain([&mut self.filling]) {
             let rows = chunk.at.len();
             chunk.dims.resize_with(dims, || vec![0; rows]);
         }
     }
 
+    /// The chunks in order of arrival; the last one may be empty.
+    pub fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.full.iter().map(Arc::as_ref).chain([&self.filling])
+    }
+
     /// Chunk and place of a position.
     pub fn place(&self, at: usize) -> (&Chunk, usize) {
-        (&self.chunks[at / CHUNK], at % CHUNK)
+        (self.full.get(at / CHUNK).map_or(&self.filling, Arc::as_ref), at % CHUNK)
     }
 
     /// Calls `f` with rows from position `from` on; `dims` is scratch.
@@ -85,7 +90,7 @@ impl Recents {
     }
 
     pub fn bytes(&self) -> usize {
-        self.chunks.iter().map(|c| c.at.capacity() * (22 + 4 * c.dims.len())).sum()
+        self.chunks().map(|c| c.at.capacity() * (22 + 4 * c.dims.len())).sum()
     }
 }
 

@@ -430,7 +430,7 @@ impl Snapshot {
         let blocks = self.view.ranges.iter().filter_map(|range| range.block.as_ref());
         let blocks =
             blocks.filter(|block| block.head.rows > 0).map(|block| (block.head.min_at, block.head.max_at));
-        let recent = self.view.recents.chunks.iter().filter_map(|chunk| chunk.span);
+        let recent = self.view.recents.chunks().filter_map(|chunk| chunk.span);
         blocks.chain(recent).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 

@@ -96,7 +96,8 @@ impl Change {
                 change.placed.extend(block.members()?);
             }
         }
-        change.remaining = Recents { generation: view.recents.generation, ..Recents::default() };
+        change.remaining = Recents::default();
+        change.remaining.generation = view.recents.generation;
         let taken = |who: u32| rewrite.chosen[view.range_of(view.root(who))];
         let Change { remaining, absorbed, freeze, .. } = &mut change;
         view.recents.each(0, *freeze, |_, row| {
@@ -247,11 +248,8 @@ impl HotStore {
         removing: Vec<u32>,
         threads: usize,
     ) -> Result<(Maintained, u64)> {
-        let drops = view
-            .recents
-            .chunks
-            .iter()
-            .any(|chunk| chunk.who.iter().zip(&chunk.at).any(|(who, at)| drop(*who, *at)));
+        let mut recent = view.recents.chunks().flat_map(|chunk| chunk.who.iter().zip(&chunk.at));
+        let drops = recent.any(|(who, at)| drop(*who, *at));
         if !chosen.contains(&true) && removing.is_empty() && !drops {
             return Ok((Maintained::default(), 0));
         }

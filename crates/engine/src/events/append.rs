@@ -214,12 +214,8 @@ fn try_stage(shared: &Shared, group: &[EventsRequest]) -> Result<Tried> {
 fn together(events: &EventsShared, group: &[EventsRequest]) -> Result<Fitted> {
     let hot = events.hot_properties();
     match group {
-        // A property may have become hot since the rows were looked at.
         [one] if one.rows.properties.names == hot => Ok(one.rows.clone()),
-        _ => {
-            let rows: Vec<&RecordBatch> = group.iter().map(|request| &request.rows.rows).collect();
-            events.columns.fitted(events.columns.concat(&rows)?, &hot)
-        }
+        _ => events.columns.together(&group.iter().map(|request| &request.rows).collect::<Vec<_>>(), &hot),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray,
-    TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+    StringViewArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{
@@ -153,9 +153,23 @@ impl Columns {
 
     /// Only the rows for which `keep` says yes.
     pub fn filter(&self, fitted: &Fitted, keep: &[bool]) -> Result<Fitted> {
-        let rows = filter_record_batch(&fitted.rows, &keep.to_vec().into())?;
-        let columns: Vec<ArrayRef> = rows.columns().iter().map(tidy).collect();
-        self.fitted(RecordBatch::try_new(rows.schema(), columns)?, &fitted.properties.names)
+        let ids = fitted.ids.iter().zip(keep).filter(|(_, keep)| **keep).map(|(id, _)| *id).collect();
+        let keep = BooleanArray::from(keep.to_vec());
+        let rows = compact(&filter_record_batch(&fitted.rows, &keep)?)?;
+        Ok(Fitted { rows, ids, properties: fitted.properties.filter(&keep)? })
+    }
+
+    /// Several batches as one, with the values of the properties `hot`.
+    pub fn together(&self, parts: &[&Fitted], hot: &Arc<[String]>) -> Result<Fitted> {
+        let rows: Vec<&RecordBatch> = parts.iter().map(|part| &part.rows).collect();
+        let rows = self.concat(&rows)?;
+        // A property may have become hot since some of the rows were looked at.
+        if parts.iter().any(|part| part.properties.names != *hot) {
+            return self.fitted(rows, hot);
+        }
+        let properties: Vec<&Properties> = parts.iter().map(|part| &part.properties).collect();
+        let ids = parts.iter().flat_map(|part| &part.ids).copied().collect();
+        Ok(Fitted { rows, ids, properties: Properties::concat(&properties)? })
     }
 
     /// Batches of different columns as one.
@@ -163,6 +177,13 @@ impl Columns {
         if let [one] = batches {
             return Ok((*one).clone());
         }
+        let aligned = self.aligned(batches)?;
+        let schema = aligned.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+        Ok(arrow::compute::concat_batches(&schema, &aligned)?)
+    }
+
+    /// Batches of different columns, each with all that one of them has.
+    pub fn aligned(&self, batches: &[&RecordBatch]) -> Result<Vec<RecordBatch>> {
         let mut used: BTreeMap<usize, &FieldRef> = BTreeMap::new();
         for batch in batches {
             for field in batch.schema_ref().fields() {
@@ -171,9 +192,7 @@ impl Columns {
             }
         }
         let schema = Arc::new(Schema::new(used.into_values().cloned().collect::<Vec<_>>()));
-        let aligned: Vec<RecordBatch> =
-            batches.iter().map(|batch| align(batch, &schema)).collect::<Result<_>>()?;
-        Ok(arrow::compute::concat_batches(&schema, &aligned)?)
+        batches.iter().map(|batch| align(batch, &schema)).collect()
     }
 
     /// A batch with all stored columns.

@@ -35,14 +35,7 @@ impl EventStore {
             return Ok(());
         }
         let options = &shared.options;
-        let unflushed = events.state().unflushed();
-        let waited = shared.seconds() - *events.flushed_at.lock();
-        if unflushed > options.flush_events || (unflushed > 0 && waited >= options.flush_seconds) {
-            self.settle().await?;
-            self.flush().await?;
-        } else if unflushed == 0 {
-            *events.flushed_at.lock() = shared.seconds();
-        }
+        self.flush_due().await?;
         self.merge_some(false).await?;
         let upkeep = Arc::clone(shared);
         blocking(move || Ok(upkeep.events.hot.maintain()?)).await?;
@@ -56,20 +49,43 @@ impl EventStore {
         Ok(())
     }
 
-    /// Makes hot what the rows bring that arrived since the last flush.
+    /// Flushes when many rows wait or some have waited for long; cheap when not, meant to be called a few times a second.
+    ///
+    /// # Errors
+    /// As for [`Lake::maintain`](crate::lake::Lake::maintain).
+    pub async fn flush_due(&self) -> Result<()> {
+        let shared = self.shared();
+        let (events, options) = (&shared.events, &shared.options);
+        if events.broken.is_some() {
+            return Ok(());
+        }
+        let Ok(_flushing) = events.flushing.try_lock() else { return Ok(()) };
+        let unflushed = events.state().unflushed();
+        if unflushed == 0 {
+            *events.flushed_at.lock() = shared.seconds();
+            return Ok(());
+        }
+        self.settle().await?;
+        let waited = shared.seconds() - *events.flushed_at.lock();
+        if unflushed > options.flush_events || waited >= options.flush_seconds {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes hot what the rows bring that arrived since the last flush: once after each, as soon as there are enough to tell, so
+    /// that few rows lack it. Not while files are being rewritten.
     async fn settle(&self) -> Result<()> {
         let shared = Arc::clone(self.shared());
-        let Some(sample) = shared
-            .events
-            .state()
-            .tail
-            .iter()
-            .map(|chunk| chunk.rows.clone())
-            .max_by_key(RecordBatch::num_rows)
-        else {
+        let (events, state) = (&self.shared().events, self.shared().events.state());
+        let largest = state.tail.iter().map(|chunk| &chunk.rows).max_by_key(|rows| rows.num_rows());
+        let Some(sample) = largest.filter(|rows| rows.num_rows() >= usual::SAMPLE).cloned() else {
             return Ok(());
         };
-        let _upkeep = self.shared().events.upkeep.lock().await;
+        let Ok(_upkeep) = events.upkeep.try_lock() else { return Ok(()) };
+        if events.settled.lock().replace(state.flushed) == Some(state.flushed) {
+            return Ok(());
+        }
         blocking(move || usual::settle(&shared, &sample)).await
     }
 
@@ -297,23 +313,20 @@ fn due(columns: &Columns, state: &EventsState) -> Result<Option<usize>> {
 }
 
 /// Writes the tail as a run. The numbers in it are durable before the file is.
-pub(crate) fn write_tail(
-    shared: &Shared,
-    state: &EventsState,
-    stamp: u64,
-) -> Result<Option<(Arc<Run>, usize)>> {
+pub(crate) fn write_tail(shared: &Shared, state: &EventsState, stamp: u64) -> Result<Vec<(Arc<Run>, usize)>> {
     let events = &shared.events;
     if state.tail.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     events.hot.checkpoint()?;
     let chunks: Vec<&RecordBatch> = state.tail.iter().map(|chunk| &chunk.rows).collect();
-    let rows = run::sort(&events.columns.concat(&chunks)?)?;
-    let positions = batch::positions(&rows)?.values();
-    let first = positions.iter().min().copied().unwrap_or_default() as u64;
-    let mut parts = Parts::new(&events.dir, &events.columns, (first, state.position), stamp);
-    parts.write(&rows)?;
-    Ok(parts.finish()?.pop())
+    let mut first = i64::MAX;
+    for chunk in &chunks {
+        first = batch::positions(chunk)?.values().iter().copied().fold(first, i64::min);
+    }
+    let mut parts = Parts::new(&events.dir, &events.columns, (first as u64, state.position), stamp);
+    run::sorted(&events.columns, &chunks, run::GROUP_ROWS, |rows| parts.write(rows))?;
+    parts.finish()
 }
 
 /// Writes files anew as one run.

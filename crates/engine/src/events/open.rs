@@ -59,6 +59,8 @@ pub(crate) async fn open(
         unfilled: Mutex::new(ask::unfilled(log)?),
         gate: Gate::default(),
         pending: AtomicUsize::new(0),
+        settled: Mutex::default(),
+        flushing: tokio::sync::Mutex::default(),
         flushed_at: Mutex::new(now),
         swept_at: Mutex::new(i64::MIN),
         broken,

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, StringViewArray, StringViewBuilder};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray, StringViewBuilder};
+use arrow::compute::filter;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::batch::{self, TABLE};
@@ -47,6 +48,24 @@ impl Properties {
         }
         let values = builders.iter_mut().map(StringViewBuilder::finish).collect();
         Ok(Self { names: Arc::clone(names), values })
+    }
+
+    /// The values of all rows of several batches; the names are those of the first, and the same for all.
+    pub fn concat(parts: &[&Self]) -> Result<Self> {
+        let names = parts.first().map_or_else(Arc::default, |first| Arc::clone(&first.names));
+        let column = |at: usize| {
+            let columns: Vec<&dyn Array> = parts.iter().map(|part| &part.values[at] as &dyn Array).collect();
+            Ok(arrow::compute::concat(&columns)?.as_string_view().clone())
+        };
+        let values = (0..names.len()).map(column).collect::<Result<_>>()?;
+        Ok(Self { names, values })
+    }
+
+    /// The values of the rows that are kept.
+    pub fn filter(&self, keep: &BooleanArray) -> Result<Self> {
+        let kept = |values: &StringViewArray| Ok(filter(values, keep)?.as_string_view().clone());
+        let values = self.values.iter().map(kept).collect::<Result<_>>()?;
+        Ok(Self { names: Arc::clone(&self.names), values })
     }
 }
 

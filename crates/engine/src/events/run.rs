@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -284,6 +285,35 @@ pub(crate) fn sort(rows: &RecordBatch) -> Result<RecordBatch> {
     Ok(arrow::compute::take_record_batch(rows, &UInt32Array::from(order))?)
 }
 
+/// Gives the rows of batches in the order of a run, as [`sort`] has them, in pieces of whole persons with about `most` rows: what
+/// is in memory beside the batches is little.
+pub(crate) fn sorted(
+    columns: &Columns,
+    batches: &[&RecordBatch],
+    most: usize,
+    mut give: impl FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let mut order = Vec::with_capacity(batches.iter().map(|batch| batch.num_rows()).sum());
+    for (number, batch) in (0u32..).zip(batches) {
+        let (who, at) = (batch::numbers(batch)?.values(), batch::times(batch)?.values());
+        let position = batch::positions(batch)?.values();
+        let keys = who.iter().zip(at).zip(position).zip(0u32..);
+        order.extend(keys.map(|(((who, at), position), row)| (*who, *at, *position, number, row)));
+    }
+    order.sort_unstable();
+    let batches = columns.aligned(batches)?;
+    let batches: Vec<&RecordBatch> = batches.iter().collect();
+    let mut rest = order.as_slice();
+    while let Some((last, ..)) = rest.get(most.min(rest.len()).wrapping_sub(1)) {
+        let (piece, after) = rest.split_at(rest.partition_point(|(who, ..)| who <= last));
+        rest = after;
+        let spots: Vec<(usize, usize)> =
+            piece.iter().map(|(.., batch, row)| (*batch as usize, *row as usize)).collect();
+        give(&interleave_record_batch(&batches, &spots)?)?;
+    }
+    Ok(())
+}
+
 /// Writes a run's file, durable at [`Writer::finish`]; a writer that is dropped removes its file.
 pub(crate) struct Writer {
     writer: Option<ArrowWriter<BufWriter<File>>>,
@@ -400,4 +430,67 @@ fn properties() -> WriterProperties {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(name), false);
     }
     builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int32Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Rows of one batch: number, time, position; the text of a row says where it stood.
+    fn batch(number: usize, rows: &[(i32, i64, i64)], with_path: bool) -> RecordBatch {
+        let utc = burgeon_core::records::ColumnType::Timestamp.data_type();
+        let texts = (0..rows.len()).map(|row| Some(format!("row {row} of batch {number}")));
+        let at = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.1));
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            ("event_id", Arc::new(StringViewArray::from_iter(texts.clone()))),
+            ("at", Arc::new(at.with_data_type(utc))),
+            (WHO, Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0)))),
+            (POSITION, Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2)))),
+        ];
+        if with_path {
+            columns.insert(1, ("path", Arc::new(StringViewArray::from_iter(texts))));
+        }
+        RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, column)| (name, column, true)),
+        )
+        .unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_the_sorted_rows(
+            given in prop::collection::vec(
+                (prop::collection::vec((0i32..6, 0i64..4, 0i64..3), 0..20), any::<bool>()),
+                1..6,
+            ),
+            most in 1usize..12,
+        ) {
+            let columns = Columns::new().unwrap();
+            let batches: Vec<RecordBatch> =
+                given.iter().enumerate().map(|(number, (rows, path))| batch(number, rows, *path)).collect();
+            let batches: Vec<&RecordBatch> = batches.iter().collect();
+            let mut pieces = Vec::new();
+            sorted(&columns, &batches, most, |piece| { pieces.push(piece.clone()); Ok(()) }).unwrap();
+            let whole = sort(&columns.concat(&batches).unwrap()).unwrap();
+            let together: Vec<&RecordBatch> = pieces.iter().collect();
+            if whole.num_rows() == 0 {
+                prop_assert!(pieces.is_empty());
+            } else {
+                prop_assert_eq!(&columns.concat(&together).unwrap(), &whole);
+            }
+            let who = |piece: &RecordBatch| batch::numbers(piece).unwrap().values().to_vec();
+            for pair in pieces.windows(2) {
+                prop_assert!(who(&pair[0]).last() < who(&pair[1]).first());
+            }
+            for piece in &pieces {
+                // A piece goes on only for the sake of its last person.
+                let who = who(piece);
+                let last = who.iter().filter(|one| who.last() == Some(*one)).count();
+                prop_assert!(!who.is_empty() && who.len() - last < most);
+            }
+        }
+    }
 }

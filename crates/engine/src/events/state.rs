@@ -132,6 +132,10 @@ pub(crate) struct EventsShared {
     pub gate: Gate,
     /// Rows given to intake and not answered.
     pub pending: AtomicUsize,
+    /// Log position of the flush after which it was last looked what can become hot.
+    pub settled: Mutex<Option<u64>>,
+    /// Held by a flush that is due: another one has nothing to do meanwhile.
+    pub flushing: tokio::sync::Mutex<()>,
     /// When rows were last flushed, in seconds.
     pub flushed_at: Mutex<i64>,
     /// When old rows were last looked for, in seconds.

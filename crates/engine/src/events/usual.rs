@@ -12,7 +12,7 @@ use crate::lake::{Result, Shared};
 /// Rows that are looked at.
 const LOOKED_AT: usize = 4096;
 /// Fewer rows say nothing.
-const SAMPLE: usize = 500;
+pub(crate) const SAMPLE: usize = 500;
 /// A property stands in at least one row of so many.
 const SELDOM: usize = 20;
 /// A property with more different values among the rows that are looked at is left until somebody asks for it …
@@ -24,7 +24,7 @@ const MOST: usize = 8;
 /// A store with more rows is not read through for it.
 const STORED: u64 = 1_000_000;
 
-/// Makes hot what most rows of a sample bring. The caller holds the lock for upkeep.
+/// Makes hot what many rows of a sample bring. The caller holds the lock for upkeep.
 pub(crate) fn settle(shared: &Shared, sample: &RecordBatch) -> Result<()> {
     let events = &shared.events;
     let hot = events.hot_properties();

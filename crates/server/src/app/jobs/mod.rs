@@ -1,5 +1,6 @@
 //! What runs beside the requests: one file for each job, one line in the list.
 
+mod flush;
 mod lake;
 mod warm;
 
@@ -20,7 +21,7 @@ pub struct Job {
 }
 
 /// All jobs.
-pub const JOBS: &[Job] = &[lake::JOB, warm::JOB];
+pub const JOBS: &[Job] = &[flush::JOB, lake::JOB, warm::JOB];
 
 /// Runs the jobs until `stop` becomes true; a failed run is logged and tried again at the next turn.
 pub async fn maintain(workspace: Arc<Workspace>, stop: watch::Receiver<bool>) {
