@@ -21,6 +21,8 @@ use crate::lake::{FaultPoint, LakeError, Result, Shared, check};
 const PART_ROWS: usize = 4_000_000;
 /// Runs that may stand side by side before some are merged.
 const MOST_RUNS: usize = 8;
+/// Rows that are read of a run at a time when it is merged with others: what is in memory of each.
+const MERGED_ROWS: usize = 8_192;
 /// How often old rows are looked for.
 const SWEEP_SECONDS: i64 = 3600;
 /// Rows may be this much older than the retention period before files are rewritten for them, in seconds.
@@ -36,9 +38,10 @@ impl EventStore {
         }
         let options = &shared.options;
         self.flush_due().await?;
-        self.merge_some(false).await?;
+        // First what lies in memory: a merge can take long.
         let upkeep = Arc::clone(shared);
         blocking(move || Ok(upkeep.events.hot.maintain()?)).await?;
+        self.merge_some(false).await?;
         if let Some(keep) = options.keep_events_seconds
             && shared.seconds().saturating_sub(*events.swept_at.lock()) >= SWEEP_SECONDS
         {
@@ -337,9 +340,15 @@ fn write_anew(
     without: Option<&Without>,
 ) -> Result<Vec<(Arc<Run>, usize)>> {
     let events: &EventsShared = &shared.events;
-    let sources: Vec<Files<'_>> =
-        by_run(old).map(|files| Files { files, columns: &events.columns }).collect();
-    let sources: Vec<&dyn Sorted> = sources.iter().map(|source| source as &dyn Sorted).collect();
+    let columns = &events.columns;
+    let all: Vec<usize> = (0..columns.stored.fields().len()).collect();
+    let read = |run: &Arc<Run>| -> Sorted<'_> {
+        match run.read(columns, &all, None, None, MERGED_ROWS) {
+            Ok(rows) => Box::new(rows),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    };
+    let sources = by_run(old).map(|files| Box::new(files.iter().flat_map(read)) as Sorted<'_>).collect();
     let (Some(first), Some(last)) = (old.first(), old.last()) else {
         return Ok(Vec::new());
     };
@@ -349,39 +358,11 @@ fn write_anew(
         parts.next = first.part;
         parts.most = usize::MAX;
     }
-    merge::merge(&events.columns, &sources, |rows| match without {
+    merge::merge(columns, sources, |rows| match without {
         None => parts.write(&rows),
         Some(without) => parts.write(&without.filter(&rows)?),
     })?;
     parts.finish()
-}
-
-/// The files of one run, one after the other.
-struct Files<'a> {
-    files: &'a [Arc<Run>],
-    columns: &'a Columns,
-}
-
-impl Sorted for Files<'_> {
-    fn pieces(&self) -> Result<usize> {
-        let mut pieces = 0;
-        for run in self.files {
-            pieces += run.groups(self.columns)?.len();
-        }
-        Ok(pieces)
-    }
-
-    fn piece(&self, number: usize) -> Result<RecordBatch> {
-        let mut number = number;
-        for run in self.files {
-            let groups = run.groups(self.columns)?.len();
-            if number < groups {
-                return run.group(self.columns, number);
-            }
-            number -= groups;
-        }
-        Err(LakeError::Internal("a run has fewer row groups than it had".into()))
-    }
 }
 
 /// Writes one run as several files of whole persons.

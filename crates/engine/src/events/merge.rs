@@ -6,37 +6,31 @@ use super::batch::{self, Columns};
 use super::run;
 use crate::lake::Result;
 
-/// Rows sorted as in a run, in pieces.
-pub(crate) trait Sorted {
-    /// Number of pieces.
-    fn pieces(&self) -> Result<usize>;
-
-    /// The rows of a piece; every piece follows the one before.
-    fn piece(&self, number: usize) -> Result<RecordBatch>;
-}
+/// Rows sorted as in a run, a batch at a time.
+pub(crate) type Sorted<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;
 
 struct Cursor<'a> {
-    source: &'a dyn Sorted,
-    pieces: usize,
-    next: usize,
+    source: Sorted<'a>,
+    /// Whether the source has given all that it has.
+    ended: bool,
     /// Rows read and not given out, in order.
     buffer: Vec<RecordBatch>,
 }
 
 impl Cursor<'_> {
-    /// Reads the next piece.
+    /// Reads the next batch.
     fn load(&mut self) -> Result<()> {
-        let batch = self.source.piece(self.next)?;
-        self.next += 1;
-        if batch.num_rows() > 0 {
-            self.buffer.push(batch);
+        match self.source.next().transpose()? {
+            Some(batch) if batch.num_rows() > 0 => self.buffer.push(batch),
+            Some(_) => {}
+            None => self.ended = true,
         }
         Ok(())
     }
 
     /// Numbers below this are all in the buffer; `None` when everything is.
     fn known(&self) -> Result<Option<i32>> {
-        if self.next >= self.pieces {
+        if self.ended {
             return Ok(None);
         }
         match self.buffer.last() {
@@ -70,17 +64,15 @@ impl Cursor<'_> {
 /// rows with the same number, time and position those of an earlier source come first.
 pub(crate) fn merge(
     columns: &Columns,
-    sources: &[&dyn Sorted],
+    sources: Vec<Sorted<'_>>,
     mut give: impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let mut cursors = Vec::with_capacity(sources.len());
-    for source in sources {
-        cursors.push(Cursor { source: *source, pieces: source.pieces()?, next: 0, buffer: Vec::new() });
-    }
+    let mut cursors: Vec<Cursor<'_>> =
+        sources.into_iter().map(|source| Cursor { source, ended: false, buffer: Vec::new() }).collect();
     loop {
         let mut limit: Option<i32> = None;
         for cursor in &mut cursors {
-            if cursor.buffer.is_empty() && cursor.next < cursor.pieces {
+            if cursor.buffer.is_empty() && !cursor.ended {
                 cursor.load()?;
             }
             limit = match (limit, cursor.known()?) {
@@ -98,7 +90,7 @@ pub(crate) fn merge(
         } else if limit.is_none() {
             return Ok(());
         } else {
-            // One number goes on beyond a piece: read on where it does.
+            // One number goes on beyond a batch: read on where it does.
             for cursor in &mut cursors {
                 if cursor.known()? == limit {
                     cursor.load()?;

@@ -191,14 +191,6 @@ impl Run {
         Ok(FileRows { reader, schema, places, path: self.file.path.clone() })
     }
 
-    /// All rows of a row group, with all stored columns.
-    pub fn group(&self, columns: &Columns, number: usize) -> Result<RecordBatch> {
-        let all: Vec<usize> = (0..columns.stored.fields().len()).collect();
-        let rows = self.read(columns, &all, Some(vec![number]), None, GROUP_ROWS)?;
-        let batches: Vec<RecordBatch> = rows.collect::<Result<_>>()?;
-        Ok(arrow::compute::concat_batches(&columns.stored, &batches)?)
-    }
-
     /// The rows of some numbers (sorted), as stored columns `wanted`.
     pub fn find(&self, columns: &Columns, wanted: &[usize], who: &[i32]) -> Result<Vec<RecordBatch>> {
         let all: Vec<usize> = (0..self.groups(columns)?.len()).collect();
