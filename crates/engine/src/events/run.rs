@@ -443,7 +443,7 @@ mod tests {
             (POSITION, Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2)))),
         ];
         if with_path {
-            columns.insert(1, ("path", Arc::new(StringViewArray::from_iter(texts))));
+            columns.insert(2, ("path", Arc::new(StringViewArray::from_iter(texts))));
         }
         RecordBatch::try_from_iter_with_nullable(
             columns.into_iter().map(|(name, column)| (name, column, true)),
