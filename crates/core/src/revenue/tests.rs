@@ -518,6 +518,19 @@ mod extras {
     }
 
     #[test]
+    fn a_coupon_does_not_go_to_what_is_paid_for_within_an_instant() {
+        // Two rows of one moment: the second one counts, so that the coupon of the customer goes to the other subscription.
+        let changes = [
+            usd("s", day(1, 5), Active, 10_000),
+            usd("t", day(1, 5), Active, 20_000),
+            usd("s", day(1, 5), Active, 0),
+        ];
+        let rows = with(i64::MAX, &[percent("", day(1, 1), 50)], &[], &changes);
+        assert_eq!(dated(&rows), ["2026-01-05 new 10000", "2026-02-05 expansion 10000"]);
+        assert!(rows.iter().all(|row| row.subscription == "t"));
+    }
+
+    #[test]
     fn usage_is_the_mean_of_three_months() {
         // 30, 60 and 90 in January to March beside 100 a month: 10, 30, 60, 50, 30, 0 from February on.
         let usage =

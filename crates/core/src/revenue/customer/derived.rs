@@ -125,14 +125,19 @@ fn note(nearest: &mut (i64, i64), at: i64, now: i64) {
     }
 }
 
-/// The first instant from `from` on at which a subscription is paid for by its rows, with the row that says so.
+/// The first instant from `from` on at which a subscription is paid for by its rows, with the row that says so. Of several rows
+/// of one instant the last one counts.
 fn first_paid<'a>(
     rows: impl Iterator<Item = &'a Event>,
     from: i64,
     rules: &RevenueRules,
 ) -> Option<(i64, Event)> {
     let mut before: Option<Event> = None;
-    for event in rows {
+    let mut rows = rows.peekable();
+    while let Some(event) = rows.next() {
+        if rows.peek().is_some_and(|next| next.at == event.at) {
+            continue;
+        }
         if event.at > from {
             if let Some(before) = before {
                 return Some((from, before));
