@@ -45,7 +45,13 @@ impl Recents {
     pub fn push(&mut self, row: RowRef<'_>) {
         let chunk = &mut self.filling;
         if chunk.at.is_empty() {
-            chunk.dims.resize_with(row.dims.len(), Vec::new);
+            // After a full chunk this one will be full too.
+            let room = if self.full.is_empty() { 0 } else { CHUNK };
+            chunk.at.reserve(room);
+            chunk.event.reserve(room);
+            chunk.id.reserve(room);
+            chunk.who.reserve(room);
+            chunk.dims.resize_with(row.dims.len(), || Vec::with_capacity(room));
         }
         chunk.span = Some(chunk.span.map_or((row.at, row.at), |(a, b)| (a.min(row.at), b.max(row.at))));
         chunk.at.push(row.at);

@@ -345,11 +345,14 @@ impl HotStore {
         state.recents.each(change.freeze, len, |_, row: RowRef<'_>| recents.push(row));
         recents.generation = state.recents.generation + 1;
         state.recents = recents;
-        for key in &change.absorbed {
-            state.known.remove(key);
-        }
-        if state.known.len() * 4 < state.known.capacity() {
-            state.known.shrink_to_fit();
+        if change.absorbed.len() > state.recents.len {
+            // Most rows went: those that are left are looked up in a smaller set.
+            let keys = state.recents.chunks().flat_map(|chunk| chunk.who.iter().zip(&chunk.id));
+            state.known = keys.map(|(who, id)| (*who, *id)).collect();
+        } else {
+            for key in &change.absorbed {
+                state.known.remove(key);
+            }
         }
         state.ranges = Arc::new(change.ranges);
         for (who, place) in &change.placed {
