@@ -9,7 +9,8 @@ use std::process::Command;
 
 use crate::support::{NOW, Place, run};
 
-const PAGES: &[&str] = &["docs/src/tutorial.md", "docs/src/cli.md", "docs/src/definitions.md"];
+const PAGES: &[&str] =
+    &["docs/src/tutorial.md", "docs/src/people.md", "docs/src/cli.md", "docs/src/definitions.md"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
