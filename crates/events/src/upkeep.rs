@@ -353,6 +353,9 @@ impl HotStore {
             for key in &change.absorbed {
                 state.known.remove(key);
             }
+            if state.known.len() * 4 < state.known.capacity() {
+                state.known.shrink_to_fit();
+            }
         }
         state.ranges = Arc::new(change.ranges);
         for (who, place) in &change.placed {

@@ -1,4 +1,4 @@
-//! Writes events to files as soon as many wait: the memory that intake takes then depends on that number, not on the pace.
+//! Writes events to files as soon as many wait, so that what waits in memory is not all that came since the last upkeep.
 
 use super::Job;
 use futures::FutureExt;
