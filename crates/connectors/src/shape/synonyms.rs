@@ -437,7 +437,7 @@ pub fn of(table: &str, column: &str) -> Vec<&'static str> {
         ("events", "country") => &["country_code"],
         ("events", "device") => &["device_type", "device_category"],
         ("events", "os") => &["operating_system"],
-        ("persons", "distinct_id") => return vec!["person_id"],
+        ("persons", "distinct_id") => return vec!["person_id", "person", "user_id", "userid", "user"],
         ("persons", "customer_id") => return vec!["account_id", "company_id", "organization_id", "org_id"],
         ("identity_links", "from_id") => &["previous_id", "alias"],
         ("identity_links", "to_id") => &["user_id", "distinct_id"],

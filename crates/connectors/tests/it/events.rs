@@ -150,6 +150,21 @@ fn persons_and_links() {
         shown("persons.csv", persons, &options("persons", "")),
         "persons@2 distinct_id=u1 email=ada@example.com name=Ada customer_id=acme traits={\"plan_name\":\"pro\"}\n"
     );
+    // As in a file of events; without a word on the customer too.
+    for (name, header) in
+        [("users.csv", "user_id,email,company_id"), ("team.csv", "person,email,customer_id")]
+    {
+        assert_eq!(
+            shown(name, format!("{header}\nu1,ada@example.com,acme\n"), &options("", "")),
+            "persons@2 distinct_id=u1 email=ada@example.com customer_id=acme\n"
+        );
+    }
+    for name in ["persons.csv", "users.csv"] {
+        let found = shown(name, "user_id,email,name\nu1,ada@example.com,Ada\n", &options("", ""));
+        assert_eq!(found, "persons@2 distinct_id=u1 email=ada@example.com name=Ada\n");
+    }
+    let customers = shown("customers.csv", "user_id,email\nu1,ada@example.com\n", &options("", ""));
+    assert_eq!(customers, "customers@2 customer_id=u1 email=ada@example.com\n");
     let links = "from_id,to_id,kind,at\na1,u1,identify,2026-03-01\n";
     assert_eq!(
         shown("links.csv", links, &options("", "")),

@@ -23,6 +23,8 @@ pub(crate) const TABLE: &str = "events";
 pub(crate) const WHO: &str = "_who";
 /// The place of a row in the order of arrival: the log position that it was taken at. `Int64`.
 pub(crate) const POSITION: &str = "_position";
+/// The customer that an event names; in SQL, where it names none, that of the person. `Utf8View`.
+pub(crate) const CUSTOMER: &str = "customer_id";
 /// The person of a row, in SQL only. `Utf8View`.
 pub(crate) const PERSON: &str = "person_id";
 

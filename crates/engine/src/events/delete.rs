@@ -189,6 +189,7 @@ impl EventStore {
             done.events += rows as u64;
             done.files += 1;
         }
+        self.forget_customers().await?;
         drop(upkeep);
         for table in [PERSONS, LINKS, "rejects"] {
             let table = Arc::clone(shared.table(table)?);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -181,6 +182,9 @@ impl EventStore {
         let content = without.is_some();
         let (work, sources) = (Arc::clone(shared), old.clone());
         let new = blocking(move || write_anew(&work, &sources, stamp, without.as_ref())).await?;
+        if old.iter().all(|run| run.looked_at.load(Ordering::Relaxed)) {
+            new.iter().for_each(|(run, _)| run.looked_at.store(true, Ordering::Relaxed));
+        }
         let mut delta = events.delta.lock().await;
         shared.fault(FaultPoint::FilesWritten)?;
         commit(shared, &mut delta, &old, &new, content).await?;
@@ -198,6 +202,17 @@ impl EventStore {
         let now = shared.seconds();
         shared.replaced.lock().extend(old.iter().map(|run| (Arc::clone(&run.file), now)));
         Ok(())
+    }
+
+    /// Forgets which customers events name, since some were removed. The caller holds the lock for upkeep.
+    pub(crate) async fn forget_customers(&self) -> Result<()> {
+        let shared = Arc::clone(self.shared());
+        // Whoever holds the lock may be reading files.
+        blocking(move || {
+            shared.events.people.lock().forget(&shared.events);
+            Ok(())
+        })
+        .await
     }
 
     /// Removes events from before an instant, once some are older than that by `slack` (both µs).
@@ -237,6 +252,7 @@ impl EventStore {
         for run in old {
             self.rewrite(vec![run], Some(Without { before, who: Vec::new() })).await?;
         }
+        self.forget_customers().await?;
         shared.announce(crate::lake::Changed { table: super::TABLE, position: events.state().position });
         Ok(())
     }

@@ -12,7 +12,7 @@
 //! | `bulk`, `spill` | imports |
 //! | `delete` | removal of a person |
 //! | `identity` | links of the ledger, told to the hot columns |
-//! | `people` | the person and the customer of every number |
+//! | `named`, `people` | the customers that events name; the person and the customer of every number |
 //! | `table` | the SQL table `events` |
 //! | `ask`, `usual` | questions to the hot columns; making properties hot when asked for, or before |
 //! | `person` | one person, their history; what arrived last |
@@ -46,6 +46,7 @@ pub(crate) mod identity;
 mod latest;
 mod maintain;
 mod merge;
+mod named;
 pub(crate) mod open;
 mod people;
 mod person;

@@ -1,9 +1,10 @@
 //! Persons as queries show them: the main identifier and the customer of each.
 //!
-//! The customer of a person is the one that `persons` names for them; else the customer whose identifier is one of
-//! theirs; else the customer with the mail address of theirs. An address that several customers share joins nobody. Of
-//! several identifiers of a person the main one counts first, then the one seen first. Merged customers are shown as
-//! the surviving one.
+//! The customer of a person is the one that `persons` names for them; else the known customer that the newest of their
+//! events to name one names; else the customer whose identifier is one of theirs; else the customer with the mail address
+//! of theirs; else a customer whom only events name. An address that several customers share joins nobody. Of several
+//! identifiers of a person the main one counts first, then the one seen first. Merged customers are shown as the surviving
+//! one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray, Strin
 use burgeon_events::Persons;
 
 use super::identity::Identity;
+use super::named::Named;
+use super::state::EventsShared;
 use crate::lake::state::{MergeMap, TableState};
 use crate::lake::{Result, Shared, fold};
 
@@ -35,6 +38,7 @@ pub(crate) struct PeopleCache {
     said: Vec<(u64, Arc<Vec<Said>>)>,
     /// Customers by version of their table.
     customers: Option<(u64, Arc<CustomerNames>)>,
+    named: Named,
     made: Option<(Key, Arc<People>)>,
 }
 
@@ -45,6 +49,7 @@ struct Key {
     customers: u64,
     merges: u64,
     identity: u64,
+    named: u64,
     identifiers: u32,
 }
 
@@ -149,12 +154,14 @@ pub(crate) fn people(shared: &Shared) -> Result<Arc<People>> {
     let merges = Arc::clone(&customers.merges);
     let hot = &shared.events.hot;
     let mut cache = shared.events.people.lock();
+    cache.named.catch_up(&shared.events)?;
     let identifiers = hot.identifiers();
     let key = Key {
         persons: persons.version(),
         customers: customers.version(),
         merges: shared.table("customer_merges")?.state().version(),
         identity: shared.events.identity.lock().version,
+        named: cache.named.version,
         identifiers,
     };
     let names = cache.customers(&customers)?;
@@ -170,12 +177,17 @@ pub(crate) fn people(shared: &Shared) -> Result<Arc<People>> {
         }
     }
     let said = cache.said(shared, &persons)?;
-    let people = Arc::new(make(shared, &said, &names, merges)?);
+    let people = Arc::new(make(shared, &said, &cache.named, &names, merges)?);
     cache.made = Some((key, Arc::clone(&people)));
     Ok(people)
 }
 
 impl PeopleCache {
+    /// Forgets what events say of customers; see [`Named::forget`].
+    pub fn forget(&mut self, events: &EventsShared) {
+        self.named.forget(events);
+    }
+
     /// What `persons` says, read anew for the buckets that changed.
     fn said(&mut self, shared: &Shared, state: &TableState) -> Result<Vec<Arc<Vec<Said>>>> {
         self.said.resize_with(state.buckets.len(), || (0, Arc::default()));
@@ -251,6 +263,14 @@ fn text<'a>(batch: &'a RecordBatch, name: &str) -> &'a StringViewArray {
     batch.column(at).as_string_view()
 }
 
+/// How well founded a claim is: lower is better.
+const SAID: u64 = 0;
+const EVENT: u64 = 1;
+const IDENTIFIER: u64 = 2;
+const MAIL: u64 = 3;
+/// By an event, on a customer that nothing else knows.
+const UNKNOWN: u64 = 4;
+
 /// The best claim on each person so far.
 struct Claims<'a> {
     persons: &'a Persons,
@@ -287,6 +307,7 @@ impl<'a> Claims<'a> {
 fn make(
     shared: &Shared,
     said: &[Arc<Vec<Said>>],
+    named: &Named,
     names: &CustomerNames,
     merges: Arc<MergeMap>,
 ) -> Result<People> {
@@ -315,18 +336,23 @@ fn make(
     };
     for one in said.iter().flat_map(|said| said.iter()) {
         match (&one.customer, &one.email) {
-            (Some(customer), _) => claims.put(0, one.number, survivor(&merges, customer)),
+            (Some(customer), _) => claims.put(SAID, one.number, survivor(&merges, customer)),
             (None, Some(email)) => {
                 if let Some(Some(customer)) = names.emails.get(email) {
-                    claims.put(2, one.number, customer);
+                    claims.put(MAIL, one.number, customer);
                 }
             }
             (None, None) => {}
         }
     }
+    for (number, customer) in named.claims() {
+        let customer = survivor(&merges, customer);
+        let source = if names.ids.contains(customer) { EVENT } else { UNKNOWN };
+        claims.put(source, number, customer);
+    }
     for id in &names.ids {
         if let Some(number) = shared.events.hot.number(id) {
-            claims.put(1, number, survivor(&merges, id));
+            claims.put(IDENTIFIER, number, survivor(&merges, id));
         }
     }
     let (customer, customers) = (claims.customer, claims.names.finish());

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
@@ -22,7 +23,7 @@ use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::batch::{self, Columns, POSITION, WHO};
+use super::batch::{self, CUSTOMER, Columns, POSITION, WHO};
 use crate::lake::files::{DataFile, FileRows};
 use crate::lake::{LakeError, Result};
 
@@ -41,6 +42,8 @@ pub(crate) struct Run {
     pub last: u64,
     /// Its place among the files of the same run.
     pub part: u32,
+    /// Whether the customers that its rows name are known.
+    pub looked_at: AtomicBool,
     meta: OnceLock<Meta>,
 }
 
@@ -53,12 +56,14 @@ struct Meta {
     rows: usize,
 }
 
-/// Bounds of a row group.
+/// What is known of a row group without reading it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group {
     pub rows: usize,
     pub who: (i32, i32),
     pub at: (i64, i64),
+    /// Whether some of its rows may name a customer.
+    pub names_customers: bool,
 }
 
 impl Run {
@@ -72,7 +77,8 @@ impl Run {
         let stem = file.name.strip_prefix("run/r-")?.strip_suffix(".parquet")?;
         let mut parts = stem.split('-').map(|part| u64::from_str_radix(part, 16).ok());
         let (first, last, part) = (parts.next()??, parts.next()??, parts.next()??);
-        Some(Self { first, last, part: part as u32, file, meta: OnceLock::new() })
+        let looked_at = AtomicBool::new(false);
+        Some(Self { first, last, part: part as u32, looked_at, file, meta: OnceLock::new() })
     }
 
     fn meta(&self, columns: &Columns) -> Result<&Meta> {
@@ -117,14 +123,20 @@ impl Run {
             let statistics = arrow.metadata().row_group(group).column(at).statistics()?;
             Some((statistics.min_bytes_opt()?.to_vec(), statistics.max_bytes_opt()?.to_vec()))
         };
+        let customers = schema.index_of(CUSTOMER).ok();
         let groups = (0..arrow.metadata().num_row_groups())
             .map(|group| {
                 let who = bounds(group, WHO).and_then(|(min, max)| Some((int(&min)?, int(&max)?)));
                 let at = bounds(group, "at").and_then(|(min, max)| Some((long(&min)?, long(&max)?)));
+                let metadata = arrow.metadata().row_group(group);
+                let rows = metadata.num_rows() as usize;
+                let nulls = |at: usize| metadata.column(at).statistics()?.null_count_opt();
                 Group {
-                    rows: arrow.metadata().row_group(group).num_rows() as usize,
+                    rows,
                     who: who.unwrap_or((i32::MIN, i32::MAX)),
                     at: at.unwrap_or((i64::MIN, i64::MAX)),
+                    names_customers: customers
+                        .is_some_and(|at| nulls(at).is_none_or(|nulls| nulls < rows as u64)),
                 }
             })
             .collect();
@@ -410,7 +422,7 @@ fn properties() -> WriterProperties {
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_created_by("burgeon".into());
-    for name in [WHO, "at"] {
+    for name in [WHO, "at", CUSTOMER] {
         builder = builder.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Chunk);
     }
     for name in [WHO, POSITION, "at", "received_at"] {

@@ -55,6 +55,20 @@ async fn a_funnel_goes_from_the_visit_to_the_payment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_names_the_customer_brings_its_person_to_the_payment() {
+    let server = paying().await;
+    let paid = "/funnel?step=page_view&step=fact:churn[plan=Team]&within=30d";
+    assert_eq!(people(&server.get(paid).await), &json!([3, 1]));
+    let event = json!({"event_id": "9", "event": "report_created", "distinct_id": "cleo", "at": "2026-03-14T09:00:00Z",
+        "customer_id": "bolt"});
+    assert_eq!(server.post("/events", json!({ "events": [event] })).await.0, 200);
+    let found = server.get(paid).await;
+    assert_eq!(people(&found), &json!([3, 2]), "also for what she did before: {found:#}");
+    let cleo = server.get("/persons/cleo").await;
+    assert_eq!(cleo["person"]["customer"]["customer_id"], "bolt", "{cleo:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn steps_of_the_ledger_are_offered_beside_events() {
     let server = paying().await;
     let names = server.get("/events/names").await;

@@ -1,8 +1,11 @@
 //! Persons and customers of events: links, taking them back, mail addresses, merged customers.
 
 use burgeon_engine::events::Question;
+use burgeon_engine::lake::{Lake, LakeOptions};
 
-use super::{batch, content, count, customers, event, events, links, open, owners, persons, sorted};
+use super::{
+    Event, batch, content, count, customers, event, events, links, open, options, owners, persons, sorted,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_apply_to_history_and_can_be_taken_back() {
@@ -103,7 +106,7 @@ async fn customers_come_by_event_then_person_then_identifier_then_mail() {
     let dir = tempfile::tempdir().expect("tempdir");
     let lake = open(dir.path()).await;
     let all = [
-        super::Event { customer: Some("named".into()), ..event("1", "x", "said", 1) },
+        Event { customer: Some("named".into()), ..event("1", "x", "said", 1) },
         event("2", "x", "said", 2),
         event("3", "x", "cus_9", 3),
         event("4", "x", "mailed", 4),
@@ -112,7 +115,11 @@ async fn customers_come_by_event_then_person_then_identifier_then_mail() {
         event("7", "x", "anon", 7),
     ];
     lake.append("events", batch(&all)).await.expect("append");
-    assert_eq!(customers(&lake).await.len(), 1);
+    assert_eq!(
+        customers(&lake).await.keys().collect::<Vec<_>>(),
+        ["1", "2"],
+        "nothing else knows of the customer"
+    );
     let people = owners(
         "distinct_id",
         &[
@@ -160,4 +167,95 @@ async fn customers_come_by_event_then_person_then_identifier_then_mail() {
     assert_eq!(customers(&lake).await.get("7").map(String::as_str), Some("cus_2"));
     let person = lake.events().person("anon").await.expect("person").expect("known");
     assert_eq!(person.customer_id.as_deref(), Some("cus_2"));
+}
+
+/// The customer of each of some persons, in order.
+async fn customers_of(lake: &Lake, persons: &[&str]) -> Vec<Option<String>> {
+    let mut found = Vec::new();
+    for person in persons {
+        found.push(lake.events().person(person).await.expect("person").and_then(|person| person.customer_id));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_name_a_customer_join_their_person() {
+    let naming = |id: &str, who: &str, at: i64, customer: &str| Event {
+        customer: Some(customer.into()),
+        ..event(id, "x", who, at)
+    };
+    let some = |names: &[&str]| -> Vec<Option<String>> {
+        names.iter().map(|name| (!name.is_empty()).then(|| (*name).to_owned())).collect()
+    };
+    let day = 86_400_000_000i64;
+    // 2026-01-01, the clock of the tests.
+    let now = 1_767_225_600_000_000i64;
+    let who = ["ann", "ben", "cus_3", "dan", "anon"];
+    let dir = tempfile::tempdir().expect("tempdir");
+    let keeping = LakeOptions { keep_events_seconds: Some(30 * 86_400), flush_events: 0, ..options() };
+    let lake = Lake::open(dir.path(), keeping.clone()).await.expect("open");
+    let accounts = [
+        ("cus_1", None, None),
+        ("cus_2", None, None),
+        ("cus_3", None, None),
+        ("cus_4", Some("dan@x.io"), None),
+    ];
+    lake.append("customers", owners("customer_id", &accounts)).await.expect("customers");
+    let mailed = owners("distinct_id", &[("dan", Some("dan@x.io"), None)]);
+    lake.append("persons", mailed).await.expect("persons");
+
+    // Of many rows only one names anybody.
+    let mut all: Vec<Event> =
+        (0..1000).map(|i| event(&format!("f{i}"), "x", &format!("p{}", i % 90), now - day)).collect();
+    all.push(naming("1", "ann", now - 9 * day, "cus_1"));
+    lake.append("events", batch(&all)).await.expect("append");
+    lake.append("identity_links", links(&[("anon", "ann", "identify", now - 8 * day, false)]))
+        .await
+        .expect("link");
+    assert_eq!(customers_of(&lake, &who).await, some(&["cus_1", "", "", "cus_4", "cus_1"]));
+    lake.flush().await.expect("flush");
+    // By time, not by arrival; an account that billing does not know stands behind a mail address.
+    let more = [
+        naming("2", "ann", now - 7 * day, "cus_2"),
+        naming("3", "ann", now - 8 * day, "cus_1"),
+        naming("4", "ben", now - 40 * day, "elsewhere"),
+        naming("5", "cus_3", now - 5 * day, "cus_1"),
+        naming("6", "dan", now - 5 * day, "elsewhere"),
+        event("7", "x", "ben", now - 5 * day),
+    ];
+    lake.append("events", batch(&more)).await.expect("append");
+    let wanted = some(&["cus_2", "elsewhere", "cus_1", "cus_4", "cus_2"]);
+    assert_eq!(customers_of(&lake, &who).await, wanted);
+    let shown = customers(&lake).await;
+    assert_eq!(
+        (shown["3"].as_str(), shown["7"].as_str()),
+        ("cus_1", "elsewhere"),
+        "a row keeps the one it names"
+    );
+    lake.compact().await.expect("compact");
+    assert_eq!(customers_of(&lake, &who).await, wanted);
+
+    let import = lake.events().bulk().expect("bulk");
+    import
+        .write(&batch(&[naming("8", "ann", now - 2 * day, "cus_3"), event("9", "x", "ann", now)]))
+        .expect("write");
+    import.finish().await.expect("finish");
+    let wanted = some(&["cus_3", "elsewhere", "cus_1", "cus_4", "cus_3"]);
+    assert_eq!(customers_of(&lake, &who).await, wanted);
+    drop(lake);
+    let lake = Lake::open(dir.path(), keeping).await.expect("open");
+    assert_eq!(customers_of(&lake, &who).await, wanted);
+
+    // What is removed says nothing any more: by age, and with a person who comes again.
+    lake.maintain().await.expect("maintain");
+    let removal = lake.events().begin_removal("ann").await.expect("begun").expect("known");
+    lake.events().remove(&removal).await.expect("removed");
+    lake.events().end_removal(&removal).await.expect("ended");
+    let again = [event("10", "x", "ann", now - day), event("11", "x", "anon", now - day)];
+    lake.append("events", batch(&again)).await.expect("append");
+    let wanted = some(&["", "", "cus_1", "cus_4", ""]);
+    assert_eq!(customers_of(&lake, &who).await, wanted);
+    drop(lake);
+    let lake = open(dir.path()).await;
+    assert_eq!(customers_of(&lake, &who).await, wanted);
 }

@@ -310,12 +310,12 @@ async fn customers_and_windows_of_any_length_are_read() {
     assert!(engine.run_actives(&asked, true).await.expect("plans").is_none(), "not of one length");
     let expected = plain(&all, "active", &spans, &|_| vec![], &|_| true);
     assert_eq!(shown(engine.run(&asked).await.expect("an answer")), expected);
-    // Customers: a person's events without one have none here.
+    // Customers: a person's events that name none are those of the customer that the person's others name.
     asked.entity = Some("customer_id".into());
-    let mut customers: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    let mut customers: BTreeMap<usize, BTreeSet<&String>> = BTreeMap::new();
     for one in &all {
         for (i, span) in spans.iter().enumerate() {
-            if let Some(customer) = one.customer.as_deref()
+            if let Some(customer) = customer(&all, one)
                 && span.start <= one.at
                 && one.at < span.end
             {
@@ -346,6 +346,12 @@ async fn merged_persons_are_one() {
         assert_eq!(counted(engine.run_actives(&asked, true).await.expect("hot")), persons);
         assert_eq!(counted(engine.run_actives(&asked, false).await.expect("read")), persons);
     }
+}
+
+/// The customer that an event names, else the newest event of the person that names one; of one time the later name.
+fn customer<'a>(all: &'a [Event], one: &'a Event) -> Option<&'a String> {
+    let others = all.iter().filter(|other| other.who == one.who && other.customer.is_some());
+    one.customer.as_ref().or(others.max_by_key(|other| (other.at, &other.customer))?.customer.as_ref())
 }
 
 #[tokio::test]
@@ -382,7 +388,7 @@ async fn conversions_as_counted_by_hand_and_plainly() {
                 let follows = all.iter().filter(|to| {
                     let linked = match link {
                         "person_id" => to.who == one.who,
-                        _ => one.customer.is_some() && to.customer == one.customer,
+                        _ => customer(&all, one).is_some_and(|mine| customer(&all, to) == Some(mine)),
                     };
                     linked
                         && has(to, "signup")
