@@ -57,8 +57,8 @@ type KeptAttributes = Option<(Option<u64>, Vec<super::metrics::DimensionInfo>)>;
 /// Customers with the state that they were computed from.
 type KeptCustomers = Option<(Stamp, Arc<CustomerIndex>)>;
 
-/// Up to when data reach (µs UTC), and the versions of the tables for which that holds.
-type Through = (BTreeMap<&'static str, u64>, Option<i64>);
+/// Of each table of the ledger the version that was looked at and its newest moment up to then (µs UTC).
+type Newest = BTreeMap<String, (u64, Option<i64>)>;
 
 /// An open data directory.
 pub struct Workspace {
@@ -74,7 +74,7 @@ pub struct Workspace {
     definitions_folder: PathBuf,
     customers: Mutex<KeptCustomers>,
     attributes: Mutex<KeptAttributes>,
-    through: Mutex<Option<Through>>,
+    newest: Mutex<Newest>,
     running: Mutex<HashMap<String, Arc<Progress>>>,
     import_ids: tokio::sync::Mutex<()>,
     imports_gate: tokio::sync::RwLock<()>,
@@ -174,7 +174,7 @@ impl Workspace {
             definitions_folder,
             customers: Mutex::default(),
             attributes: Mutex::default(),
-            through: Mutex::default(),
+            newest: Mutex::default(),
             running: Mutex::default(),
             import_ids: tokio::sync::Mutex::default(),
             imports_gate: tokio::sync::RwLock::default(),
@@ -366,29 +366,36 @@ impl Workspace {
     /// Time (µs UTC) of the newest record that is not in the future.
     pub async fn data_through(&self) -> Result<Option<i64>> {
         let versions = self.lake.versions();
-        if let Some((kept, through)) = self.through.lock().as_ref()
-            && *kept == versions
-        {
-            return Ok(*through);
-        }
-        let now = super::sql::instant_literal(self.now().as_microsecond());
-        let ledger = |table: &&burgeon_core::records::Table| {
-            table.storage == burgeon_core::records::Storage::Ledger // events are asked without reading them
-        };
-        let newest = burgeon_core::records::TABLES.iter().filter(ledger).filter_map(|table| {
+        let mut known = self.newest.lock().clone();
+        let now = self.now().as_microsecond();
+        // Only what changed is asked again: events arrive all the time, and are asked without reading them.
+        let changed = burgeon_core::records::TABLES.iter().filter_map(|table| {
             let time = table.time.filter(|_| table.entity.is_some())?;
-            Some(format!("SELECT max(\"{time}\") AS newest FROM {} WHERE \"{time}\" <= {now}", table.name))
+            let ledger = table.storage == burgeon_core::records::Storage::Ledger;
+            let version = versions.get(table.name).copied().filter(|_| ledger)?;
+            (known.get(table.name).map(|(version, _)| *version) != Some(version))
+                .then_some((table.name, time))
         });
-        let sql = newest.collect::<Vec<_>>().join(" UNION ALL ");
-        let last = self.lake.events().span()?.map(|(_, last)| last);
-        let mut through = last.map(|last| last.min(self.now().as_microsecond()));
-        for batch in &self.select(&sql).await? {
-            for row in 0..batch.num_rows() {
-                through = through.max(super::cells::Columns(batch).int("newest", row)?);
+        let until = super::sql::instant_literal(now);
+        let sql = changed.map(|(name, time)| {
+            format!(
+                "SELECT '{name}' AS name, max(\"{time}\") AS newest FROM {name} WHERE \"{time}\" <= {until}"
+            )
+        });
+        let sql = sql.collect::<Vec<_>>().join(" UNION ALL ");
+        if !sql.is_empty() {
+            for batch in &self.select(&sql).await? {
+                let columns = super::cells::Columns(batch);
+                for row in 0..batch.num_rows() {
+                    let name = columns.text("name", row)?.unwrap_or_default();
+                    let version = versions.get(name.as_str()).copied().unwrap_or_default();
+                    known.insert(name, (version, columns.int("newest", row)?));
+                }
             }
+            self.newest.lock().clone_from(&known);
         }
-        *self.through.lock() = Some((versions, through));
-        Ok(through)
+        let last = self.lake.events().span()?.map(|(_, last)| last.min(now));
+        Ok(known.into_values().map(|(_, newest)| newest).fold(last, Option::max))
     }
 
     /// What an open page is told first.

@@ -28,6 +28,47 @@ async fn written_records_are_seen_at_once_and_written_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_say_up_to_when_data_reach_whatever_came_last() {
+    let server = Server::start().await;
+    let through =
+        async || server.get("/query?metrics=mrr&from=2026-03&to=2026-03").await["data_through"].clone();
+    assert_eq!(through().await, json!(null));
+    let view = |id: &str, at: &str| json!({"events": [{"event_id": id, "event": "page_view", "distinct_id": "ann", "at": at}]});
+    for (path, row, wanted) in [
+        (
+            "/records/subscription_changes",
+            json!([change("a", "2026-02-01", "20.50")]),
+            "2026-02-01T00:00:00Z",
+        ),
+        ("/events", view("1", "2026-02-10T08:00:00Z"), "2026-02-10T08:00:00Z"),
+        (
+            "/records/subscription_changes",
+            json!([change("b", "2026-01-05", "20.50")]),
+            "2026-02-10T08:00:00Z",
+        ),
+        (
+            "/records/cancellations",
+            json!([{"cancellation_id": "1", "customer_id": "a", "at": "2026-02-20T00:00:00Z"}]),
+            "2026-02-20T00:00:00Z",
+        ),
+        (
+            "/records/subscription_changes",
+            json!([change("c", "2026-03-01", "20.50")]),
+            "2026-03-01T00:00:00Z",
+        ),
+        (
+            "/records/subscription_changes",
+            json!([change("d", "2027-03-01", "20.50")]),
+            "2026-03-01T00:00:00Z",
+        ),
+        ("/events", view("2", "2026-03-02T08:00:00Z"), "2026-03-02T08:00:00Z"),
+    ] {
+        assert_eq!(server.post(path, row.clone()).await.0, 200);
+        assert_eq!(through().await, wanted, "{row}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_that_cannot_be_read_are_counted_and_kept() {
     let server = Server::start().await;
     let rows = json!([change("a", "2026-01-05", "100.00"), change("b", "yesterday", "20.50")]);
