@@ -43,8 +43,9 @@ pub(crate) struct Entry<'a> {
 impl IntakeLog {
     /// Opens or creates the log. Fails with [`LakeError::Busy`] when another process holds it.
     pub fn open(path: &Path) -> Result<Self> {
-        std::fs::remove_file(rewritten(path)).ok(); // left by a rewriting that was killed
+        begin(path)?;
         let db = RwLock::new(create(path)?);
+        tidy(path);
         let log = Self { db, path: path.into(), next: AtomicU64::new(1) };
         let next = log.stored_next()?;
         log.next.store(next, Ordering::SeqCst);
@@ -237,6 +238,35 @@ fn create(path: &Path) -> Result<Database> {
     Database::builder().set_cache_size(32 << 20).create(path).map_err(|error| LakeError::log(path, error))
 }
 
+/// Makes a log where none is: beside its place, since a file that is half-made when the process is killed is no log.
+fn begin(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let made = path.with_extension(format!("redb.{}.new", std::process::id()));
+    std::fs::remove_file(&made).ok();
+    drop(create(&made)?);
+    // A link takes the place of no log that another process has made meanwhile. Where there are no links, the log is made
+    // where it stands.
+    let linked = std::fs::hard_link(&made, path);
+    std::fs::remove_file(&made).ok();
+    match (linked, path.parent()) {
+        (Ok(()), Some(dir)) => super::files::sync_dir(dir),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what was being made beside the log when a process was killed. Called by whoever holds the log.
+fn tidy(path: &Path) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned() + ".";
+    for entry in path.parent().and_then(|dir| dir.read_dir().ok()).into_iter().flatten().flatten() {
+        let other = entry.file_name().to_string_lossy().into_owned();
+        if other.starts_with(&name) && other.ends_with(".new") {
+            std::fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
 /// Where a log that is being rewritten stands.
 fn rewritten(path: &Path) -> PathBuf {
     path.with_extension("redb.new")
@@ -266,4 +296,38 @@ fn decode(bytes: &[u8], position: u64, path: &Path) -> Result<Vec<RecordBatch>> 
     };
     let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(damaged)?;
     reader.collect::<std::result::Result<Vec<_>, _>>().map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_there_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.redb");
+        let left = ["log.redb.new", "log.redb.77.new"].map(|name| dir.path().join(name));
+        let names = || {
+            let mut names: Vec<String> = dir
+                .path()
+                .read_dir()
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        // What a killed process left: half of a new log, of one that was being written anew.
+        left.iter().for_each(|path| std::fs::write(path, [0; 4096]).unwrap());
+        let log = IntakeLog::open(&path).unwrap();
+        assert_eq!(names(), ["log.redb"]);
+        assert_eq!(log.reserve(5).unwrap(), 1);
+        assert!(matches!(IntakeLog::open(&path), Err(LakeError::Busy { .. })));
+        drop(log);
+        // One that is there is not made anew.
+        left.iter().for_each(|path| std::fs::write(path, [0; 4096]).unwrap());
+        begin(&path).unwrap();
+        let log = IntakeLog::open(&path).unwrap();
+        assert_eq!((log.reserve(1).unwrap(), names()), (6, vec!["log.redb".to_owned()]));
+    }
 }
