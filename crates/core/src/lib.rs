@@ -9,6 +9,7 @@
 //! | [`behaviour`] | what persons do: identity, channels, meanings, and the kernels over their histories |
 //! | [`currency`] | ISO 4217 codes and their decimals |
 //! | [`exact`] | exact fractions for everything computed from sums of money |
+//! | [`json`] | a reader of JSON that copies nothing, for events |
 //! | [`records`] | the canonical tables and their Arrow schemas, row keys |
 //! | [`revenue`] | the fold from subscription changes to movements of recurring revenue |
 //! | [`settings`] | the settings of a workspace, `burgeon.toml` |
@@ -17,6 +18,7 @@
 pub mod behaviour;
 pub mod currency;
 pub mod exact;
+pub mod json;
 pub mod records;
 pub mod revenue;
 pub mod settings;

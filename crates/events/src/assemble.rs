@@ -245,7 +245,7 @@ impl Rewrite<'_> {
             if (self.drop)(chunk.who[at], chunk.at[at]) {
                 continue;
             }
-            codes.iter_mut().enumerate().for_each(|(d, code)| *code = chunk.dims.get(d).map_or(0, |c| c[at]));
+            codes.iter_mut().enumerate().for_each(|(d, code)| *code = chunk.code(d, at));
             let (event, id, who) = (chunk.event[at], chunk.id[at], chunk.who[at]);
             out.push(person, RowRef { at: chunk.at[at], event, id, who, dims: &codes });
         }

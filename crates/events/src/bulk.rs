@@ -1,10 +1,10 @@
-//! Many rows at once: spilled by ranges of identifier numbers, then sorted and written block by block, so that memory
-//! does not grow with the number of rows.
+//! Many rows at once: they wait by ranges of identifier numbers, then are sorted and written block by block, so that
+//! memory does not grow with the number of rows.
 //!
 //! ```text
 //! let mut bulk = store.bulk()?;
-//! for rows in … { bulk.push(&rows)?; }
-//! let prepared = bulk.prepare()?;       // block files are written, nothing shows yet
+//! for rows in … { bulk.push(&rows)?; }  // or bulk.code(&rows)?, where they wait with whoever has all of their columns
+//! let prepared = bulk.prepare()?;       // or bulk.prepare_from(&those)?: block files are written, nothing shows yet
 //! // commit to the lake without the rows that prepared.outcome() says were dropped
 //! prepared.commit(position)?;           // atomic
 //! ```
@@ -15,13 +15,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use crate::assemble::Rewrite;
-use crate::codes::{self, Columns};
+use crate::codes::{self, Columns, Texts};
 use crate::error::{HotError, Result};
 use crate::recent::{RowRef, pack, unpack};
 use crate::rows::{Appended, EVENT_NAMES, NewRows};
@@ -30,7 +31,7 @@ use crate::upkeep::{Change, names};
 use crate::view::{Dim, View};
 
 /// Identifier numbers of a partition.
-const PARTITION: u32 = 1 << 15;
+pub const PARTITION: u32 = 1 << 15;
 /// Bytes of a partition that wait in memory.
 const BUFFER: usize = 128 << 10;
 /// Bytes of new texts that wait in memory.
@@ -41,11 +42,45 @@ const TEXTS: u64 = 4 << 20;
 pub struct Bulk {
     store: HotStore,
     dims: Arc<Vec<Dim>>,
+    /// What was pushed.
     spills: Spills,
+    /// Rows by partition.
+    rows: BTreeMap<u32, u64>,
     pushed: u64,
     refused: u64,
     dropped: Vec<u64>,
     deletions: u64,
+}
+
+/// Rows of a bulk that wait until it is prepared.
+pub trait Waiting: Sync {
+    /// Calls `each` with the rows of identifiers whose numbers lie in a range, which is a partition of [`PARTITION`] of them,
+    /// and with their places in the order in which they were coded, from 0. Rows of one identifier come in that order; those
+    /// whose event has no number are left out.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn each(&self, numbers: Range<u64>, each: &mut dyn FnMut(RowRef<'_>, u64)) -> Result<()>;
+}
+
+/// What stands for the texts of rows; see [`Bulk::code`].
+#[derive(Debug)]
+pub struct Coded {
+    /// The number of the identifier of each row.
+    pub who: Vec<u32>,
+    /// The number of the name of each event; `None` where there are too many names.
+    pub events: Vec<Option<u16>>,
+    columns: Columns,
+    dims: usize,
+}
+
+impl Coded {
+    /// The codes of a row, one for each of [`Bulk::dimensions`]; see [`RowRef::dims`].
+    pub fn codes(&self, row: usize, codes: &mut Vec<u32>) {
+        codes.clear();
+        codes.resize(self.dims, 0);
+        self.columns.row(row, codes);
+    }
 }
 
 /// Written, not yet part of the store. Dropped without [`Prepared::commit`] it leaves nothing.
@@ -83,6 +118,7 @@ struct Spills {
     store: HotStore,
     parts: BTreeMap<u32, Spill>,
     serial: u64,
+    dims: usize,
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +129,6 @@ struct Spill {
     /// Bytes of each write: whole rows.
     writes: Vec<usize>,
     buffer: Vec<u8>,
-    rows: u64,
 }
 
 impl Drop for Spills {
@@ -105,23 +140,24 @@ impl Drop for Spills {
 }
 
 impl Spills {
-    fn new(store: &HotStore) -> Self {
+    fn new(store: &HotStore, dims: usize) -> Self {
         let serial = store.core.next.fetch_add(1, Ordering::SeqCst);
-        Self { store: store.clone(), parts: BTreeMap::new(), serial }
+        Self { store: store.clone(), parts: BTreeMap::new(), serial, dims }
     }
 
     fn push(&mut self, part: u32, row: RowRef<'_>, ordinal: u64) -> Result<()> {
         let spill = self.parts.entry(part).or_default();
         pack(row, ordinal, &mut spill.buffer);
-        spill.rows += 1;
         if spill.buffer.len() >= BUFFER {
             spill.flush(&self.store, self.serial, part)?;
         }
         Ok(())
     }
+}
 
-    /// Calls `f` with the rows of a partition and their ordinals, in order.
-    fn each(&self, part: u32, dims: usize, mut f: impl FnMut(RowRef<'_>, u64)) -> Result<()> {
+impl Waiting for Spills {
+    fn each(&self, numbers: Range<u64>, mut each: &mut dyn FnMut(RowRef<'_>, u64)) -> Result<()> {
+        let part = (numbers.start / u64::from(PARTITION)) as u32;
         let Some(spill) = self.parts.get(&part) else {
             return Ok(());
         };
@@ -133,22 +169,13 @@ impl Spills {
                 std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, at)
                     .map_err(HotError::io(&path))?;
                 at += *length as u64;
-                if !unpack(&bytes, dims, &mut f) {
+                if !unpack(&bytes, self.dims, &mut each) {
                     return Err(HotError::damaged(&path, "a row of it is cut off"));
                 }
             }
         }
-        unpack(&spill.buffer, dims, f);
+        unpack(&spill.buffer, self.dims, each);
         Ok(())
-    }
-
-    /// Rows of the partitions that some persons are in.
-    fn rows_of(&self, persons: &std::ops::Range<u64>) -> usize {
-        let mut parts = parts(persons);
-        let (first, last) = (parts.next(), parts.last());
-        let first = first.unwrap_or(0);
-        let spills = self.parts.range(first..=last.unwrap_or(first));
-        spills.map(|(_, spill)| spill.rows as usize).sum()
     }
 }
 
@@ -174,29 +201,62 @@ impl Spill {
 #[derive(Debug, Clone)]
 struct Cell {
     range: usize,
-    persons: std::ops::Range<u64>,
+    persons: Range<u64>,
 }
 
 impl Bulk {
     pub(crate) fn new(store: HotStore) -> Result<Self> {
         let dims = store.core.state.lock().dims.clone();
-        let spills = Spills::new(&store);
+        let spills = Spills::new(&store, dims.len());
         let deletions = store.core.deletions.load(Ordering::SeqCst);
-        Ok(Self { store, dims, spills, pushed: 0, refused: 0, dropped: Vec::new(), deletions })
+        let (rows, dropped) = (BTreeMap::new(), Vec::new());
+        Ok(Self { store, dims, spills, rows, pushed: 0, refused: 0, dropped, deletions })
     }
 
-    /// Takes rows; `position` of the rows is not looked at. Gives the number of the identifier of each row, so that
-    /// the caller need not look it up again.
+    /// The hot dimensions whose codes rows get: those of the moment when the bulk began.
+    pub fn dimensions(&self) -> impl Iterator<Item = (&str, Texts)> {
+        self.dims.iter().map(|dim| (dim.name.as_str(), Texts::values(dim)))
+    }
+
+    /// The names of events by their numbers.
+    #[must_use]
+    pub fn names(&self) -> Texts {
+        Texts::names(&self.store.core.events)
+    }
+
+    /// Takes rows and keeps them until the bulk is [prepared](Bulk::prepare); `position` of the rows is not looked at. Gives
+    /// the number of the identifier of each row, so that the caller need not look it up again.
+    ///
+    /// # Errors
+    /// As [`Bulk::code`], and when the rows cannot be written.
     pub fn push(&mut self, rows: &NewRows<'_>) -> Result<Vec<u32>> {
+        let first = self.pushed;
+        let coded = self.code(rows)?;
+        let mut codes = Vec::new();
+        for (row, (who, event)) in coded.who.iter().zip(&coded.events).enumerate() {
+            let Some(event) = *event else { continue };
+            coded.codes(row, &mut codes);
+            let row_of = RowRef { at: rows.at[row], event, id: rows.ids[row], who: *who, dims: &codes };
+            self.spills.push(who / PARTITION, row_of, first + row as u64)?;
+        }
+        Ok(coded.who)
+    }
+
+    /// Gives what stands for the texts of rows. The rows count as part of the bulk and wait with the caller, who hands
+    /// them over by [`Bulk::prepare_from`].
+    ///
+    /// # Errors
+    /// [`HotError::Rows`] when columns differ in length or there are too many identifiers.
+    pub fn code(&mut self, rows: &NewRows<'_>) -> Result<Coded> {
         rows.check()?;
         let fits = self.store.fitting_names(rows.events);
         let core = self.store.core.clone();
-        let numbers;
+        let who;
         let mut events = Vec::with_capacity(rows.len());
         {
             let mut state = core.state.lock();
             let mut identifiers = core.identifiers.write();
-            numbers = codes::numbers(&mut identifiers, &mut state, rows.distinct_ids)?;
+            who = codes::numbers(&mut identifiers, &mut state, rows.distinct_ids)?;
             state.changed();
             if identifiers.waiting() > TEXTS {
                 identifiers.write()?;
@@ -204,33 +264,50 @@ impl Bulk {
             let mut names = core.events.write();
             for (row, name) in rows.events.iter().enumerate() {
                 let fits = fits.get(row).is_none_or(|fits| *fits);
-                events.push(if fits { names.get_or_add(name, EVENT_NAMES as u32) } else { None });
+                let number = if fits { names.get_or_add(name, EVENT_NAMES as u32) } else { None };
+                events.push(number.map(|number| number as u16));
             }
         }
         let columns = Columns::of(&self.dims, rows, |row| events[row].is_some());
-        let mut codes = vec![0; self.dims.len()];
-        for row in 0..rows.len() {
+        // Rows that follow one another are often of neighbours.
+        let mut last = (0, 0);
+        for (who, event) in who.iter().zip(&events) {
             let ordinal = self.pushed;
             self.pushed += 1;
-            let Some(event) = events[row] else {
+            if event.is_none() {
                 self.refused += 1;
                 mark(&mut self.dropped, ordinal);
                 continue;
-            };
-            columns.row(row, &mut codes);
-            let who = numbers[row];
-            let row = RowRef { at: rows.at[row], event: event as u16, id: rows.ids[row], who, dims: &codes };
-            self.spills.push(who / PARTITION, row, ordinal)?;
+            }
+            let part = who / PARTITION;
+            if part != last.0 {
+                *self.rows.entry(last.0).or_default() += std::mem::take(&mut last.1);
+                last.0 = part;
+            }
+            last.1 += 1;
         }
-        Ok(numbers)
+        *self.rows.entry(last.0).or_default() += last.1;
+        Ok(Coded { who, events, columns, dims: self.dims.len() })
     }
 
-    /// Sorts and writes. Ends with the store as it was, plus files that nothing refers to.
+    /// Sorts and writes what was pushed. Ends with the store as it was, plus files that nothing refers to.
+    ///
+    /// # Errors
+    /// When something cannot be read or written; then nothing is left behind.
     pub fn prepare(mut self) -> Result<Prepared> {
+        let own = std::mem::replace(&mut self.spills, Spills::new(&self.store, self.dims.len()));
+        self.prepare_from(&own)
+    }
+
+    /// As [`Bulk::prepare`], with the rows that were [coded](Bulk::code).
+    ///
+    /// # Errors
+    /// As [`Bulk::prepare`].
+    pub fn prepare_from(mut self, waiting: &impl Waiting) -> Result<Prepared> {
         let store = self.store.clone();
         let lease = store.lease();
         let view = store.view();
-        self.by_person(&view)?;
+        let moved = self.by_person(&view, waiting)?;
         let cells = self.cells(&view);
         let mut chosen = vec![false; view.ranges.len()];
         cells.iter().for_each(|cell| chosen[cell.range] = true);
@@ -247,21 +324,26 @@ impl Bulk {
             let cell = &cells[at];
             let mut rows = rewrite.cell(cell.range, cell.persons.clone())?;
             let old = rows.len();
-            let expected = self.spills.rows_of(&cell.persons);
-            rows.reserve(expected);
-            let mut ordinals = Vec::with_capacity(expected);
+            let expected: u64 = parts(&cell.persons).filter_map(|part| self.rows.get(&part)).sum();
+            rows.reserve(expected as usize);
+            let mut ordinals = Vec::with_capacity(expected as usize);
             for part in parts(&cell.persons) {
-                self.spills.each(part, self.dims.len(), |row, ordinal| {
+                let mut take = |row: RowRef<'_>, ordinal| {
                     let person = view.root(row.who);
+                    if person / PARTITION != part || !cell.persons.contains(&u64::from(person)) {
+                        return;
+                    }
                     if gone(row.who) {
                         // Somebody was deleted while their rows were on the way.
                         mark(&mut dropped.lock(), ordinal);
                         removed.fetch_add(1, Ordering::Relaxed);
-                    } else if cell.persons.contains(&u64::from(person)) {
-                        rows.push(person, row);
-                        ordinals.push(ordinal);
+                        return;
                     }
-                })?;
+                    rows.push(person, row);
+                    ordinals.push(ordinal);
+                };
+                waiting.each(numbers(part), &mut take)?;
+                moved.each(numbers(part), &mut take)?;
             }
             let start = cell.persons.start as u32;
             let core = &store.core;
@@ -286,33 +368,29 @@ impl Bulk {
         Ok(Prepared { store, change: Some(change), first, outcome, _lease: lease })
     }
 
-    /// Moves rows whose person's number lies in another partition than their identifier's.
-    fn by_person(&mut self, view: &View) -> Result<()> {
+    /// Rows whose person's number lies in another partition than their identifier's, where the person's is.
+    fn by_person(&mut self, view: &View, waiting: &impl Waiting) -> Result<Spills> {
+        let mut moved = Spills::new(&self.store, self.dims.len());
         let crosses = |part: &u32| {
-            let first = part * PARTITION;
-            (first..first.saturating_add(PARTITION))
-                .any(|who| view.roots.get(who).is_some_and(|root| root / PARTITION != *part))
+            numbers(*part).any(|who| view.roots.get(who as u32).is_some_and(|root| root / PARTITION != *part))
         };
-        let dims = self.dims.len();
-        let crossed: Vec<u32> = self.spills.parts.keys().copied().filter(crosses).collect();
-        if crossed.is_empty() {
-            return Ok(());
-        }
-        // A person's rows may come from several partitions: what moves and what stays is written anew, in order.
-        let mut moved = Spills::new(&self.store);
-        for part in self.spills.parts.keys() {
+        let crossed: Vec<u32> = self.rows.keys().copied().filter(crosses).collect();
+        for part in crossed {
             let mut failed = None;
-            self.spills.each(*part, dims, |row, ordinal| {
-                if failed.is_none() {
-                    failed = moved.push(view.root(row.who) / PARTITION, row, ordinal).err();
+            waiting.each(numbers(part), &mut |row, ordinal| {
+                let to = view.root(row.who) / PARTITION;
+                if to != part && failed.is_none() {
+                    failed = moved.push(to, row, ordinal).err();
+                    *self.rows.entry(part).or_default() -= 1;
+                    *self.rows.entry(to).or_default() += 1;
                 }
             })?;
             if let Some(error) = failed {
                 return Err(error);
             }
         }
-        self.spills = moved;
-        Ok(())
+        self.rows.retain(|_, rows| *rows > 0);
+        Ok(moved)
     }
 
     /// The ranges that get rows, cut at partitions so that each piece has about the rows of a block.
@@ -323,13 +401,13 @@ impl Bulk {
             let start = u64::from(entry.start);
             let end = view.ranges.get(range + 1).map_or(1 << 32, |next| u64::from(next.start));
             let last = ((end - 1) / u64::from(PARTITION)) as u32;
-            let mut in_range = self.spills.parts.range(entry.start / PARTITION..=last).peekable();
+            let mut in_range = self.rows.range(entry.start / PARTITION..=last).peekable();
             if in_range.peek().is_none() {
                 continue;
             }
             let mut from = start;
             let mut rows = 0;
-            for (part, spill) in in_range {
+            for (part, fresh) in in_range {
                 let part_start = u64::from(*part) * u64::from(PARTITION);
                 if rows >= target && part_start > from {
                     cells.push(Cell { range, persons: from..part_start });
@@ -340,7 +418,7 @@ impl Bulk {
                     let (a, b) = (below(part_start), below(part_start + u64::from(PARTITION)));
                     if a < b { (block.rows_at(b - 1).end - block.rows_at(a).start) as u64 } else { 0 }
                 });
-                rows += spill.rows + old;
+                rows += fresh + old;
             }
             cells.push(Cell { range, persons: from..end });
         }
@@ -381,7 +459,14 @@ fn mark(bits: &mut Vec<u64>, at: u64) {
     bits[word] |= 1 << (at % 64);
 }
 
-fn parts(persons: &std::ops::Range<u64>) -> impl Iterator<Item = u32> + use<> {
+/// The numbers of a partition.
+fn numbers(part: u32) -> Range<u64> {
+    let first = u64::from(part) * u64::from(PARTITION);
+    first..first + u64::from(PARTITION)
+}
+
+/// The partitions of some persons.
+fn parts(persons: &Range<u64>) -> impl Iterator<Item = u32> + use<> {
     let size = u64::from(PARTITION);
     (persons.start / size..=(persons.end - 1) / size).map(|part| part as u32)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockReadGuard};
 
 use crate::dictionary::Dictionary;
 use crate::disk::Disk;
@@ -36,7 +36,47 @@ pub(crate) fn number(identifiers: &mut Dictionary, state: &mut State, text: &str
     Ok(number)
 }
 
+/// Texts by what stands for them in rows: values of a hot dimension by code, or names of events by number.
+#[derive(Debug, Clone)]
+pub struct Texts {
+    dictionary: Arc<RwLock<Dictionary>>,
+    /// What stands for the first text.
+    first: u32,
+}
+
+/// Texts that are being read. Nobody adds to them meanwhile.
+#[derive(Debug)]
+pub struct ReadTexts<'a> {
+    dictionary: RwLockReadGuard<'a, Dictionary>,
+    first: u32,
+}
+
+impl Texts {
+    pub(crate) fn values(dim: &Dim) -> Self {
+        Self { dictionary: Arc::clone(&dim.values), first: 1 }
+    }
+
+    pub(crate) fn names(names: &Arc<RwLock<Dictionary>>) -> Self {
+        Self { dictionary: Arc::clone(names), first: 0 }
+    }
+
+    /// For reading many.
+    #[must_use]
+    pub fn read(&self) -> ReadTexts<'_> {
+        ReadTexts { dictionary: self.dictionary.read(), first: self.first }
+    }
+}
+
+impl ReadTexts<'_> {
+    /// The text that a code stands for; `None` for no value and for [`OVERFULL`].
+    #[must_use]
+    pub fn get(&self, code: u32) -> Option<&str> {
+        self.dictionary.resident(code.checked_sub(self.first)?)
+    }
+}
+
 /// Codes of the values of new rows.
+#[derive(Debug)]
 pub(crate) struct Columns {
     /// Position of the dimension, code of each row.
     columns: Vec<(usize, Vec<u32>)>,

@@ -270,6 +270,11 @@ impl Dictionary {
         self.kept.get((start - offset) as usize..(end - offset) as usize)
     }
 
+    /// The text of a number in a dictionary that keeps them.
+    pub fn resident(&self, number: u32) -> Option<&str> {
+        self.kept_text(number).and_then(|text| std::str::from_utf8(text).ok())
+    }
+
     /// The text of a number; `None` when there is none or it was removed.
     pub fn text(&self, number: u32) -> Result<Option<String>> {
         if number >= self.count || self.is_removed(number) {
@@ -301,8 +306,7 @@ impl Dictionary {
 
     /// All texts of a dictionary that keeps them.
     pub fn all(&self) -> impl Iterator<Item = &str> {
-        (0..self.count)
-            .map(|n| self.kept_text(n).and_then(|t| std::str::from_utf8(t).ok()).unwrap_or_default())
+        (0..self.count).map(|number| self.resident(number).unwrap_or_default())
     }
 
     /// Bytes that wait to be written.

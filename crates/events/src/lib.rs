@@ -47,11 +47,14 @@ mod upkeep;
 mod view;
 mod warm;
 
-pub use bulk::{Bulk, BulkOutcome, Prepared};
+pub use bulk::{Bulk, BulkOutcome, Coded, PARTITION, Prepared, Waiting};
 pub use chunked::Persons;
+pub use codes::{ReadTexts, Texts};
 pub use error::{HotError, Result};
 pub use question::{Breakdown, Filter, Question};
+pub use recent::RowRef;
 pub use rows::{Appended, NewRows, PersonRow, Verdict, event_key};
 pub use snapshot::{NameSeen, Snapshot};
 pub use store::{Admitted, Deleted, HotOptions, HotStore, Maintained, Stats};
 pub use upkeep::Give;
+pub use view::OVERFULL;

@@ -16,9 +16,17 @@ pub(crate) struct Chunk {
     pub event: Vec<u16>,
     pub id: Vec<u64>,
     pub who: Vec<u32>,
-    pub dims: Vec<Vec<u32>>,
+    /// Codes by dimension, each up to its last row that has one: most rows have none in most.
+    dims: Vec<Vec<u32>>,
     /// Oldest and newest instant.
     pub span: Option<(i64, i64)>,
+}
+
+impl Chunk {
+    /// Code of a row in a dimension.
+    pub fn code(&self, dim: usize, row: usize) -> u32 {
+        self.dims.get(dim).and_then(|codes| codes.get(row)).copied().unwrap_or(0)
+    }
 }
 
 /// Recent rows; clones share full chunks and copy the one that is being filled.
@@ -31,13 +39,18 @@ pub(crate) struct Recents {
     pub generation: u64,
 }
 
-/// One row.
+/// One row, in numbers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RowRef<'a> {
+pub struct RowRef<'a> {
+    /// When it happened, µs UTC.
     pub at: i64,
+    /// Number of the event's name.
     pub event: u16,
+    /// [`crate::event_key`] of the event's identifier.
     pub id: u64,
+    /// Number of the identifier that it came under.
     pub who: u32,
+    /// Code of the value in each dimension; 0 for none, [`crate::OVERFULL`] for one beyond those that are kept apart.
     pub dims: &'a [u32],
 }
 
@@ -51,14 +64,21 @@ impl Recents {
             chunk.event.reserve(room);
             chunk.id.reserve(room);
             chunk.who.reserve(room);
-            chunk.dims.resize_with(row.dims.len(), || Vec::with_capacity(room));
+            chunk.dims.resize_with(row.dims.len(), Vec::new);
         }
+        let place = chunk.at.len();
         chunk.span = Some(chunk.span.map_or((row.at, row.at), |(a, b)| (a.min(row.at), b.max(row.at))));
         chunk.at.push(row.at);
         chunk.event.push(row.event);
         chunk.id.push(row.id);
         chunk.who.push(row.who);
-        chunk.dims.iter_mut().zip(row.dims).for_each(|(column, code)| column.push(*code));
+        for (column, code) in chunk.dims.iter_mut().zip(row.dims).filter(|(_, code)| **code != 0) {
+            if column.capacity() == 0 {
+                column.reserve(chunk.at.capacity());
+            }
+            column.resize(place, 0);
+            column.push(*code);
+        }
         self.len += 1;
         if self.len.is_multiple_of(CHUNK) {
             self.full.push(Arc::new(std::mem::take(chunk)));
@@ -68,8 +88,7 @@ impl Recents {
     /// Gives all rows columns for this many dimensions.
     pub fn widen(&mut self, dims: usize) {
         for chunk in self.full.iter_mut().map(Arc::make_mut).chain([&mut self.filling]) {
-            let rows = chunk.at.len();
-            chunk.dims.resize_with(dims, || vec![0; rows]);
+            chunk.dims.resize_with(dims, Vec::new);
         }
     }
 
@@ -89,14 +108,15 @@ impl Recents {
         for at in from..to {
             let (chunk, i) = self.place(at);
             dims.clear();
-            dims.extend(chunk.dims.iter().map(|column| column[i]));
+            dims.extend(chunk.dims.iter().map(|column| column.get(i).copied().unwrap_or(0)));
             let (event, id, who) = (chunk.event[i], chunk.id[i], chunk.who[i]);
             f(at, RowRef { at: chunk.at[i], event, id, who, dims: &dims });
         }
     }
 
     pub fn bytes(&self) -> usize {
-        self.chunks().map(|c| c.at.capacity() * (22 + 4 * c.dims.len())).sum()
+        let codes = |chunk: &Chunk| 4 * chunk.dims.iter().map(Vec::capacity).sum::<usize>();
+        self.chunks().map(|chunk| 22 * chunk.at.capacity() + codes(chunk)).sum()
     }
 }
 

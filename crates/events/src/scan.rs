@@ -444,7 +444,7 @@ fn present(
             out.at.push(key.at);
             out.event.push(chunk.event[at]);
             for (column, dim) in out.columns.iter_mut().zip(&plan.dims) {
-                column.push(chunk.dims.get(*dim).map_or(0, |codes| codes[at]));
+                column.push(chunk.code(*dim, at));
             }
         }
         if out.at.len() > start {

@@ -331,7 +331,7 @@ impl Snapshot {
         }
         for key in overlay.order.of_person(person) {
             let (chunk, at) = view.recents.place(key.position as usize);
-            let dims = (0..view.dims.len()).map(|d| chunk.dims.get(d).map_or(0, |codes| codes[at])).collect();
+            let dims = (0..view.dims.len()).map(|d| chunk.code(d, at)).collect();
             found.push((key.at, chunk.id[at], chunk.event[at], chunk.who[at], dims));
         }
         found.sort_unstable();

@@ -421,6 +421,7 @@ impl HotStore {
         let mut events = self.core.events.write();
         let mut codes = vec![0; state.dims.len()];
         let mut numbers = Vec::with_capacity(rows.len());
+        let mut keys = Vec::with_capacity(rows.len());
         for (row, looked) in looked.iter().enumerate() {
             let who = match looked.number {
                 Some(who) => who,
@@ -438,11 +439,13 @@ impl HotStore {
                     columns.row(row, &mut codes);
                     let (at, id) = (rows.at[row], rows.ids[row]);
                     state.recents.push(RowRef { at, event: event as u16, id, who, dims: &codes });
-                    state.known.insert((who, id));
+                    keys.push((who, id));
                     done.taken += 1;
                 }
             }
         }
+        // All at once: each goes to a far place in memory, and the processor can wait for many of them together.
+        state.known.extend(keys);
         state.position = state.position.max(rows.position);
         if done.taken > 0 {
             state.changed();

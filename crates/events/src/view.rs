@@ -15,7 +15,7 @@ use crate::recent::Recents;
 /// No base rows.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 /// Code of values beyond those that are kept apart.
-pub(crate) const OVERFULL: u32 = u32::MAX;
+pub const OVERFULL: u32 = u32::MAX;
 
 /// A range of person numbers.
 #[derive(Debug, Clone)]

@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::json::mend_surrogates;
+use burgeon_core::json::mend_surrogates;
+
 use super::{Hopeless, Limits};
 
 /// A body as text.

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use burgeon_core::json::{Kind, Raw};
 use burgeon_core::records::{KeyHasher, KeyPart};
 use burgeon_core::time::Zone;
 
 use super::agent::{Agent, agent, browser_name, is_browser, os_name};
-use super::json::{Kind, Raw};
 use super::rows::{EventRow, EventRows};
 use super::visit::Visits;
 use super::{Answer, Context, GroupPatch, Parsed, PersonPatch, RejectedItem};

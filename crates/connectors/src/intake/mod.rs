@@ -10,7 +10,6 @@
 mod agent;
 mod body;
 pub(crate) mod collect;
-pub(crate) mod json;
 pub(crate) mod mixpanel;
 mod own;
 mod page;

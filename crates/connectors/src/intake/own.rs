@@ -12,8 +12,9 @@
 
 use std::borrow::Cow;
 
+use burgeon_core::json::{Fault, Kind, Raw, Scanner};
+
 use super::collect::{Collector, Item};
-use super::json::{Fault, Kind, Raw, Scanner};
 use super::plausible::visitor;
 use super::walk::Protocol;
 use super::{GroupPatch, PersonPatch};

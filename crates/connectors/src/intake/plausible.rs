@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use burgeon_core::json::{Fault, Kind, Raw, Scanner};
 use burgeon_core::records::{KeyHasher, KeyPart};
 use sha2::{Digest, Sha256};
 
 use super::collect::{Collector, Item};
-use super::json::{Fault, Kind, Raw, Scanner};
 use super::page::address;
 use super::walk::Protocol;
 

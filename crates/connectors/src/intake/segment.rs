@@ -1,17 +1,12 @@
 //! The language of Segment's clients, which RudderStack's speak too.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use burgeon_core::json::{Fault, Kind, Raw, Scanner};
 
 use super::collect::{Collector, Item};
-use super::json::{Fault, Kind, Raw, Scanner};
 use super::walk::Protocol;
 use super::{Call, GroupPatch, PersonPatch};
-
-/// Looks for a property `channel`; made once, since making it costs more than looking through an item.
-static CHANNEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"channel\""));
 
 /// Reads items of `/v1/batch` and of the paths for single calls.
 #[derive(Debug, Default)]
@@ -26,6 +21,8 @@ pub struct Segment<'a> {
     group: Cow<'a, str>,
     key: Cow<'a, str>,
     properties: Option<Raw<'a>>,
+    /// The property `channel`.
+    channel: Option<Raw<'a>>,
     traits: Option<Raw<'a>>,
     context_traits: Option<Raw<'a>>,
 }
@@ -53,6 +50,16 @@ impl<'a> Protocol<'a> for Segment<'a> {
                 self.context(scanner)?;
                 continue;
             }
+            if key == "properties" && scanner.peek() == b'{' {
+                let mut channel = None;
+                self.properties = Some(scanner.object(|key, value| {
+                    if key.plain() == "channel" {
+                        channel = Some(*value);
+                    }
+                })?);
+                self.channel = channel;
+                continue;
+            }
             let value = scanner.value()?;
             match &*key {
                 "type" => self.kind = value.name(),
@@ -65,7 +72,6 @@ impl<'a> Protocol<'a> for Segment<'a> {
                 "previousId" => self.previous = value.name(),
                 "groupId" => self.group = value.name(),
                 "writeKey" => self.key = value.name(),
-                "properties" if value.kind == Kind::Object => self.properties = Some(value),
                 "traits" if value.kind == Kind::Object => self.traits = Some(value),
                 "timestamp" if value.kind != Kind::Null => self.item.time = Some(value),
                 "originalTimestamp" if self.item.time.is_none() && value.kind != Kind::Null => {
@@ -170,26 +176,17 @@ impl<'a> Segment<'a> {
             // All of them stay properties, so they are taken verbatim.
             let inside = properties.text.get(1..properties.text.len() - 1).unwrap_or_default();
             collector.properties.push_str(inside.trim());
-            self.channel(collector, &properties);
+            self.take_channel(collector);
         }
         collector.event(&self.item, raw, index)
     }
 
     /// Takes a property `channel` that names one of the channels at its word.
-    fn channel(&mut self, collector: &Collector<'_>, properties: &Raw<'a>) {
-        if CHANNEL.find(properties.text.as_bytes()).is_none() {
-            return;
-        }
-        let mut scanner = Scanner::new(properties.text);
-        let mut first = true;
-        if scanner.open_object().is_err() {
-            return;
-        }
-        while let Ok(Some(key)) = scanner.key(&mut first) {
-            let Ok(value) = scanner.value() else { return };
-            if key == "channel" && collector.is_channel(&value.name()) {
-                self.item.channel = value.name();
-            }
+    fn take_channel(&mut self, collector: &Collector<'_>) {
+        if let Some(channel) =
+            self.channel.map(|channel| channel.name()).filter(|name| collector.is_channel(name))
+        {
+            self.item.channel = channel;
         }
     }
 
@@ -222,7 +219,7 @@ impl<'a> Segment<'a> {
                     _ => collector.property(&key, &value),
                 }
             }
-            self.channel(collector, &properties);
+            self.take_channel(collector);
         }
         collector.text_property("name", &self.name);
         collector.text_property("category", &self.category);

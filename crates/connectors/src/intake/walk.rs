@@ -1,8 +1,9 @@
 //! The ways in which bodies hold items: an envelope around a list, a bare list, one item, or one in each line.
 
+use burgeon_core::json::{Fault, Raw, Scanner};
+
 use super::body::Body;
 use super::collect::{Collector, is_too_deep};
-use super::json::{Fault, Raw, Scanner};
 use super::{Hopeless, Limits, Parsed};
 
 /// Reads the items of one protocol.

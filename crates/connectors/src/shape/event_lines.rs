@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use burgeon_core::json::{Fault, Kind, Raw, Scanner, mend_surrogates};
 use burgeon_core::records::KeyHasher;
 
 use super::Lines;
 use super::events::{country, event_id, inside, put, quote};
 use crate::error::Reject;
 use crate::intake::collect::is_too_deep;
-use crate::intake::json::{Fault, Kind, Raw, Scanner, mend_surrogates};
 use crate::intake::visit::Visits;
 use crate::intake::{EventRow, EventRows, TEXT_COLUMNS};
 use crate::plan::{Bound, Plan};

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use burgeon_core::json::{Kind as JsonKind, Scanner};
 use burgeon_core::records::{ColumnType, KeyHasher, KeyPart};
 
 use super::event_lines::event_lines;
 use super::{Field, Kind, Mapper, Prepared, Shape, synonyms};
-use crate::intake::json::{Kind as JsonKind, Scanner};
 use crate::intake::visit::Visits;
 use crate::intake::{EventRow, EventRows, TEXT_COLUMNS};
 use crate::plan::Plan;

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use burgeon_core::json::{Kind as JsonKind, Scanner, mend_surrogates};
 use burgeon_core::records::table;
 
 use super::events::{cell, inside, member, quote};
@@ -11,7 +12,6 @@ use super::{Field, Kind, Lines, Mapper, Prepared, Shape};
 use crate::error::Reject;
 use crate::intake::Context;
 use crate::intake::collect::{Collector, is_too_deep};
-use crate::intake::json::{Kind as JsonKind, Scanner, mend_surrogates};
 use crate::intake::mixpanel::Track;
 use crate::intake::posthog::PostHog;
 use crate::intake::segment::Segment;

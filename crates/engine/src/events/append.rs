@@ -51,6 +51,9 @@ impl EventStore {
             let waiting = self.pending_rows();
             LakeError::Pressure { waiting, retry_seconds: 1 }
         })?;
+        if let Err(error) = self.settle(&batch).await {
+            tracing::warn!("no property could be made hot unasked: {error}");
+        }
         let mut from = 0;
         while from < batch.num_rows() {
             let part = batch.slice(from, MOST.min(batch.num_rows() - from));

@@ -43,7 +43,8 @@ pub struct EventBulk {
 enum Message {
     /// The first rows, before any are given; answered by being dropped.
     Begin(RecordBatch, SyncSender<()>),
-    Rows(Box<Fitted>),
+    /// Rows, and the lines that they come from where the import knows its file.
+    Rows(Box<Fitted>, Vec<u64>),
     Finish(oneshot::Sender<Result<BulkSummary>>),
 }
 
@@ -53,6 +54,19 @@ impl EventStore {
     /// # Errors
     /// When the table is damaged or a thread cannot be started. Must be called on a Tokio runtime.
     pub fn bulk(&self) -> Result<EventBulk> {
+        self.begin(None)
+    }
+
+    /// As [`EventStore::bulk`], for rows of one file, which [`EventBulk::write_lines`] takes: `source` is what their
+    /// `_source` says, `file` what stands before the line in their `_origin`.
+    ///
+    /// # Errors
+    /// As [`EventStore::bulk`].
+    pub fn bulk_of(&self, source: &str, file: &str) -> Result<EventBulk> {
+        self.begin(Some((source.to_owned(), format!("{file}:"))))
+    }
+
+    fn begin(&self, origin: Option<(String, String)>) -> Result<EventBulk> {
         self.shared().events.sound()?;
         let stamp = self.shared().log.reserve(1)?;
         let (sender, receiver) = sync_channel(WAITING);
@@ -61,7 +75,7 @@ impl EventStore {
         let worker = std::thread::Builder::new()
             .name("burgeon-import".into())
             .spawn(move || {
-                let finish = take_in(&store, &receiver, stamp, &runtime);
+                let finish = take_in(&store, &receiver, stamp, origin, &runtime);
                 if let Err(error) = finish {
                     *told.lock() = Some(error);
                 }
@@ -84,6 +98,26 @@ impl EventBulk {
     /// # Errors
     /// [`LakeError::Rows`] when the batch does not fit, [`LakeError::DiskFull`] while spilling.
     pub fn write(&self, batch: &RecordBatch) -> Result<()> {
+        self.give(batch, Vec::new())
+    }
+
+    /// As [`EventBulk::write`], for rows of the file that the import was begun for and the line of each.
+    ///
+    /// # Errors
+    /// As [`EventBulk::write`]; when there is not one line for each row; from line 4,294,967,296 on.
+    pub fn write_lines(&self, batch: &RecordBatch, lines: &[u64]) -> Result<()> {
+        if lines.len() != batch.num_rows() {
+            let what = format!("{} rows come from {} lines", batch.num_rows(), lines.len());
+            return Err(LakeError::Rows { table: TABLE.into(), what });
+        }
+        if lines.last().is_some_and(|line| u32::try_from(*line).is_err()) {
+            let what = format!("a file of events has at most {} lines; cut it in two", u32::MAX);
+            return Err(LakeError::Rows { table: TABLE.into(), what });
+        }
+        self.give(batch, lines.to_vec())
+    }
+
+    fn give(&self, batch: &RecordBatch, lines: Vec<u64>) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -96,7 +130,7 @@ impl EventBulk {
             }
         });
         let rows = events.columns.fit_lent(batch, &events.hot_properties())?;
-        sender.send(Message::Rows(Box::new(rows))).map_err(|_| self.failure())
+        sender.send(Message::Rows(Box::new(rows), lines)).map_err(|_| self.failure())
     }
 
     /// Ends the import: dedupes against itself and what is there, and commits it. Appends of events wait for the end
@@ -131,7 +165,13 @@ impl Drop for EventBulk {
 }
 
 /// The thread of an import.
-fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime: &Handle) -> Result<()> {
+fn take_in(
+    store: &EventStore,
+    receiver: &Receiver<Message>,
+    stamp: u64,
+    origin: Option<(String, String)>,
+    runtime: &Handle,
+) -> Result<()> {
     let shared = store.shared();
     let events = &shared.events;
     let mut messages = receiver.iter().peekable();
@@ -142,28 +182,28 @@ fn take_in(store: &EventStore, receiver: &Receiver<Message>, stamp: u64, runtime
     let began = events.hot.dimensions();
     let mut bulk = events.hot.bulk()?;
     let dir = shared.dir.join("spill").join(format!("{stamp:016x}"));
-    let mut spill = Spill::new(&events.columns, dir, shared.options.bulk_memory / 2)?;
+    let mut spill = Spill::new(&events.columns, dir, shared.options.bulk_memory / 2, &bulk, origin)?;
     let hot = events.hot_columns();
     let mut next = 0;
     for message in messages {
         match message {
             Message::Begin(_, answer) => drop(answer),
-            Message::Rows(rows) => {
+            Message::Rows(rows, lines) => {
                 let view = HotView::of(&rows, &hot)?;
                 let dims = view.dims();
-                let who = bulk.push(&view.rows(0, &dims))?;
-                spill.add(&rows.rows, &who, next)?;
+                let coded = bulk.code(&view.rows(0, &dims))?;
+                spill.add(&rows, &lines, &coded, next)?;
                 next += rows.ids.len() as u64;
             }
             Message::Finish(reply) => {
                 let _upkeep = runtime.block_on(events.upkeep.lock());
-                spill.shed()?;
+                spill.settle()?;
                 // What became hot since the beginning has no values of the import's rows.
                 let mut late = events.hot.dimensions();
                 late.retain(|name| !began.contains(name));
                 let result = late.iter().try_for_each(|name| ask::note(shared, name)).and_then(|()| {
                     let _gate = Gate::close(store);
-                    finish(store, bulk.prepare()?, spill, stamp, runtime)
+                    finish(store, bulk.prepare_from(&spill)?, spill, stamp, runtime)
                 });
                 let filled = late.iter().try_for_each(|name| ask::fill(shared, name));
                 reply.send(result.and_then(|summary| filled.map(|()| summary))).ok();

@@ -69,7 +69,11 @@ impl EventStore {
             *events.flushed_at.lock() = shared.seconds();
             return Ok(());
         }
-        self.settle().await?;
+        let largest =
+            events.state().tail.iter().map(|chunk| &chunk.rows).max_by_key(|rows| rows.num_rows()).cloned();
+        if let Some(sample) = largest {
+            self.settle(&sample).await?;
+        }
         let waited = shared.seconds() - *events.flushed_at.lock();
         if unflushed > options.flush_events || waited >= options.flush_seconds {
             self.flush().await?;
@@ -77,19 +81,22 @@ impl EventStore {
         Ok(())
     }
 
-    /// Makes hot what the rows bring that arrived since the last flush: once after each, as soon as there are enough to tell, so
-    /// that few rows lack it. Not while files are being rewritten.
-    async fn settle(&self) -> Result<()> {
-        let shared = Arc::clone(self.shared());
-        let (events, state) = (&self.shared().events, self.shared().events.state());
-        let largest = state.tail.iter().map(|chunk| &chunk.rows).max_by_key(|rows| rows.num_rows());
-        let Some(sample) = largest.filter(|rows| rows.num_rows() >= usual::SAMPLE).cloned() else {
-            return Ok(());
-        };
-        let Ok(_upkeep) = events.upkeep.try_lock() else { return Ok(()) };
-        if events.settled.lock().replace(state.flushed) == Some(state.flushed) {
+    /// Makes hot what rows bring that arrived since the last flush: once after each, with the first rows that are enough to tell,
+    /// so that few rows lack it. Not while files are being rewritten.
+    pub(crate) async fn settle(&self, sample: &RecordBatch) -> Result<()> {
+        if sample.num_rows() < usual::SAMPLE {
             return Ok(());
         }
+        let shared = Arc::clone(self.shared());
+        let (events, flushed) = (&self.shared().events, self.shared().events.state().flushed);
+        if *events.settled.lock() == Some(flushed) {
+            return Ok(());
+        }
+        let Ok(_upkeep) = events.upkeep.try_lock() else { return Ok(()) };
+        if events.settled.lock().replace(flushed) == Some(flushed) {
+            return Ok(());
+        }
+        let sample = sample.clone();
         blocking(move || usual::settle(&shared, &sample)).await
     }
 

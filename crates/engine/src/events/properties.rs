@@ -1,12 +1,11 @@
 //! Hot properties: values of some keys out of the JSON of `properties`.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray, StringViewBuilder};
 use arrow::compute::filter;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use burgeon_core::json::{Fault, Kind, Raw, Scanner};
 
 use super::batch::{self, TABLE};
 use crate::lake::{LakeError, Result};
@@ -75,95 +74,33 @@ pub(crate) fn pick<'a>(
     json: &'a str,
     names: &[String],
     found: &mut [Option<Cow<'a, str>>],
-) -> Result<(), serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader.deserialize_map(Pick { names, found })?;
-    reader.end()
-}
-
-struct Pick<'n, 'f, 'a> {
-    names: &'n [String],
-    found: &'f mut [Option<Cow<'a, str>>],
-}
-
-impl<'a> Visitor<'a> for Pick<'_, '_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Text(key)) = map.next_key()? {
-            match self.names.iter().position(|name| *name == key) {
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                Some(at) => self.found[at] = map.next_value::<Scalar<'a>>()?.0,
-            }
+) -> Result<(), Fault> {
+    let mut scanner = Scanner::new(json);
+    scanner.object(|key, value| {
+        let key = key.plain();
+        if let Some(at) = names.iter().position(|name| *name == key) {
+            found[at] = text(value);
         }
-        Ok(())
+    })?;
+    match scanner.is_done() {
+        true => Ok(()),
+        false => Err(Fault { at: scanner.at(), what: "nothing should follow" }),
     }
 }
 
-/// Text, borrowed where it has no escapes.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Any value as text.
-struct Scalar<'a>(Option<Cow<'a, str>>);
-
-impl<'de: 'a, 'a> serde::Deserialize<'de> for Scalar<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Option<Cow<'de, str>>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Some(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Some(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-                Ok(Some(Cow::Borrowed(if value { "true" } else { "false" })))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-                Ok(Some(Cow::Owned(value.to_string())))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-                Ok(Some(Cow::Owned(value.to_string())))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-                Ok(serde_json::Number::from_f64(value).map(|number| Cow::Owned(number.to_string())))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(None)
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, from: A) -> Result<Self::Value, A::Error> {
-                let value: serde_json::Value =
-                    serde::Deserialize::deserialize(serde::de::value::SeqAccessDeserializer::new(from))?;
-                Ok(Some(Cow::Owned(value.to_string())))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, from: A) -> Result<Self::Value, A::Error> {
-                let value: serde_json::Value =
-                    serde::Deserialize::deserialize(serde::de::value::MapAccessDeserializer::new(from))?;
-                Ok(Some(Cow::Owned(value.to_string())))
-            }
+/// A value as text. One number has one text, however it is written.
+fn text<'a>(value: &Raw<'a>) -> Option<Cow<'a, str>> {
+    let plain = |byte: u8| byte.is_ascii_digit() || byte == b'-';
+    match value.kind {
+        Kind::Null => None,
+        Kind::Text | Kind::Bool => Some(value.plain()),
+        Kind::Number if value.text.bytes().all(plain) && value.text.len() < 19 && value.text != "-0" => {
+            Some(value.plain())
         }
-        from.deserialize_any(Any).map(Self)
+        Kind::Number | Kind::Array | Kind::Object => {
+            let whole = serde_json::from_str::<serde_json::Value>(value.text);
+            Some(whole.map_or_else(|_| value.plain(), |whole| Cow::Owned(whole.to_string())))
+        }
     }
 }
 
@@ -175,11 +112,25 @@ mod tests {
     fn values_are_picked_as_text() {
         let names = ["plan", "seats", "on", "tags", "gone"].map(str::to_owned);
         let json =
-            r#"{"a":{"plan":"no"},"plan":"pro \"x\"","seats":12,"on":true,"tags":["a",1],"gone":null}"#;
+            r#"{"a":{"plan":"no"},"plan":"pro \"x\"","seats":12,"on":true,"tags":[ "a",1],"gone":null}"#;
         let mut found = vec![None; names.len()];
         pick(json, &names, &mut found).expect("an object");
         let found: Vec<Option<&str>> = found.iter().map(Option::as_deref).collect();
         assert_eq!(found, [Some("pro \"x\""), Some("12"), Some("true"), Some("[\"a\",1]"), None]);
+        for (written, text) in [
+            ("1.50", "1.5"),
+            ("1e2", "100.0"),
+            ("-0", "-0"),
+            ("-7", "-7"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("123456789012345678", "123456789012345678"),
+        ] {
+            let json = format!(r#"{{"plan":0,"pl\u0061n":{written}}}"#);
+            let mut found = vec![None; names.len()];
+            pick(&json, &names, &mut found).expect("an object");
+            let serde = serde_json::from_str::<serde_json::Value>(written).expect("a number").to_string();
+            assert_eq!(found[0].as_deref(), Some(text), "{written}, which serde_json writes {serde}");
+        }
         assert!(pick("[1]", &names, &mut vec![None; names.len()]).is_err());
         assert!(pick("{\"plan\":1} x", &names, &mut vec![None; names.len()]).is_err());
     }

@@ -1,14 +1,16 @@
 //! Rows of an import that wait for its end: in memory by ranges of identifier numbers, on disk when there are many.
 //!
-//! A row is written once as it comes and read once at the end, range by range, so an import is sorted without being merged.
-//! Its texts lie apart from the rest, so that those of a range are found to be text at once.
+//! A row is written once as it comes and read at the end, range by range, so an import is sorted without being merged: first
+//! what the hot columns need of it, then all of it. Its texts lie apart from the rest, so that those of a range are found to
+//! be text at once. A text that the hot columns have a code for is not written; the code stands for it.
 //!
 //! ```text
-//! who u32   at i64   number u64   which u32   [received_at i64]   [line u32]   lengths
+//! who u32   at i64   id u64   number u64   which u32   event u16   [received_at i64]   [line u32]   codes   lengths
 //! ```
 //!
-//! `number` counts the rows of the import, bit `i` of `which` says that the `i`-th text column has a value. A length is one
-//! byte, or 255 and four bytes.
+//! `number` counts the rows of the import, bit `i` of `which` says that the `i`-th text column has a value here. A length is
+//! one byte, or 255 and four bytes. The codes are the bytes that they take, u16, and for each hot dimension with a value its
+//! place, a byte, and the code, 1 to 5 bytes of 7 bits each, the lowest first; all but the last have their highest bit set.
 
 use std::fs::File;
 use std::ops::Range;
@@ -23,8 +25,9 @@ use arrow::array::{
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, FieldRef, Schema, TimestampMicrosecondType};
 use burgeon_core::records::system;
+use burgeon_events::{Bulk, Coded, HotError, OVERFULL, PARTITION, ReadTexts, RowRef, Texts, Waiting};
 
-use super::batch::{self, Columns, POSITION, WHO};
+use super::batch::{self, Columns, Fitted, POSITION, WHO};
 use crate::lake::{LakeError, Result};
 
 /// Numbers of identifiers of a range: few enough that its rows are sorted near the processor.
@@ -33,8 +36,12 @@ const RANGE: u32 = 1 << 13;
 const BATCH_ROWS: usize = 32_768;
 /// Rows of a batch with room for a person's last ones.
 const BATCH_ROOM: usize = BATCH_ROWS + BATCH_ROWS / 16;
+/// Bytes of a range that wait in memory once some are on disk.
+const CHUNK: usize = 128 << 10;
 /// Bytes before the optional parts of a row.
-const FIXED: usize = 24;
+const FIXED: usize = 34;
+/// Number of an event's name that stands for none.
+const NAMELESS: u16 = u16::MAX;
 /// Bit of a row that has a time of arrival.
 const RECEIVED: u32 = 1 << 31;
 /// Bit of a row whose source is that of the first row of all.
@@ -49,10 +56,7 @@ const TEXT_BITS: u32 = SAME_FILE - 1;
 /// The rows of one import.
 #[derive(Debug)]
 pub(crate) struct Spill {
-    path: PathBuf,
-    spilled: Option<File>,
-    /// Bytes in the file.
-    written: u64,
+    disk: OnDisk,
     /// Bytes that may wait in memory.
     most: usize,
     waiting: usize,
@@ -60,10 +64,31 @@ pub(crate) struct Spill {
     parts: Vec<Part>,
     /// Text columns of a row, in order.
     texts: Vec<FieldRef>,
+    /// Where the texts are that codes stand for, by place of the text column.
+    coded: Vec<Option<CodedText>>,
+    /// Hot dimensions of a row.
+    dims: usize,
     /// The source of the first row; nearly always that of all.
     source: Option<String>,
     /// The origin of the first row up to its line.
     file: Option<String>,
+}
+
+/// The file of rows that do not fit into memory; there is none as long as all do.
+#[derive(Debug)]
+struct OnDisk {
+    path: PathBuf,
+    file: Option<File>,
+    /// Bytes in it.
+    written: u64,
+}
+
+/// A column of texts that codes stand for.
+#[derive(Debug)]
+struct CodedText {
+    /// Place of the hot dimension; `None` for the names of events.
+    dim: Option<usize>,
+    texts: Texts,
 }
 
 /// The rows of a range.
@@ -141,25 +166,55 @@ struct Keys {
 }
 
 impl Spill {
-    /// Nothing yet. Beyond `most` bytes rows go to a file in `dir`.
-    pub fn new(columns: &Columns, dir: PathBuf, most: usize) -> Result<Self> {
+    /// Nothing yet. Beyond `most` bytes rows go to a file in `dir`. `origin` is the source and what stands before the line in the
+    /// origin of rows that come with lines.
+    pub fn new(
+        columns: &Columns,
+        dir: PathBuf,
+        most: usize,
+        bulk: &Bulk,
+        origin: Option<(String, String)>,
+    ) -> Result<Self> {
         let texts: Vec<FieldRef> =
             columns.stored.fields().iter().filter(|field| is_text(field)).cloned().collect();
         if texts.len() > TEXTS {
             return Err(LakeError::Internal(format!("events have more than {TEXTS} columns of text")));
         }
-        let path = dir.join("rows");
-        let (spilled, parts) = (None, Vec::new());
-        Ok(Self { path, spilled, written: 0, most, waiting: 0, parts, texts, source: None, file: None })
+        let mut coded: Vec<Option<CodedText>> = texts.iter().map(|_| None).collect();
+        let place = |name: &str| texts.iter().position(|field| field.name() == name);
+        let mut dims = 0;
+        for (dim, (name, values)) in bulk.dimensions().enumerate() {
+            dims = dim + 1;
+            if let Some(place) = place(name) {
+                coded[place] = Some(CodedText { dim: Some(dim), texts: values });
+            }
+        }
+        if let Some(place) = place("event") {
+            coded[place] = Some(CodedText { dim: None, texts: bulk.names() });
+        }
+        let (source, file) = origin.unzip();
+        Ok(Self {
+            disk: OnDisk { path: dir.join("rows"), file: None, written: 0 },
+            most,
+            waiting: 0,
+            parts: Vec::new(),
+            texts,
+            coded,
+            dims,
+            source,
+            file,
+        })
     }
 
-    /// Adds rows, each with the number of its identifier; they are counted from `first`.
-    pub fn add(&mut self, rows: &RecordBatch, who: &[u32], first: u64) -> Result<()> {
+    /// Adds rows with what stands for their texts; they are counted from `first`. `lines` are those that they come from, none
+    /// where source and origin stand in columns.
+    pub fn add(&mut self, rows: &Fitted, lines: &[u64], coded: &Coded, first: u64) -> Result<()> {
+        let (rows, ids, who) = (&rows.rows, &rows.ids, &coded.who);
         let at = batch::times(rows)?.values();
         let received = rows.column_by_name("received_at");
         let received = received.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
         let mut texts: Vec<(u32, Repeated, &StringViewArray)> = Vec::with_capacity(self.texts.len());
-        for (place, field) in self.texts.iter().enumerate() {
+        for (place, (field, coded)) in self.texts.iter().zip(&self.coded).enumerate() {
             if let Some(column) = rows.column_by_name(field.name()).and_then(batch::as_texts) {
                 let mut first = column.iter().flatten();
                 let repeated = match field.name().as_str() {
@@ -174,7 +229,11 @@ impl Spill {
                         self.file = self.file.take().or_else(file);
                         Repeated::File
                     }
-                    _ => Repeated::No,
+                    _ => match coded {
+                        Some(CodedText { dim: Some(dim), .. }) => Repeated::Value(*dim),
+                        Some(CodedText { dim: None, .. }) => Repeated::Name,
+                        None => Repeated::No,
+                    },
                 };
                 texts.push((1 << place, repeated, column));
             }
@@ -183,15 +242,24 @@ impl Spill {
         let ranges = who.iter().max().map_or(0, |last| (last / RANGE) as usize + 1);
         self.parts.resize_with(ranges.max(self.parts.len()), Part::default);
         let mut lengths: Vec<u8> = Vec::with_capacity(64);
-        for (row, (who, at)) in who.iter().zip(at).enumerate() {
-            let part = &mut self.parts[(who / RANGE) as usize];
-            let before = part.rows.len() + part.texts.len();
+        let mut codes: Vec<u32> = Vec::with_capacity(self.dims);
+        let mut packed: Vec<u8> = Vec::with_capacity(64);
+        for row in 0..at.len() {
+            let part = &mut self.parts[(who[row] / RANGE) as usize];
+            let before = part.bytes();
+            coded.codes(row, &mut codes);
+            let event = coded.events[row];
             let mut which = 0;
             let mut line = None;
             lengths.clear();
             for (bit, repeated, column) in &texts {
                 if column.is_null(row) {
                     continue;
+                }
+                match repeated {
+                    Repeated::Value(dim) if ![0, OVERFULL].contains(&codes[*dim]) => continue,
+                    Repeated::Name if event.is_some() => continue,
+                    _ => {}
                 }
                 let text = column.value(row);
                 match repeated {
@@ -219,16 +287,24 @@ impl Spill {
                 }
                 part.texts.extend_from_slice(text.as_bytes());
             }
+            if let Some(number) = lines.get(row) {
+                which |= SAME_SOURCE | SAME_FILE;
+                line = Some(*number as u32); // those above were refused
+            }
             let received =
                 received.filter(|received| received.is_valid(row)).map(|received| received.value(row));
             which |= if received.is_some() { RECEIVED } else { 0 };
             let mut fixed = [0; FIXED];
-            fixed[..4].copy_from_slice(&who.to_le_bytes());
-            fixed[4..12].copy_from_slice(&at.to_le_bytes());
-            fixed[12..20].copy_from_slice(&(first + row as u64).to_le_bytes());
-            fixed[20..].copy_from_slice(&which.to_le_bytes());
+            fixed[..4].copy_from_slice(&who[row].to_le_bytes());
+            fixed[4..12].copy_from_slice(&at[row].to_le_bytes());
+            fixed[12..20].copy_from_slice(&ids[row].to_le_bytes());
+            fixed[20..28].copy_from_slice(&(first + row as u64).to_le_bytes());
+            fixed[28..32].copy_from_slice(&which.to_le_bytes());
+            fixed[32..].copy_from_slice(&event.unwrap_or(NAMELESS).to_le_bytes());
+            packed.clear();
+            pack_codes(&codes, &mut packed);
             // With the time of arrival and the line, which most rows have.
-            part.rows.reserve(FIXED + 12 + lengths.len());
+            part.rows.reserve(FIXED + 12 + 2 + packed.len() + lengths.len());
             part.rows.extend_from_slice(&fixed);
             if let Some(received) = received {
                 part.rows.extend_from_slice(&received.to_le_bytes());
@@ -236,55 +312,34 @@ impl Spill {
             if let Some(line) = line {
                 part.rows.extend_from_slice(&line.to_le_bytes());
             }
+            // Six bytes for each of at most 64 dimensions.
+            part.rows.extend_from_slice(&(packed.len() as u16).to_le_bytes());
+            part.rows.extend_from_slice(&packed);
             part.rows.extend_from_slice(&lengths);
-            self.waiting += part.rows.len() + part.texts.len() - before;
+            self.waiting += part.bytes() - before;
+            if self.disk.file.is_some() && part.bytes() >= CHUNK {
+                self.waiting -= self.disk.write(part)?;
+            }
         }
         if self.waiting > self.most {
-            self.flush()?;
+            self.shed()?;
         }
         Ok(())
     }
 
-    /// Writes what waits, range by range.
-    fn flush(&mut self) -> Result<()> {
-        let fail = |error| LakeError::io(&self.path, error);
-        let file = match &self.spilled {
-            Some(file) => file,
-            None => {
-                if let Some(dir) = self.path.parent() {
-                    std::fs::create_dir_all(dir).map_err(fail)?;
-                }
-                let options = File::options().read(true).write(true).create_new(true).open(&self.path);
-                self.spilled.insert(options.map_err(fail)?)
-            }
-        };
-        let mut held = 0;
-        for part in self.parts.iter_mut().filter(|part| !part.rows.is_empty()) {
-            let size = Size { rows: part.rows.len(), texts: part.texts.len() };
-            part.extents.push(Extent { at: self.written, size });
-            for buffer in [&mut part.rows, &mut part.texts] {
-                file.write_all_at(buffer, self.written).map_err(fail)?;
-                self.written += buffer.len() as u64;
-                buffer.clear();
-                held += buffer.capacity();
-            }
-            part.size.rows += size.rows;
-            part.size.texts += size.texts;
-        }
-        if held > 2 * self.most {
-            self.parts.iter_mut().for_each(Part::shed);
+    /// Writes all that waits and gives its memory back.
+    fn shed(&mut self) -> Result<()> {
+        for part in &mut self.parts {
+            self.disk.write(part)?;
+            part.shed();
         }
         self.waiting = 0;
         Ok(())
     }
 
-    /// Gives back the memory of rows that wait, where others of them went to disk already.
-    pub fn shed(&mut self) -> Result<()> {
-        if self.spilled.is_some() {
-            self.flush()?;
-            self.parts.iter_mut().for_each(Part::shed);
-        }
-        Ok(())
+    /// To be called when no more rows come: gives memory back where some rows are on disk already.
+    pub fn settle(&mut self) -> Result<()> {
+        if self.disk.file.is_some() { self.shed() } else { Ok(()) }
     }
 
     /// Gives the rows that `keep` says yes to (by their number) in the order of a run, as stored columns with `position`
@@ -300,6 +355,8 @@ impl Spill {
         let (mut loaded, mut keys) = (Loaded::default(), Keys::default());
         let parts = std::mem::take(&mut self.parts).into_iter().zip((0..=u32::MAX).step_by(RANGE as usize));
         for (part, first) in parts.filter(|(part, _)| part.whole().rows > 0) {
+            let read: Vec<_> =
+                self.coded.iter().map(|coded| coded.as_ref().map(|c| c.texts.read())).collect();
             for numbers in self.cut(first, &part)? {
                 self.load(&part, &numbers, &mut loaded)?;
                 self.sort(loaded.rows(), &numbers, &mut keys)?;
@@ -308,7 +365,7 @@ impl Spill {
                     for key in person {
                         let row = self.row(loaded.rows(), key.place)?;
                         if keep(row.number) {
-                            out.push(&row, texts, key.text)?;
+                            out.push(&row, texts, key.text, &read)?;
                         }
                     }
                     if out.len() >= BATCH_ROWS {
@@ -352,10 +409,10 @@ impl Spill {
             let (mut rows, mut texts) = to.room(part.whole());
             for Extent { at, size } in &part.extents {
                 let (first, rest) = rows.split_at_mut(size.rows);
-                self.read(*at, first)?;
+                self.disk.read(*at, first)?;
                 rows = rest;
                 let (first, rest) = texts.split_at_mut(size.texts);
-                self.read(*at + size.rows as u64, first)?;
+                self.disk.read(*at + size.rows as u64, first)?;
                 texts = rest;
             }
             rows.copy_from_slice(&part.rows);
@@ -374,13 +431,6 @@ impl Spill {
         Ok(())
     }
 
-    fn read(&self, at: u64, to: &mut [u8]) -> Result<()> {
-        match &self.spilled {
-            Some(file) => file.read_exact_at(to, at).map_err(|error| LakeError::io(&self.path, error)),
-            None => Err(LakeError::reading(&self.path, "it was never written")),
-        }
-    }
-
     /// Hands out all rows of a range with their bytes and those of their texts, an extent at a time.
     fn walk(&self, part: &Part, mut each: impl FnMut(&Row<'_>, &[u8], &[u8])) -> Result<()> {
         let mut walk = |rows: &[u8], texts: &[u8]| {
@@ -396,8 +446,8 @@ impl Spill {
         let mut loaded = Loaded::default();
         for Extent { at, size } in &part.extents {
             let (rows, texts) = loaded.room(*size);
-            self.read(*at, rows)?;
-            self.read(*at + size.rows as u64, texts)?;
+            self.disk.read(*at, rows)?;
+            self.disk.read(*at + size.rows as u64, texts)?;
             walk(rows, texts)?;
         }
         walk(&part.rows, &part.texts)
@@ -440,11 +490,99 @@ impl Spill {
     }
 
     fn cut_off(&self) -> LakeError {
-        LakeError::reading(&self.path, "a row of it is cut off")
+        self.disk.damaged("a row of it is cut off").into()
+    }
+}
+
+impl Waiting for Spill {
+    fn each(&self, numbers: Range<u64>, each: &mut dyn FnMut(RowRef<'_>, u64)) -> Result<(), HotError> {
+        let ranges = (numbers.start / u64::from(RANGE)) as usize..(numbers.end / u64::from(RANGE)) as usize;
+        let mut codes = vec![0; self.dims];
+        let mut walk = |rows: &[u8]| {
+            let mut place = 0;
+            while place < rows.len() {
+                let row =
+                    Row::read(rows, place).ok_or_else(|| self.disk.damaged("a row of it is cut off"))?;
+                place = row.end;
+                if row.event == NAMELESS {
+                    continue;
+                }
+                codes.fill(0);
+                for (dim, code) in row.codes() {
+                    if let Some(to) = codes.get_mut(dim) {
+                        *to = code;
+                    }
+                }
+                let Row { at, event, id, who, number, .. } = row;
+                each(RowRef { at, event, id, who, dims: &codes }, number);
+            }
+            Ok(())
+        };
+        let mut bytes = Vec::new();
+        for part in self.parts.iter().take(ranges.end).skip(ranges.start) {
+            for Extent { at, size } in &part.extents {
+                bytes.resize(size.rows, 0);
+                self.disk.read(*at, &mut bytes)?;
+                walk(&bytes)?;
+            }
+            walk(&part.rows)?;
+        }
+        Ok(())
+    }
+}
+
+/// Ranges are parts of partitions.
+const _: () = assert!(PARTITION.is_multiple_of(RANGE));
+
+impl OnDisk {
+    /// Writes what waits of a range; gives its bytes.
+    fn write(&mut self, part: &mut Part) -> Result<usize> {
+        let size = Size { rows: part.rows.len(), texts: part.texts.len() };
+        if size.rows == 0 {
+            return Ok(0);
+        }
+        let fail = |error| LakeError::io(&self.path, error);
+        let file = match &self.file {
+            Some(file) => file,
+            None => {
+                if let Some(dir) = self.path.parent() {
+                    std::fs::create_dir_all(dir).map_err(fail)?;
+                }
+                let options = File::options().read(true).write(true).create_new(true).open(&self.path);
+                self.file.insert(options.map_err(fail)?)
+            }
+        };
+        part.extents.push(Extent { at: self.written, size });
+        for buffer in [&mut part.rows, &mut part.texts] {
+            file.write_all_at(buffer, self.written).map_err(fail)?;
+            self.written += buffer.len() as u64;
+            buffer.clear();
+        }
+        part.size.rows += size.rows;
+        part.size.texts += size.texts;
+        Ok(size.rows + size.texts)
+    }
+
+    fn read(&self, at: u64, to: &mut [u8]) -> Result<(), HotError> {
+        let fail = |source| HotError::Io { path: self.path.clone(), source };
+        match &self.file {
+            Some(file) => file.read_exact_at(to, at).map_err(fail),
+            None => Err(self.damaged("it was never written")),
+        }
+    }
+
+    fn damaged(&self, what: &str) -> HotError {
+        let (path, what) = (self.path.clone(), what.to_owned());
+        HotError::Io { path, source: std::io::Error::new(std::io::ErrorKind::InvalidData, what) }
     }
 }
 
 impl Part {
+    /// Bytes in memory.
+    fn bytes(&self) -> usize {
+        self.rows.len() + self.texts.len()
+    }
+
     /// Bytes in memory and on disk.
     fn whole(&self) -> Size {
         Size { rows: self.size.rows + self.rows.len(), texts: self.size.texts + self.texts.len() }
@@ -464,6 +602,10 @@ enum Repeated {
     Source,
     /// Nearly all name one file and a line.
     File,
+    /// A hot dimension has codes for them: its place.
+    Value(usize),
+    /// They are names of events.
+    Name,
 }
 
 /// The number that is written this way and no other.
@@ -472,9 +614,9 @@ fn plain_number(text: &str) -> Option<u32> {
     (text.starts_with(|first: char| ('1'..='9').contains(&first)) || text == "0").then_some(number)
 }
 
-impl Drop for Spill {
+impl Drop for OnDisk {
     fn drop(&mut self) {
-        if self.spilled.take().is_some() {
+        if self.file.take().is_some() {
             std::fs::remove_file(&self.path).ok();
             if let Some(dir) = self.path.parent() {
                 std::fs::remove_dir(dir).ok(); // only when nothing else is in it
@@ -487,10 +629,13 @@ impl Drop for Spill {
 struct Row<'a> {
     who: u32,
     at: i64,
+    id: u64,
     number: u64,
     which: u32,
+    event: u16,
     received_at: i64,
     line: u32,
+    codes: &'a [u8],
     lengths: &'a [u8],
     /// Bytes of its texts.
     text_bytes: usize,
@@ -503,8 +648,10 @@ impl<'a> Row<'a> {
         let fixed: &[u8; FIXED] = bytes.get(place..)?.first_chunk()?;
         let who = u32::from_le_bytes(*fixed.first_chunk()?);
         let at = i64::from_le_bytes(*fixed.get(4..)?.first_chunk()?);
-        let number = u64::from_le_bytes(*fixed.get(12..)?.first_chunk()?);
-        let which = u32::from_le_bytes(*fixed.get(20..)?.first_chunk()?);
+        let id = u64::from_le_bytes(*fixed.get(12..)?.first_chunk()?);
+        let number = u64::from_le_bytes(*fixed.get(20..)?.first_chunk()?);
+        let which = u32::from_le_bytes(*fixed.get(28..)?.first_chunk()?);
+        let event = u16::from_le_bytes(*fixed.get(32..)?.first_chunk()?);
         let mut start = place + FIXED;
         let (mut received_at, mut line) = (0, 0);
         if which & RECEIVED != 0 {
@@ -515,6 +662,9 @@ impl<'a> Row<'a> {
             line = u32::from_le_bytes(*bytes.get(start..)?.first_chunk()?);
             start += 4;
         }
+        let size = usize::from(u16::from_le_bytes(*bytes.get(start..)?.first_chunk()?));
+        let codes = bytes.get(start + 2..start + 2 + size)?;
+        start += 2 + size;
         let (mut end, mut text_bytes) = (start, 0usize);
         for _ in 0..(which & TEXT_BITS).count_ones() {
             let (length, next) = length(bytes, end)?;
@@ -522,7 +672,38 @@ impl<'a> Row<'a> {
             end = next;
         }
         let lengths = bytes.get(start..end)?;
-        Some(Self { who, at, number, which, received_at, line, lengths, text_bytes, end })
+        Some(Self { who, at, id, number, which, event, received_at, line, codes, lengths, text_bytes, end })
+    }
+
+    /// The hot dimensions with a value, by place, and its code.
+    #[inline]
+    fn codes(&self) -> impl Iterator<Item = (usize, u32)> + 'a {
+        let mut rest = self.codes.iter();
+        std::iter::from_fn(move || {
+            let dim = usize::from(*rest.next()?);
+            let (mut code, mut shift) = (0, 0);
+            for byte in rest.by_ref() {
+                code |= u32::from(byte & 0x7f) << shift;
+                shift += 7;
+                if *byte < 0x80 || shift > 28 {
+                    break;
+                }
+            }
+            Some((dim, code))
+        })
+    }
+}
+
+/// Writes the codes that are not 0, each behind its place.
+fn pack_codes(codes: &[u32], out: &mut Vec<u8>) {
+    for (dim, code) in (0u8..).zip(codes).filter(|(_, code)| **code != 0) {
+        out.push(dim);
+        let mut rest = *code;
+        while rest >= 0x80 {
+            out.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        out.push(rest as u8);
     }
 }
 
@@ -543,6 +724,10 @@ struct Out {
     origin_place: usize,
     position: i64,
     texts: Vec<StringViewBuilder>,
+    /// By hot dimension the text column that its codes stand for.
+    columns: Vec<Option<usize>>,
+    /// The text column that holds the names of events.
+    name: Option<usize>,
     who: Vec<i32>,
     at: Vec<i64>,
     received_at: TimestampMicrosecondBuilder,
@@ -563,7 +748,12 @@ impl Out {
         let texts = fields.iter().map(|_| builder(0)).collect();
         let place = |name| fields.iter().position(|field| field.name() == name).unwrap_or(fields.len());
         let source = spill.source.clone().unwrap_or_default().into_bytes();
+        let stands = |wanted: Option<usize>| {
+            spill.coded.iter().position(|c| c.as_ref().is_some_and(|c| c.dim == wanted))
+        };
         Self {
+            columns: (0..spill.dims).map(|dim| stands(Some(dim))).collect(),
+            name: stands(None),
             source: Shared { place: place(system::SOURCE), text: source.into(), block: None },
             file: spill.file.clone().unwrap_or_default(),
             origin_place: place(system::ORIGIN),
@@ -581,8 +771,14 @@ impl Out {
         self.who.len()
     }
 
-    /// Adds a row whose texts begin at `from`.
-    fn push(&mut self, row: &Row<'_>, texts: &str, mut from: usize) -> Result<()> {
+    /// Adds a row whose texts begin at `from`; `coded` are the texts, by column, that codes stand for.
+    fn push(
+        &mut self,
+        row: &Row<'_>,
+        texts: &str,
+        mut from: usize,
+        coded: &[Option<ReadTexts<'_>>],
+    ) -> Result<()> {
         let place = self.who.len();
         self.who.push(row.who as i32);
         self.at.push(row.at);
@@ -603,6 +799,15 @@ impl Out {
             builder
                 .append_value(text.ok_or_else(|| LakeError::Internal("a spilled text is cut off".into()))?);
             from += length;
+        }
+        let columns = row.codes().filter_map(|(dim, code)| Some((*self.columns.get(dim)?.as_ref()?, code)));
+        for (column, code) in self.name.map(|name| (name, u32::from(row.event))).into_iter().chain(columns) {
+            if row.which >> column & 1 == 0
+                && let Some(text) = coded[column].as_ref().and_then(|texts| texts.get(code))
+            {
+                fill(&mut self.texts[column], place);
+                self.texts[column].append_value(text);
+            }
         }
         if row.which & SAME_SOURCE != 0
             && let Some(builder) = self.texts.get_mut(self.source.place)
@@ -683,8 +888,12 @@ mod tests {
     use arrow::array::StringArray;
     use arrow::compute::cast;
     use arrow::datatypes::Field;
+    use burgeon_events::{HotOptions, HotStore, event_key};
     use proptest::prelude::*;
 
+    use std::sync::LazyLock;
+
+    use super::super::append::HotView;
     use super::*;
 
     /// A row of a test: number, time, time of arrival, name, source, path, origin.
@@ -699,6 +908,8 @@ mod tests {
             Arc::new(TimestampMicrosecondArray::from_iter(given.iter().map(pick)).with_data_type(utc.clone()))
         };
         let columns = [
+            ("event_id", text(&|row| Some(format!("e{}", row.1)))),
+            ("distinct_id", text(&|row| Some(row.0.to_string()))),
             ("event", text(&|row| Some(row.3.clone()))),
             ("at", times(&|row| Some(row.1))),
             ("received_at", times(&|row| row.2)),
@@ -719,6 +930,15 @@ mod tests {
         let column = cast(column, &DataType::Utf8).unwrap();
         let column = column.as_any().downcast_ref::<StringArray>().unwrap().clone();
         column.iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    /// A store whose identifiers are their own numbers, with a hot column of paths that keeps some apart.
+    fn store(dir: &std::path::Path) -> HotStore {
+        let options = HotOptions { dimensions: vec!["path".into()], values: 12, ..HotOptions::default() };
+        let store = HotStore::open(dir, options).unwrap();
+        let names: Vec<String> = (0..70_040).map(|number: u32| number.to_string()).collect();
+        store.numbers(&names.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        store
     }
 
     fn given() -> impl Strategy<Value = Given> {
@@ -750,17 +970,50 @@ mod tests {
         fn rows_come_back_in_order(
             all in proptest::collection::vec(given(), 0..300), most in 1usize..40_000, step in 1usize..80, drop in 2u64..9,
         ) {
+            static STORE: LazyLock<(tempfile::TempDir, HotStore)> = LazyLock::new(|| {
+                let dir = tempfile::tempdir().unwrap();
+                let store = store(dir.path());
+                (dir, store)
+            });
             let columns = Columns::new().unwrap();
             let dir = tempfile::tempdir().unwrap();
             let folder = dir.path().join("spill");
-            let mut spill = Spill::new(&columns, folder.clone(), most).unwrap();
+            let mut bulk = STORE.1.bulk().unwrap();
+            let mut spill = Spill::new(&columns, folder.clone(), most, &bulk, None).unwrap();
             for (at, part) in all.chunks(step).enumerate() {
-                let who: Vec<u32> = part.iter().map(|row| row.0).collect();
-                spill.add(&rows(part), &who, (at * step) as u64).unwrap();
+                let fitted = columns.fitted(rows(part), &Arc::default()).unwrap();
+                let view = HotView::of(&fitted, &["path".to_owned()]).unwrap();
+                let dims = view.dims();
+                let coded = bulk.code(&view.rows(0, &dims)).unwrap();
+                spill.add(&fitted, &[], &coded, (at * step) as u64).unwrap();
             }
             if most % 2 == 0 {
-                spill.shed().unwrap();
+                spill.settle().unwrap();
             }
+
+            // In numbers, as the hot columns read them.
+            let (names, paths) = (bulk.names(), bulk.dimensions().next().unwrap().1);
+            let mut hot = Vec::new();
+            for part in 0..3 {
+                let numbers = part * u64::from(PARTITION)..(part + 1) * u64::from(PARTITION);
+                Waiting::each(&spill, numbers, &mut |row, number| {
+                    let path = paths.read().get(row.dims[0]).map(str::to_owned);
+                    let event = names.read().get(u32::from(row.event)).map(str::to_owned);
+                    hot.push((number, row.who, row.at, row.id, event, path, row.dims[0]));
+                }).unwrap();
+            }
+            hot.sort();
+            prop_assert_eq!(hot.len(), all.len());
+            for ((number, row), (place, who, at, id, event, path, code)) in (0..).zip(&all).zip(hot) {
+                prop_assert_eq!((number, row.0, row.1, Some(&row.3)), (place, who, at, event.as_ref()));
+                prop_assert_eq!(event_key(&format!("e{at}")), id);
+                match code {
+                    OVERFULL => prop_assert!(row.5.is_some()),
+                    _ => prop_assert_eq!(row.5.as_ref().filter(|path| !path.is_empty()), path.as_ref()),
+                }
+            }
+
+            // In full, as files hold them.
             let mut back: Vec<Given> = Vec::new();
             spill.each(&columns, 9, |number| number % drop != 0, |batch| {
                 let who = batch::numbers(&batch)?.values().to_vec();
@@ -773,6 +1026,7 @@ mod tests {
                 let (event, source, path) = (texts(&batch, "event"), texts(&batch, system::SOURCE), texts(&batch, "path"));
                 let origin = texts(&batch, system::ORIGIN);
                 for row in 0..who.len() {
+                    assert_eq!(texts(&batch, "distinct_id")[row], Some(who[row].to_string()));
                     let event = event[row].clone().unwrap();
                     back.push((who[row] as u32, at[row], received[row], event, source[row].clone(), path[row].clone(), origin[row].clone()));
                 }
@@ -784,5 +1038,29 @@ mod tests {
             prop_assert_eq!(back, want);
             prop_assert!(!folder.join("rows").exists(), "the file is removed");
         }
+
+        #[test]
+        fn codes_come_back(codes in proptest::collection::vec(prop_oneof![Just(0), 1u32..300, any::<u32>()], 0..64)) {
+            let mut bytes = Vec::new();
+            pack_codes(&codes, &mut bytes);
+            let row = Row { codes: &bytes, ..EMPTY };
+            let there: Vec<(usize, u32)> = codes.into_iter().enumerate().filter(|(_, code)| *code != 0).collect();
+            prop_assert_eq!(row.codes().collect::<Vec<_>>(), there);
+        }
     }
+
+    const EMPTY: Row<'_> = Row {
+        who: 0,
+        at: 0,
+        id: 0,
+        number: 0,
+        which: 0,
+        event: 0,
+        received_at: 0,
+        line: 0,
+        codes: &[],
+        lengths: &[],
+        text_bytes: 0,
+        end: 0,
+    };
 }

@@ -149,10 +149,16 @@ async fn properties_of_few_values_are_hot_before_anybody_asks() {
     let dir = tempfile::tempdir().expect("tempdir");
     let small = LakeOptions { flush_events: 600, ..options() };
     let lake = Lake::open(dir.path(), small.clone()).await.expect("opens");
-    for part in all.chunks(650) {
+    let (few, many) = all.split_at(400);
+    for part in few.chunks(100) {
         lake.append("events", batch(part)).await.expect("append");
     }
-    assert!(hot(&lake).is_empty());
+    assert!(hot(&lake).is_empty(), "a hundred rows say nothing");
+    for part in many.chunks(650) {
+        lake.append("events", batch(part)).await.expect("append");
+        assert_eq!(hot(&lake), ["plan"]);
+    }
+    assert_eq!(of_plan(&lake, "free").await, expected(&all, "free"));
     lake.maintain().await.expect("maintain");
     assert_eq!(hot(&lake), ["plan"]);
     assert_eq!(of_plan(&lake, "pro").await, expected(&all, "pro"));

@@ -4,9 +4,9 @@ use super::rejected::{self, Origin};
 use super::{Counts, ImportOptions, ImportStatus, ImportSummary, Progress, Uploaded};
 use crate::app::workspace::blocking;
 use crate::app::{Error, Result, Workspace};
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
-use burgeon_connectors::{Input, Options, Output, Reader, Reject};
+use burgeon_connectors::{Input, Options, Output, Reader, Reject, TableBatch};
 use burgeon_engine::events::EventBulk;
 use burgeon_engine::lake::{BulkSummary, BulkWriter, Lake, raw};
 use burgeon_state::NewImport;
@@ -41,6 +41,13 @@ struct Job {
     progress: Arc<Progress>,
 }
 
+impl Job {
+    /// What rows call the file.
+    fn short(&self) -> &str {
+        &self.content.sha256[..raw::SHORT]
+    }
+}
+
 /// What reading a file gave, before it is committed.
 struct ReadOut {
     shape: String,
@@ -57,9 +64,10 @@ enum Writer {
 }
 
 impl Writer {
-    fn new(lake: &Lake, table: &str) -> Result<Self> {
+    /// For the rows of a job.
+    fn new(lake: &Lake, table: &str, job: &Job) -> Result<Self> {
         Ok(match table {
-            "events" => Self::Events(lake.events().bulk()?),
+            "events" => Self::Events(lake.events().bulk_of(&job.source, job.short())?),
             _ => Self::Ledger(lake.bulk(table)?),
         })
     }
@@ -71,10 +79,10 @@ impl Writer {
         }
     }
 
-    fn write(&self, rows: &RecordBatch) -> Result<()> {
+    fn write(&self, batch: &TableBatch, job: &Job) -> Result<()> {
         match self {
-            Self::Ledger(writer) => writer.write(rows)?,
-            Self::Events(writer) => writer.write(rows)?,
+            Self::Ledger(writer) => writer.write(&batch.with_origin(&job.source, job.short()))?,
+            Self::Events(writer) => writer.write_lines(&batch.rows, &batch.lines)?,
         }
         Ok(())
     }
@@ -303,7 +311,7 @@ fn read(lake: &Lake, job: &Job, gone: Option<&raw::Removed>) -> Result<ReadOut> 
     if job.replace || job.corrects {
         // Also a table of which the file has no row any more is compared.
         for table in reader.tables() {
-            out.writers.insert(table, Writer::new(lake, table)?);
+            out.writers.insert(table, Writer::new(lake, table, job)?);
         }
     }
     let mut waiting: Vec<Reject> = Vec::new();
@@ -318,10 +326,10 @@ fn read(lake: &Lake, job: &Job, gone: Option<&raw::Removed>) -> Result<ReadOut> 
             let writer = match out.writers.entry(batch.table.name) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(Writer::new(lake, batch.table.name)?)
+                    entry.insert(Writer::new(lake, batch.table.name, job)?)
                 }
             };
-            writer.write(&batch.with_origin(&job.source, &job.content.sha256[..raw::SHORT]))?;
+            writer.write(batch, job)?;
         }
         for reject in output.rejects {
             if out.shown.len() < SHOWN_REJECTS {

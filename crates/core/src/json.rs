@@ -261,6 +261,23 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The object that stands here, whole; `each` sees the key and the value of each member on the way.
+    ///
+    /// # Errors
+    /// When there is none.
+    #[inline]
+    pub fn object(&mut self, mut each: impl FnMut(&Raw<'a>, &Raw<'a>)) -> Result<Raw<'a>, Fault> {
+        self.peek();
+        let start = self.at;
+        self.open_object()?;
+        let mut first = true;
+        while let Some(key) = self.raw_key(&mut first)? {
+            let value = self.value()?;
+            each(&key, &value);
+        }
+        Ok(Raw { text: self.slice(start, self.at), kind: Kind::Object, escaped: false })
+    }
+
     fn scalar(&mut self) -> Result<Raw<'a>, Fault> {
         let start = self.at;
         let kind = match self.byte() {
