@@ -4,6 +4,9 @@
 //! One pass: a person who is active in span `d` counts in the windows of `W` spans that end with `d`, `d + 1`, …,
 //! `d + W − 1`, so each active span adds one at its beginning and takes one away where the next active span or the
 //! end of the reach comes first. The sums over spans are taken when the answer is read.
+//!
+//! Of one span and one window only the persons are counted: one number for each group, which makes lists of thousands of pages
+//! cheap.
 
 use super::active::{Active, History, each_history};
 use super::calendar::Calendar;
@@ -75,6 +78,9 @@ impl Rolling {
     pub fn counts(&self, sum: &RollingSum) -> RollingCounts {
         let spans = self.calendar.len();
         let windows = self.windows.len();
+        if self.is_single() {
+            return RollingCounts { windows, spans, counts: sum.0.clone() };
+        }
         let mut counts = Vec::with_capacity(self.groups as usize * windows * spans);
         for block in sum.0.chunks_exact(self.block()) {
             let (starts, stops) = block.split_at(spans + 2);
@@ -89,14 +95,25 @@ impl Rolling {
         RollingCounts { windows, spans, counts }
     }
 
+    /// Whether there is only one figure for each group.
+    fn is_single(&self) -> bool {
+        self.calendar.len() == 1 && self.windows.len() == 1
+    }
+
     /// The numbers of one group: those who begin in each span, and for each window those who end, each after a place that does not
-    /// count.
+    /// count; of a single figure that alone.
     fn block(&self) -> usize {
+        if self.is_single() {
+            return 1;
+        }
         (self.windows.len() + 1) * (self.calendar.len() + 2)
     }
 
     /// One row is enough: no list of times is made.
     fn add_once(&self, rows: &Rows<'_>, sum: &mut [i64]) {
+        if self.is_single() {
+            return self.count_once(rows, sum);
+        }
         // The usual questions get loops of their own, for which the number of windows is known.
         match (rows.by, self.reaches().as_slice()) {
             (By::Row(groups), [a]) => self.add_by_row(rows, groups, &[*a], sum),
@@ -105,6 +122,32 @@ impl Rolling {
             (_, [a]) => self.add_by_person(rows, &[*a], sum),
             (_, [a, b]) => self.add_by_person(rows, &[*a, *b], sum),
             (_, windows) => self.add_by_person(rows, windows, sum),
+        }
+    }
+
+    /// Who has a row in the one span.
+    fn count_once(&self, rows: &Rows<'_>, sum: &mut [i64]) {
+        let spans = self.calendar.spans();
+        let counts = |at: i64, mask: u64| mask & 1 != 0 && spans.index(at).is_some();
+        let By::Row(groups) = rows.by else {
+            for (person, from, to) in rows.histories() {
+                let active = rows.each(from, to).any(|(_, at, mask)| counts(at, mask));
+                if let Some(persons) = sum.get_mut(rows.group(person, from) as usize) {
+                    *persons += i64::from(active);
+                }
+            }
+            return;
+        };
+        // The history in which each group was met last, from 1.
+        let mut met = vec![0u32; self.groups as usize];
+        for ((_, from, to), history) in rows.histories().zip(1..) {
+            for (row, _, _) in rows.each(from, to).filter(|(_, at, mask)| counts(*at, *mask)) {
+                let group = groups.get(row).copied().unwrap_or(0) as usize;
+                if let (Some(last), Some(persons)) = (met.get_mut(group), sum.get_mut(group)) {
+                    *persons += i64::from(*last != history);
+                    *last = history;
+                }
+            }
         }
     }
 
@@ -181,6 +224,10 @@ impl Rolling {
         spans.clear();
         let calendar = self.calendar.spans();
         spans.extend(history.times.iter().filter_map(|at| calendar.index(*at)).map(|span| span as u32));
+        if self.is_single() {
+            places[0] += i64::from(spans.len() >= needed);
+            return;
+        }
         let stops = places.chunks_exact_mut(length + 2).skip(1);
         for (stops, window) in stops.zip(&self.windows) {
             for row in needed - 1..spans.len() {
@@ -219,6 +266,10 @@ impl Kernel for Rolling {
                 return self.add_counted(&history, &mut spans, places);
             }
             history.spans(&self.calendar, self.active, &mut spans);
+            if self.is_single() {
+                places[0] += i64::from(!spans.is_empty());
+                return;
+            }
             let (starts, stops) = places.split_at_mut(length + 2);
             let mut before = NEVER;
             for span in &spans {

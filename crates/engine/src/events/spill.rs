@@ -3,32 +3,25 @@
 //! A row is written once as it comes and read at the end, range by range, so an import is sorted without being merged: first
 //! what the hot columns need of it, then all of it. Its texts lie apart from the rest, so that those of a range are found to
 //! be text at once. A text that the hot columns have a code for is not written; the code stands for it.
-//!
-//! ```text
-//! who u32   at i64   id u64   number u64   which u32   event u16   [received_at i64]   [line u32]   codes   lengths
-//! ```
-//!
-//! `number` counts the rows of the import, bit `i` of `which` says that the `i`-th text column has a value here. A length is
-//! one byte, or 255 and four bytes. The codes are the bytes that they take, u16, and for each hot dimension with a value its
-//! place, a byte, and the code, 1 to 5 bytes of 7 bits each, the lowest first; all but the last have their highest bit set.
 
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayBuilder, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray,
-    StringViewBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
-};
-use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, FieldRef, Schema, TimestampMicrosecondType};
+use arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
+use arrow::datatypes::{DataType, FieldRef, TimestampMicrosecondType};
 use burgeon_core::records::system;
-use burgeon_events::{Bulk, Coded, HotError, OVERFULL, PARTITION, ReadTexts, RowRef, Texts, Waiting};
+use burgeon_events::{Bulk, Coded, HotError, OVERFULL, PARTITION, RowRef, Texts, Waiting};
 
-use super::batch::{self, Columns, Fitted, POSITION, WHO};
+use super::batch::{self, Columns, Fitted};
 use crate::lake::{LakeError, Result};
+
+mod out;
+mod row;
+
+use out::Out;
+use row::{NAMELESS, RECEIVED, Row, SAME_FILE, SAME_SOURCE, TEXT_BITS, pack_codes, push_length};
 
 /// Numbers of identifiers of a range: few enough that its rows are sorted near the processor.
 const RANGE: u32 = 1 << 13;
@@ -38,20 +31,8 @@ const BATCH_ROWS: usize = 32_768;
 const BATCH_ROOM: usize = BATCH_ROWS + BATCH_ROWS / 16;
 /// Bytes of a range that wait in memory once some are on disk.
 const CHUNK: usize = 128 << 10;
-/// Bytes before the optional parts of a row.
-const FIXED: usize = 34;
-/// Number of an event's name that stands for none.
-const NAMELESS: u16 = u16::MAX;
-/// Bit of a row that has a time of arrival.
-const RECEIVED: u32 = 1 << 31;
-/// Bit of a row whose source is that of the first row of all.
-const SAME_SOURCE: u32 = 1 << 30;
-/// Bit of a row whose origin is that of the first row of all but for the line.
-const SAME_FILE: u32 = 1 << 29;
 /// Text columns at most.
-const TEXTS: usize = 29;
-/// Bits of the text columns.
-const TEXT_BITS: u32 = SAME_FILE - 1;
+const TEXTS: usize = TEXT_BITS.count_ones() as usize;
 
 /// The rows of one import.
 #[derive(Debug)]
@@ -218,6 +199,7 @@ impl Spill {
             if let Some(column) = rows.column_by_name(field.name()).and_then(batch::as_texts) {
                 let mut first = column.iter().flatten();
                 let repeated = match field.name().as_str() {
+                    system::SOURCE | system::ORIGIN if !lines.is_empty() => continue,
                     system::SOURCE => {
                         self.source = self.source.take().or_else(|| first.next().map(str::to_owned));
                         Repeated::Source
@@ -259,16 +241,12 @@ impl Spill {
                 match repeated {
                     Repeated::Value(dim) if ![0, OVERFULL].contains(&codes[*dim]) => continue,
                     Repeated::Name if event.is_some() => continue,
-                    _ => {}
-                }
-                let text = column.value(row);
-                match repeated {
-                    Repeated::Source if source == Some(text) => {
+                    Repeated::Source if source == Some(column.value(row)) => {
                         which |= SAME_SOURCE;
                         continue;
                     }
                     Repeated::File => {
-                        line = file.and_then(|file| plain_number(text.strip_prefix(file)?));
+                        line = file.and_then(|file| plain_number(column.value(row).strip_prefix(file)?));
                         if line.is_some() {
                             which |= SAME_FILE;
                             continue;
@@ -276,15 +254,9 @@ impl Spill {
                     }
                     _ => {}
                 }
+                let text = column.value(row);
                 which |= bit;
-                match u8::try_from(text.len()) {
-                    Ok(length) if length < 255 => lengths.push(length),
-                    _ => {
-                        // An Arrow text is shorter than 2 GiB.
-                        lengths.push(255);
-                        lengths.extend_from_slice(&(text.len() as u32).to_le_bytes());
-                    }
-                }
+                push_length(text.len(), &mut lengths);
                 part.texts.extend_from_slice(text.as_bytes());
             }
             if let Some(number) = lines.get(row) {
@@ -294,28 +266,23 @@ impl Spill {
             let received =
                 received.filter(|received| received.is_valid(row)).map(|received| received.value(row));
             which |= if received.is_some() { RECEIVED } else { 0 };
-            let mut fixed = [0; FIXED];
-            fixed[..4].copy_from_slice(&who[row].to_le_bytes());
-            fixed[4..12].copy_from_slice(&at[row].to_le_bytes());
-            fixed[12..20].copy_from_slice(&ids[row].to_le_bytes());
-            fixed[20..28].copy_from_slice(&(first + row as u64).to_le_bytes());
-            fixed[28..32].copy_from_slice(&which.to_le_bytes());
-            fixed[32..].copy_from_slice(&event.unwrap_or(NAMELESS).to_le_bytes());
             packed.clear();
             pack_codes(&codes, &mut packed);
-            // With the time of arrival and the line, which most rows have.
-            part.rows.reserve(FIXED + 12 + 2 + packed.len() + lengths.len());
-            part.rows.extend_from_slice(&fixed);
-            if let Some(received) = received {
-                part.rows.extend_from_slice(&received.to_le_bytes());
-            }
-            if let Some(line) = line {
-                part.rows.extend_from_slice(&line.to_le_bytes());
-            }
-            // Six bytes for each of at most 64 dimensions.
-            part.rows.extend_from_slice(&(packed.len() as u16).to_le_bytes());
-            part.rows.extend_from_slice(&packed);
-            part.rows.extend_from_slice(&lengths);
+            let row = Row {
+                who: who[row],
+                at: at[row],
+                id: ids[row],
+                number: first + row as u64,
+                which,
+                event: event.unwrap_or(NAMELESS),
+                received_at: received.unwrap_or_default(),
+                line: line.unwrap_or_default(),
+                codes: &packed,
+                lengths: &lengths,
+                text_bytes: 0,
+                end: 0,
+            };
+            row.write(&mut part.rows);
             self.waiting += part.bytes() - before;
             if self.disk.file.is_some() && part.bytes() >= CHUNK {
                 self.waiting -= self.disk.write(part)?;
@@ -625,273 +592,19 @@ impl Drop for OnDisk {
     }
 }
 
-/// A row as it was written.
-struct Row<'a> {
-    who: u32,
-    at: i64,
-    id: u64,
-    number: u64,
-    which: u32,
-    event: u16,
-    received_at: i64,
-    line: u32,
-    codes: &'a [u8],
-    lengths: &'a [u8],
-    /// Bytes of its texts.
-    text_bytes: usize,
-    end: usize,
-}
-
-impl<'a> Row<'a> {
-    #[inline]
-    fn read(bytes: &'a [u8], place: usize) -> Option<Self> {
-        let fixed: &[u8; FIXED] = bytes.get(place..)?.first_chunk()?;
-        let who = u32::from_le_bytes(*fixed.first_chunk()?);
-        let at = i64::from_le_bytes(*fixed.get(4..)?.first_chunk()?);
-        let id = u64::from_le_bytes(*fixed.get(12..)?.first_chunk()?);
-        let number = u64::from_le_bytes(*fixed.get(20..)?.first_chunk()?);
-        let which = u32::from_le_bytes(*fixed.get(28..)?.first_chunk()?);
-        let event = u16::from_le_bytes(*fixed.get(32..)?.first_chunk()?);
-        let mut start = place + FIXED;
-        let (mut received_at, mut line) = (0, 0);
-        if which & RECEIVED != 0 {
-            received_at = i64::from_le_bytes(*bytes.get(start..)?.first_chunk()?);
-            start += 8;
-        }
-        if which & SAME_FILE != 0 {
-            line = u32::from_le_bytes(*bytes.get(start..)?.first_chunk()?);
-            start += 4;
-        }
-        let size = usize::from(u16::from_le_bytes(*bytes.get(start..)?.first_chunk()?));
-        let codes = bytes.get(start + 2..start + 2 + size)?;
-        start += 2 + size;
-        let (mut end, mut text_bytes) = (start, 0usize);
-        for _ in 0..(which & TEXT_BITS).count_ones() {
-            let (length, next) = length(bytes, end)?;
-            text_bytes += length;
-            end = next;
-        }
-        let lengths = bytes.get(start..end)?;
-        Some(Self { who, at, id, number, which, event, received_at, line, codes, lengths, text_bytes, end })
-    }
-
-    /// The hot dimensions with a value, by place, and its code.
-    #[inline]
-    fn codes(&self) -> impl Iterator<Item = (usize, u32)> + 'a {
-        let mut rest = self.codes.iter();
-        std::iter::from_fn(move || {
-            let dim = usize::from(*rest.next()?);
-            let (mut code, mut shift) = (0, 0);
-            for byte in rest.by_ref() {
-                code |= u32::from(byte & 0x7f) << shift;
-                shift += 7;
-                if *byte < 0x80 || shift > 28 {
-                    break;
-                }
-            }
-            Some((dim, code))
-        })
-    }
-}
-
-/// Writes the codes that are not 0, each behind its place.
-fn pack_codes(codes: &[u32], out: &mut Vec<u8>) {
-    for (dim, code) in (0u8..).zip(codes).filter(|(_, code)| **code != 0) {
-        out.push(dim);
-        let mut rest = *code;
-        while rest >= 0x80 {
-            out.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        out.push(rest as u8);
-    }
-}
-
-/// A length and where the next one stands.
-#[inline]
-fn length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-    match *bytes.get(at)? {
-        255 => Some((u32::from_le_bytes(*bytes.get(at + 1..)?.first_chunk()?) as usize, at + 5)),
-        short => Some((usize::from(short), at + 1)),
-    }
-}
-
-/// Rows on their way into a batch.
-struct Out {
-    fields: Vec<FieldRef>,
-    source: Shared,
-    file: String,
-    origin_place: usize,
-    position: i64,
-    texts: Vec<StringViewBuilder>,
-    /// By hot dimension the text column that its codes stand for.
-    columns: Vec<Option<usize>>,
-    /// The text column that holds the names of events.
-    name: Option<usize>,
-    who: Vec<i32>,
-    at: Vec<i64>,
-    received_at: TimestampMicrosecondBuilder,
-    /// Room for an origin.
-    origin: String,
-}
-
-/// A text of many rows of a column.
-struct Shared {
-    place: usize,
-    text: Buffer,
-    block: Option<u32>,
-}
-
-impl Out {
-    fn new(spill: &Spill, position: u64) -> Self {
-        let fields = spill.texts.clone();
-        let texts = fields.iter().map(|_| builder(0)).collect();
-        let place = |name| fields.iter().position(|field| field.name() == name).unwrap_or(fields.len());
-        let source = spill.source.clone().unwrap_or_default().into_bytes();
-        let stands = |wanted: Option<usize>| {
-            spill.coded.iter().position(|c| c.as_ref().is_some_and(|c| c.dim == wanted))
-        };
-        Self {
-            columns: (0..spill.dims).map(|dim| stands(Some(dim))).collect(),
-            name: stands(None),
-            source: Shared { place: place(system::SOURCE), text: source.into(), block: None },
-            file: spill.file.clone().unwrap_or_default(),
-            origin_place: place(system::ORIGIN),
-            position: position as i64,
-            texts,
-            fields,
-            who: Vec::new(),
-            at: Vec::new(),
-            received_at: TimestampMicrosecondBuilder::new(),
-            origin: String::new(),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.who.len()
-    }
-
-    /// Adds a row whose texts begin at `from`; `coded` are the texts, by column, that codes stand for.
-    fn push(
-        &mut self,
-        row: &Row<'_>,
-        texts: &str,
-        mut from: usize,
-        coded: &[Option<ReadTexts<'_>>],
-    ) -> Result<()> {
-        let place = self.who.len();
-        self.who.push(row.who as i32);
-        self.at.push(row.at);
-        if row.which & RECEIVED != 0 {
-            self.received_at.append_nulls(place - self.received_at.len());
-            self.received_at.append_value(row.received_at);
-        }
-        let mut at = 0;
-        let mut left = row.which & TEXT_BITS;
-        while left != 0 {
-            let column = left.trailing_zeros() as usize;
-            left &= left - 1;
-            let Some((length, next)) = length(row.lengths, at) else { break };
-            at = next;
-            let builder = &mut self.texts[column];
-            fill(builder, place);
-            let text = texts.get(from..from + length);
-            builder
-                .append_value(text.ok_or_else(|| LakeError::Internal("a spilled text is cut off".into()))?);
-            from += length;
-        }
-        let columns = row.codes().filter_map(|(dim, code)| Some((*self.columns.get(dim)?.as_ref()?, code)));
-        for (column, code) in self.name.map(|name| (name, u32::from(row.event))).into_iter().chain(columns) {
-            if row.which >> column & 1 == 0
-                && let Some(text) = coded[column].as_ref().and_then(|texts| texts.get(code))
-            {
-                fill(&mut self.texts[column], place);
-                self.texts[column].append_value(text);
-            }
-        }
-        if row.which & SAME_SOURCE != 0
-            && let Some(builder) = self.texts.get_mut(self.source.place)
-        {
-            fill(builder, place);
-            let Shared { text, block, .. } = &mut self.source;
-            let block = *block.get_or_insert_with(|| builder.append_block(text.clone()));
-            builder.try_append_view(block, 0, text.len() as u32)?;
-        }
-        if row.which & SAME_FILE != 0
-            && let Some(builder) = self.texts.get_mut(self.origin_place)
-        {
-            fill(builder, place);
-            self.origin.clear();
-            self.origin.push_str(&self.file);
-            self.origin.push_str(itoa::Buffer::new().format(row.line));
-            builder.append_value(&self.origin);
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, columns: &Columns) -> Result<RecordBatch> {
-        let rows = self.who.len();
-        self.source.block = None;
-        let mut fields: Vec<FieldRef> = Vec::new();
-        let mut arrays: Vec<ArrayRef> = Vec::new();
-        for field in columns.stored.fields() {
-            let array: ArrayRef = match field.name().as_str() {
-                WHO => {
-                    let who = std::mem::replace(&mut self.who, Vec::with_capacity(BATCH_ROOM));
-                    Arc::new(Int32Array::from(who))
-                }
-                POSITION => Arc::new(Int64Array::from(vec![self.position; rows])),
-                "at" => {
-                    let at = std::mem::replace(&mut self.at, Vec::with_capacity(BATCH_ROOM));
-                    Arc::new(TimestampMicrosecondArray::from(at).with_data_type(field.data_type().clone()))
-                }
-                "received_at" if self.received_at.is_empty() => continue,
-                "received_at" => {
-                    self.received_at.append_nulls(rows - self.received_at.len());
-                    Arc::new(self.received_at.finish().with_data_type(field.data_type().clone()))
-                }
-                name => {
-                    let place = self.fields.iter().position(|field| field.name() == name);
-                    match place.map(|place| &mut self.texts[place]).filter(|texts| !texts.is_empty()) {
-                        None => continue,
-                        Some(texts) => {
-                            (texts.len()..rows).for_each(|_| texts.append_null());
-                            Arc::new(std::mem::replace(texts, builder(BATCH_ROOM)).finish())
-                        }
-                    }
-                }
-            };
-            fields.push(Arc::clone(field));
-            arrays.push(array);
-        }
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
-    }
-}
-
-/// For texts of so many rows.
-fn builder(rows: usize) -> StringViewBuilder {
-    StringViewBuilder::with_capacity(rows).with_fixed_block_size(256 << 10)
-}
-
-/// The rows since the last one with a text have none.
-#[inline]
-fn fill(builder: &mut StringViewBuilder, place: usize) {
-    (builder.len()..place).for_each(|_| builder.append_null());
-}
-
 fn is_text(field: &FieldRef) -> bool {
     *field.data_type() == DataType::Utf8View
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::StringArray;
+    use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray};
     use arrow::compute::cast;
-    use arrow::datatypes::Field;
+    use arrow::datatypes::{Field, Schema};
     use burgeon_events::{HotOptions, HotStore, event_key};
     use proptest::prelude::*;
 
-    use std::sync::LazyLock;
+    use std::sync::{Arc, LazyLock};
 
     use super::super::append::HotView;
     use super::*;
@@ -1038,29 +751,5 @@ mod tests {
             prop_assert_eq!(back, want);
             prop_assert!(!folder.join("rows").exists(), "the file is removed");
         }
-
-        #[test]
-        fn codes_come_back(codes in proptest::collection::vec(prop_oneof![Just(0), 1u32..300, any::<u32>()], 0..64)) {
-            let mut bytes = Vec::new();
-            pack_codes(&codes, &mut bytes);
-            let row = Row { codes: &bytes, ..EMPTY };
-            let there: Vec<(usize, u32)> = codes.into_iter().enumerate().filter(|(_, code)| *code != 0).collect();
-            prop_assert_eq!(row.codes().collect::<Vec<_>>(), there);
-        }
     }
-
-    const EMPTY: Row<'_> = Row {
-        who: 0,
-        at: 0,
-        id: 0,
-        number: 0,
-        which: 0,
-        event: 0,
-        received_at: 0,
-        line: 0,
-        codes: &[],
-        lengths: &[],
-        text_bytes: 0,
-        end: 0,
-    };
 }
