@@ -197,7 +197,12 @@ fn in_order(codes: &[u32], order: &[u32]) -> Vec<u32> {
     order.iter().map(|row| codes.get(*row as usize).copied().unwrap_or(0)).collect()
 }
 
-impl Rewrite<'_> {
+impl<'a> Rewrite<'a> {
+    /// Of the ranges `chosen`, without the rows that `drop` names.
+    pub fn of(view: &'a View, chosen: Vec<bool>, drop: &'a (dyn Fn(u32, i64) -> bool + Sync)) -> Self {
+        Self { view, chosen, drop, dropped: AtomicU64::new(0) }
+    }
+
     /// All rows of persons `persons` of a chosen range, as they are in the view; the end may lie beyond all numbers.
     pub fn cell(&self, range: usize, persons: Range<u64>) -> Result<RowSet> {
         let view = self.view;
@@ -233,20 +238,17 @@ impl Rewrite<'_> {
                 self.take(block, at..at + 1, &mut out, |_, w| (w == *who).then_some(root))?;
             }
         }
-        let keys = &view.overlay().order.keys;
-        let from = keys.partition_point(|key| u64::from(key.person) < persons.start);
-        let to = keys.partition_point(|key| u64::from(key.person) < persons.end);
         let mut codes = vec![0; view.dims.len()];
         // In order of arrival, so that the first of two equal rows is the first one taken.
-        let mut positions: Vec<(u32, u32)> = keys[from..to].iter().map(|k| (k.position, k.person)).collect();
-        positions.sort_unstable();
-        for (position, person) in positions {
-            let (chunk, at) = view.recents.place(position as usize);
-            if (self.drop)(chunk.who[at], chunk.at[at]) {
+        for position in &view.recent_by_range()[range] {
+            let (chunk, at) = view.recents.place(*position as usize);
+            let who = chunk.who[at];
+            let person = view.root(who);
+            if !here(person) || (self.drop)(who, chunk.at[at]) {
                 continue;
             }
             codes.iter_mut().enumerate().for_each(|(d, code)| *code = chunk.code(d, at));
-            let (event, id, who) = (chunk.event[at], chunk.id[at], chunk.who[at]);
+            let (event, id) = (chunk.event[at], chunk.id[at]);
             out.push(person, RowRef { at: chunk.at[at], event, id, who, dims: &codes });
         }
         Ok(out)

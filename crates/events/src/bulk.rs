@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -311,7 +311,7 @@ impl Bulk {
         let cells = self.cells(&view);
         let mut chosen = vec![false; view.ranges.len()];
         cells.iter().for_each(|cell| chosen[cell.range] = true);
-        let rewrite = Rewrite { view: &view, chosen, drop: &|_, _| false, dropped: AtomicU64::new(0) };
+        let rewrite = Rewrite::of(&view, chosen, &|_, _| false);
         let names = names(&view);
         let target = store.block_rows(&view, self.pushed);
         let dropped = Mutex::new(std::mem::take(&mut self.dropped));

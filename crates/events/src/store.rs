@@ -312,6 +312,7 @@ impl HotStore {
             threads: core.options.threads,
             last_order: core.last_order.clone(),
             overlay: OnceLock::new(),
+            by_range: OnceLock::new(),
         });
         state.view = Some(view.clone());
         view

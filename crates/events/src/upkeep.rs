@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::assemble::Rewrite;
 use crate::block::{Block, file_name};
@@ -210,12 +210,7 @@ impl HotStore {
         let at = self.register(name)?;
         self.checkpoint()?;
         let view = self.view();
-        let rewrite = Rewrite {
-            view: &view,
-            chosen: vec![true; view.ranges.len()],
-            drop: &|_, _| false,
-            dropped: AtomicU64::new(0),
-        };
+        let rewrite = Rewrite::of(&view, vec![true; view.ranges.len()], &|_, _| false);
         let target = self.block_rows(&view, 0);
         let first = self.core.next.load(Ordering::SeqCst);
         let made = crate::bulk::parallel(self.core.options.threads, view.ranges.len(), |range| {
@@ -253,7 +248,7 @@ impl HotStore {
         if !chosen.contains(&true) && removing.is_empty() && !drops {
             return Ok((Maintained::default(), 0));
         }
-        let rewrite = Rewrite { view, chosen, drop, dropped: AtomicU64::new(0) };
+        let rewrite = Rewrite::of(view, chosen, drop);
         let cells: Vec<usize> = (0..view.ranges.len()).filter(|at| rewrite.chosen[*at]).collect();
         let dims = names(view);
         let target = self.block_rows(view, 0);
@@ -393,14 +388,7 @@ fn blocks(ranges: &[Range]) -> impl Iterator<Item = &Arc<Block>> {
 
 /// Rows that wait for each range: recent ones, and those of displaced identifiers (guessed).
 fn waiting(view: &View) -> Vec<usize> {
-    let mut waiting = vec![0; view.ranges.len()];
-    let mut range = 0;
-    for key in &view.overlay().order.keys {
-        while view.ranges.get(range + 1).is_some_and(|next| next.start <= key.person) {
-            range += 1;
-        }
-        waiting[range] += 1;
-    }
+    let mut waiting: Vec<usize> = view.recent_by_range().iter().map(Vec::len).collect();
     for who in &view.displaced {
         waiting[view.range_of(view.root(*who))] += 8;
     }

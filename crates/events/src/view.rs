@@ -56,6 +56,7 @@ pub(crate) struct View {
     pub threads: usize,
     pub last_order: Arc<Mutex<Option<Arc<Order>>>>,
     pub overlay: OnceLock<Overlay>,
+    pub by_range: OnceLock<Vec<Vec<u32>>>,
 }
 
 impl View {
@@ -92,6 +93,19 @@ impl View {
         persons.sort_unstable();
         persons.dedup();
         Some(persons)
+    }
+
+    /// Positions of recent rows by the range that their persons are in, in order of arrival.
+    pub fn recent_by_range(&self) -> &[Vec<u32>] {
+        self.by_range.get_or_init(|| {
+            let mut by_range = vec![Vec::new(); self.ranges.len()];
+            for position in 0..self.recents.len {
+                let (chunk, at) = self.recents.place(position);
+                let range = if by_range.len() == 1 { 0 } else { self.range_of(self.root(chunk.who[at])) };
+                by_range[range].push(position as u32);
+            }
+            by_range
+        })
     }
 
     /// Rows in blocks that lie elsewhere by now.

@@ -430,7 +430,7 @@ fn properties() -> WriterProperties {
             .set_column_dictionary_enabled(ColumnPath::from(name), false)
             .set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED);
     }
-    for name in ["event_id", "properties", "_origin"] {
+    for name in ["event_id", "distinct_id", "properties", "_origin"] {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(name), false);
     }
     builder.build()
