@@ -2,7 +2,7 @@
 
 use burgeon_engine::lake::{BulkSummary, Lake, LakeError, LakeOptions};
 
-use super::{Event, batch, content, count_step, event, events, files, links, open, options, sorted};
+use super::{Event, batch, cells, content, count_step, event, events, files, links, open, options, sorted};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_is_there_at_the_end_and_once() {
@@ -49,6 +49,34 @@ async fn imports_spill_and_still_say_the_same() {
     assert_eq!(left, 0, "spilled rows are removed");
     let signups = all.iter().filter(|one| one.event == "signup").count() as u64;
     assert_eq!(count_step(&lake, "signup").await.rows, signups);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_file_say_their_lines() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let small = LakeOptions { bulk_memory: 2_000, ..options() };
+    let lake = Lake::open(dir.path(), small).await.expect("open");
+    let import = lake.events().bulk_of("file:seen.jsonl", "0123456789abcdef").expect("bulk");
+    let all = events(40);
+    for (part, first) in all.chunks(10).zip((1u64..).step_by(20)) {
+        let lines: Vec<u64> = (first..first + 10).collect();
+        import.write_lines(&batch(part), &lines).expect("write");
+        let error = import.write_lines(&batch(part), &lines[1..]).expect_err("a row without a line");
+        assert!(error.to_string().contains("10 rows come from 9 lines"), "{error}");
+    }
+    let error = import.write_lines(&batch(&all[..1]), &[1 << 32]).expect_err("too long a file");
+    assert!(error.to_string().contains("cut it in two"), "{error}");
+    assert_eq!(import.finish().await.expect("finish").taken, 40);
+    let found = cells(&lake, "SELECT event_id, _source, _origin FROM events ORDER BY event_id").await;
+    let mut expected: Vec<Vec<Option<String>>> = (0u64..)
+        .zip(&all)
+        .map(|(row, event)| {
+            let origin = format!("0123456789abcdef:{}", row / 10 * 20 + row % 10 + 1);
+            vec![Some(event.id.clone()), Some("file:seen.jsonl".into()), Some(origin)]
+        })
+        .collect();
+    expected.sort();
+    assert_eq!(found, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
