@@ -269,12 +269,14 @@ impl<'a> Scanner<'a> {
     pub fn object(&mut self, mut each: impl FnMut(&Raw<'a>, &Raw<'a>)) -> Result<Raw<'a>, Fault> {
         self.peek();
         let start = self.at;
+        let before = std::mem::take(&mut self.deepest);
         self.open_object()?;
         let mut first = true;
         while let Some(key) = self.raw_key(&mut first)? {
             let value = self.value()?;
             each(&key, &value);
         }
+        self.deepest = before.max(self.deepest + 1);
         Ok(Raw { text: self.slice(start, self.at), kind: Kind::Object, escaped: false })
     }
 
@@ -607,6 +609,18 @@ mod tests {
         ] {
             assert!(whole(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_object_is_seen_by_member_and_as_deep_as_it_is() {
+        let text = r#" {"a":[[1]],"b":{}} x"#;
+        let (mut whole, mut passed) = (Scanner::new(text), Scanner::new(text));
+        let mut members = Vec::new();
+        let object = whole.object(|key, value| members.push((key.plain(), value.text))).expect("an object");
+        assert_eq!(members, [("a".into(), "[[1]]"), ("b".into(), "{}")]);
+        assert_eq!(object.text, passed.value().expect("an object").text);
+        assert_eq!((whole.deepest, whole.at()), (passed.deepest, passed.at()));
+        assert!(Scanner::new("[1]").object(|_, _| ()).is_err());
     }
 
     #[test]

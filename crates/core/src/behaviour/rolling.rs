@@ -5,8 +5,8 @@
 //! `d + W − 1`, so each active span adds one at its beginning and takes one away where the next active span or the
 //! end of the reach comes first. The sums over spans are taken when the answer is read.
 //!
-//! Of one span and one window only the persons are counted: one number for each group, which makes lists of thousands of pages
-//! cheap.
+//! Of one span and one window only the persons are counted: one number for each group instead of six, since lists of pages have
+//! thousands of groups in every block.
 
 use super::active::{Active, History, each_history};
 use super::calendar::Calendar;

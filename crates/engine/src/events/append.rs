@@ -52,7 +52,9 @@ impl EventStore {
             LakeError::Pressure { waiting, retry_seconds: 1 }
         })?;
         if let Err(error) = self.settle(&batch).await {
-            tracing::warn!("no property could be made hot unasked: {error}");
+            tracing::warn!(
+                "no property was made hot unasked, so the first question by one takes longer: {error}"
+            );
         }
         let mut from = 0;
         while from < batch.num_rows() {

@@ -538,6 +538,7 @@ impl OnDisk {
         }
     }
 
+    /// Not [`HotError::Damaged`], which says how hot columns are made anew: an import is begun again.
     fn damaged(&self, what: &str) -> HotError {
         let (path, what) = (self.path.clone(), what.to_owned());
         HotError::Io { path, source: std::io::Error::new(std::io::ErrorKind::InvalidData, what) }
